@@ -1,0 +1,26 @@
+using System.Globalization;
+
+namespace Kata.Core.Domain.Containers;
+
+/// <summary>A signal number of Linux, 1 to 64.</summary>
+public readonly record struct Signal
+{
+    private Signal(int number) => Number = number;
+
+    /// <summary>SIGKILL.</summary>
+    public static readonly Signal Kill = new(9);
+
+    /// <summary>SIGTERM.</summary>
+    public static readonly Signal Term = new(15);
+
+    /// <summary>The number.</summary>
+    public int Number { get; }
+
+    /// <summary>The signal, or an InvalidArgument failure.</summary>
+    public static Signal Parse(uint number) => number is >= 1 and <= 64
+        ? new Signal((int)number)
+        : throw new KataException(ErrorKind.InvalidArgument, $"signal {number} is not between 1 and 64");
+
+    /// <inheritdoc/>
+    public override string ToString() => Number.ToString(CultureInfo.InvariantCulture);
+}

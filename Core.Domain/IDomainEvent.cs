@@ -1,0 +1,6 @@
+using MediatR;
+
+namespace Kata.Core.Domain;
+
+/// <summary>A fact: something that has happened to a sandbox, a container or a process.</summary>
+public interface IDomainEvent : INotification;

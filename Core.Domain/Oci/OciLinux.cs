@@ -1,0 +1,149 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Kata.Core.Domain.Oci;
+
+/// <summary>The Linux part of a specification.</summary>
+public sealed record OciLinux
+{
+    /// <summary>User id mappings.</summary>
+    public IReadOnlyList<OciIdMapping> UidMappings { get; init; } = [];
+
+    /// <summary>Group id mappings.</summary>
+    public IReadOnlyList<OciIdMapping> GidMappings { get; init; } = [];
+
+    /// <summary>Kernel parameters inside.</summary>
+    public IReadOnlyDictionary<string, string> Sysctl { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Limits.</summary>
+    public OciResources? Resources { get; init; }
+
+    /// <summary>cgroup path, or slice:prefix:name.</summary>
+    public string? CgroupsPath { get; init; }
+
+    /// <summary>Namespaces.</summary>
+    public IReadOnlyList<OciNamespace> Namespaces { get; init; } = [];
+
+    /// <summary>Device nodes.</summary>
+    public IReadOnlyList<OciDevice> Devices { get; init; } = [];
+
+    /// <summary>System call filter.</summary>
+    public OciSeccomp? Seccomp { get; init; }
+
+    /// <summary>Propagation of the root mount.</summary>
+    public string? RootfsPropagation { get; init; }
+
+    /// <summary>Hidden paths.</summary>
+    public IReadOnlyList<string> MaskedPaths { get; init; } = [];
+
+    /// <summary>Read-only paths.</summary>
+    public IReadOnlyList<string> ReadonlyPaths { get; init; } = [];
+
+    /// <summary>SELinux label of mounts.</summary>
+    public string? MountLabel { get; init; }
+
+    /// <summary>Fields that are not named here.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement>? Other { get; init; }
+}
+
+/// <summary>An id mapping.</summary>
+public sealed record OciIdMapping
+{
+    /// <summary>First id inside.</summary>
+    [JsonPropertyName("containerID")]
+    public uint ContainerId { get; init; }
+
+    /// <summary>First id outside.</summary>
+    [JsonPropertyName("hostID")]
+    public uint HostId { get; init; }
+
+    /// <summary>How many.</summary>
+    public uint Size { get; init; }
+}
+
+/// <summary>A namespace: made new, or joined by its path.</summary>
+public sealed record OciNamespace
+{
+    /// <summary>Kind: pid, network, mount, ipc, uts, user, cgroup, time.</summary>
+    public string Type { get; init; } = "";
+
+    /// <summary>Path of one to join.</summary>
+    public string? Path { get; init; }
+}
+
+/// <summary>A device node.</summary>
+public sealed record OciDevice
+{
+    /// <summary>Path inside.</summary>
+    public string Path { get; init; } = "";
+
+    /// <summary>c, b, u or p.</summary>
+    public string Type { get; init; } = "";
+
+    /// <summary>Major number.</summary>
+    public long Major { get; init; }
+
+    /// <summary>Minor number.</summary>
+    public long Minor { get; init; }
+
+    /// <summary>Mode.</summary>
+    public uint? FileMode { get; init; }
+
+    /// <summary>Owner.</summary>
+    public uint? Uid { get; init; }
+
+    /// <summary>Group.</summary>
+    public uint? Gid { get; init; }
+}
+
+/// <summary>System call filter.</summary>
+public sealed record OciSeccomp
+{
+    /// <summary>What happens to calls that no rule names.</summary>
+    public string DefaultAction { get; init; } = "";
+
+    /// <summary>Error number for the default action.</summary>
+    public uint? DefaultErrnoRet { get; init; }
+
+    /// <summary>Architectures.</summary>
+    public IReadOnlyList<string> Architectures { get; init; } = [];
+
+    /// <summary>Flags.</summary>
+    public IReadOnlyList<string> Flags { get; init; } = [];
+
+    /// <summary>Rules.</summary>
+    public IReadOnlyList<OciSyscall> Syscalls { get; init; } = [];
+}
+
+/// <summary>A rule of a filter.</summary>
+public sealed record OciSyscall
+{
+    /// <summary>Names of the calls.</summary>
+    public IReadOnlyList<string> Names { get; init; } = [];
+
+    /// <summary>What happens.</summary>
+    public string Action { get; init; } = "";
+
+    /// <summary>Error number.</summary>
+    public uint? ErrnoRet { get; init; }
+
+    /// <summary>Conditions on arguments.</summary>
+    public IReadOnlyList<OciSyscallArg> Args { get; init; } = [];
+}
+
+/// <summary>A condition on an argument.</summary>
+public sealed record OciSyscallArg
+{
+    /// <summary>Which argument.</summary>
+    public uint Index { get; init; }
+
+    /// <summary>First operand.</summary>
+    public ulong Value { get; init; }
+
+    /// <summary>Second operand.</summary>
+    public ulong ValueTwo { get; init; }
+
+    /// <summary>Comparison.</summary>
+    public string Op { get; init; } = "";
+}

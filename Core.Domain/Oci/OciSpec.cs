@@ -1,0 +1,110 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Kata.Core.Domain.Oci;
+
+/// <summary>
+/// An OCI runtime specification: the parts that are read, rewritten or sent to the guest. What is not named here is
+/// kept in <see cref="Other"/>. Field names are those of the OCI runtime-spec in camel case.
+/// </summary>
+public sealed record OciSpec
+{
+    /// <summary>Version of the specification.</summary>
+    public string OciVersion { get; init; } = "";
+
+    /// <summary>The container's init.</summary>
+    public OciProcess? Process { get; init; }
+
+    /// <summary>Root filesystem.</summary>
+    public OciRoot? Root { get; init; }
+
+    /// <summary>Host name inside.</summary>
+    public string? Hostname { get; init; }
+
+    /// <summary>Mounts inside.</summary>
+    public IReadOnlyList<OciMount> Mounts { get; init; } = [];
+
+    /// <summary>Hooks.</summary>
+    public OciHooks? Hooks { get; init; }
+
+    /// <summary>Annotations.</summary>
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Linux part.</summary>
+    public OciLinux? Linux { get; init; }
+
+    /// <summary>Fields that are not named here, unchanged.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement>? Other { get; init; }
+
+    /// <summary>A specification holds environment and arguments, which never reach a log.</summary>
+    public override string ToString() => $"OCI specification {OciVersion}";
+}
+
+/// <summary>Root filesystem of a container.</summary>
+public sealed record OciRoot
+{
+    /// <summary>Path, absolute or relative to the bundle.</summary>
+    public string Path { get; init; } = "";
+
+    /// <summary>Read-only.</summary>
+    public bool Readonly { get; init; }
+}
+
+/// <summary>A mount of a container.</summary>
+public sealed record OciMount
+{
+    /// <summary>Where.</summary>
+    public string Destination { get; init; } = "";
+
+    /// <summary>Filesystem type.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>What.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>fstab words.</summary>
+    public IReadOnlyList<string> Options { get; init; } = [];
+
+    /// <summary>Id mappings and the like.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement>? Other { get; init; }
+}
+
+/// <summary>Hooks of a container.</summary>
+public sealed record OciHooks
+{
+    /// <summary>Old name of the create-runtime stage.</summary>
+    public IReadOnlyList<OciHook> Prestart { get; init; } = [];
+
+    /// <summary>On the host, before the container is created.</summary>
+    public IReadOnlyList<OciHook> CreateRuntime { get; init; } = [];
+
+    /// <summary>In the container's namespaces, before its root is entered.</summary>
+    public IReadOnlyList<OciHook> CreateContainer { get; init; } = [];
+
+    /// <summary>In the container, before its process.</summary>
+    public IReadOnlyList<OciHook> StartContainer { get; init; } = [];
+
+    /// <summary>On the host, after the start.</summary>
+    public IReadOnlyList<OciHook> Poststart { get; init; } = [];
+
+    /// <summary>On the host, after the deletion.</summary>
+    public IReadOnlyList<OciHook> Poststop { get; init; } = [];
+}
+
+/// <summary>One hook.</summary>
+public sealed record OciHook
+{
+    /// <summary>Program.</summary>
+    public string Path { get; init; } = "";
+
+    /// <summary>Arguments, the name first.</summary>
+    public IReadOnlyList<string> Args { get; init; } = [];
+
+    /// <summary>Environment.</summary>
+    public IReadOnlyList<string> Env { get; init; } = [];
+
+    /// <summary>Limit in seconds.</summary>
+    public int? Timeout { get; init; }
+}

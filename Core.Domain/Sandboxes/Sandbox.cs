@@ -1,0 +1,70 @@
+namespace Kata.Core.Domain.Sandboxes;
+
+/// <summary>One virtual machine and what it holds on the host.</summary>
+public sealed class Sandbox(SandboxId id) : AggregateRoot
+{
+    /// <summary>Its id.</summary>
+    public SandboxId Id { get; } = id;
+
+    /// <summary>Where it is in its life.</summary>
+    public SandboxState State { get; private set; }
+
+    /// <summary>The first container asks for a machine.</summary>
+    public void BeginBoot() => Take(SandboxTrigger.Boot);
+
+    /// <summary>The agent has opened the sandbox.</summary>
+    public void RecordGuestAnswer()
+    {
+        Take(SandboxTrigger.GuestAnswered);
+        Tell(new SandboxStarted(Id));
+    }
+
+    /// <summary>A step of the boot failed.</summary>
+    public void RecordBootFailure()
+    {
+        var before = State;
+        Take(SandboxTrigger.BootFailed);
+        if (before != State)
+            Tell(new SandboxBroken(Id));
+    }
+
+    /// <summary>The VMM has ended. True if nobody had asked for that.</summary>
+    public bool RecordMachineExit()
+    {
+        var before = State;
+        Take(SandboxTrigger.MachineExited);
+        if (before == SandboxState.Booting)
+            Tell(new SandboxBroken(Id));
+        if (before == SandboxState.Ready)
+            Tell(new SandboxLost(Id));
+        return before == SandboxState.Ready;
+    }
+
+    /// <summary>Somebody wants it stopped; idempotent from every state but Booting, whose boot is cancelled first.</summary>
+    public void BeginStop()
+    {
+        var before = State;
+        Take(SandboxTrigger.Stop);
+        if (before == SandboxState.New)
+            Tell(new SandboxStopped(Id));
+    }
+
+    /// <summary>Everything has been given back.</summary>
+    public void RecordRelease()
+    {
+        Take(SandboxTrigger.Released);
+        Tell(new SandboxStopped(Id));
+    }
+
+    /// <summary>Something could not be given back.</summary>
+    public void RecordReleaseFailure()
+    {
+        Take(SandboxTrigger.ReleaseFailed);
+        Tell(new SandboxBroken(Id));
+    }
+
+    private void Take(SandboxTrigger trigger) =>
+        State = SandboxTransitions.Table.TryNext(State, trigger, out var next)
+            ? next
+            : throw SandboxErrors.Refused(Id, State, trigger);
+}
