@@ -1,0 +1,26 @@
+using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Storage;
+
+namespace Kata.Core.Application.Ports;
+
+/// <summary>The cgroup of a sandbox on the host: v1, v2 or hybrid, as found.</summary>
+public interface ISandboxCgroup
+{
+    /// <summary>True if the host has the unified hierarchy alone; statistics follow it.</summary>
+    bool IsUnified { get; }
+
+    /// <summary>
+    /// Makes the cgroup for the <c>linux.cgroupsPath</c> of a bundle (null or empty: none is made, and the list is empty)
+    /// and answers its directories, one per hierarchy that processes must enter.
+    /// </summary>
+    Task<IReadOnlyList<HostPath>> CreateAsync(string? cgroupsPath, IResourceLedger ledger, CancellationToken ct);
+
+    /// <summary>Moves a process into those directories.</summary>
+    Task MoveAsync(IReadOnlyList<HostPath> cgroups, int processId, CancellationToken ct);
+
+    /// <summary>Moves this process out, to where it was started, so that the cgroup can be removed.</summary>
+    Task LeaveAsync(IReadOnlyList<HostPath> cgroups, CancellationToken ct);
+
+    /// <summary>Applies limits to the sandbox's cgroup.</summary>
+    Task ApplyAsync(IReadOnlyList<HostPath> cgroups, OciResources limits, CancellationToken ct);
+}

@@ -1,0 +1,48 @@
+using Kata.Core.Application.Settings;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+
+namespace Kata.Core.Application.Ports;
+
+/// <summary>Shares host directories with a guest.</summary>
+public interface ISharedFilesystem
+{
+    /// <summary>
+    /// Makes the share directory and starts its daemon; returns when the daemon listens. Recorded in the ledger first;
+    /// on failure nothing is left running.
+    /// </summary>
+    Task<ISharedDirectory> StartAsync(SandboxId id, HypervisorSettings settings, VmPlacement placement, IResourceLedger ledger, CancellationToken ct);
+}
+
+/// <summary>The shared directory of a sandbox.</summary>
+public interface ISharedDirectory : IAsyncDisposable
+{
+    /// <summary>The device by which the guest sees it.</summary>
+    Device VmDevice { get; }
+
+    /// <summary>Completes with the reason when the daemon has ended; never faults.</summary>
+    Task<string> Exited { get; }
+
+    /// <summary>The directory on the host into which a container's root is mounted so that the guest sees it.</summary>
+    HostPath RootfsTarget(ContainerId container);
+
+    /// <summary>
+    /// Makes a host file or directory visible to the guest. Read-only is enforced on the host. Recorded under the container.
+    /// </summary>
+    Task<GuestPath> ShareAsync(ContainerId container, HostPath source, string name, ShareAccess access, CancellationToken ct);
+
+    /// <summary>Ends the daemon and waits for it. Idempotent, does not fail.</summary>
+    Task StopAsync(CancellationToken ct);
+}
+
+/// <summary>What a guest may do with a shared path.</summary>
+public enum ShareAccess
+{
+    /// <summary>Read only, enforced by a read-only mount on the host.</summary>
+    ReadOnly,
+
+    /// <summary>Read and write.</summary>
+    ReadWrite,
+}

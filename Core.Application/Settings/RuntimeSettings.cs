@@ -1,0 +1,29 @@
+namespace Kata.Core.Application.Settings;
+
+/// <summary>The settings of a sandbox, read once and immutable.</summary>
+public sealed record RuntimeSettings
+{
+    /// <summary>Where they came from, for messages.</summary>
+    public string Source { get; init; } = "built-in";
+
+    /// <summary>The hypervisor.</summary>
+    public required HypervisorSettings Hypervisor { get; init; }
+
+    /// <summary>The agent and the guest.</summary>
+    public GuestSettings Guest { get; init; } = new();
+
+    /// <summary>Shim, VMM and daemons live in the pod's cgroup.</summary>
+    public bool SandboxCgroupOnly { get; init; } = true;
+
+    /// <summary>Size the machine at start for all its containers and never later.</summary>
+    public bool StaticSandboxResources { get; init; }
+
+    /// <summary>Seccomp profiles of containers are not applied in the guest.</summary>
+    public bool DisableGuestSeccomp { get; init; } = true;
+
+    /// <summary>Debug messages of the shim.</summary>
+    public bool Debug { get; init; }
+
+    /// <summary>Budget of a container's creation, machine included.</summary>
+    public TimeSpan CreateContainerTimeout { get; init; } = TimeSpan.FromSeconds(60);
+}
