@@ -1,0 +1,38 @@
+using FluentAssertions;
+using Kata.Tests.EndToEnd.Containerd;
+using Xunit;
+
+namespace Kata.Tests.EndToEnd;
+
+/// <summary>More than one container.</summary>
+public sealed class ManyContainersTests(PrivateContainerd host) : EndToEndTest(host)
+{
+    [Fact]
+    public async Task Twenty_containers_one_after_another_leave_nothing()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            var result = await Host.RunAsync(Host.NewId("series"), "echo", $"number {i}");
+
+            result.Exited(0).Stdout.Should().Be($"number {i}\n");
+        }
+    }
+
+    [Fact]
+    public async Task Five_containers_at_once_keep_apart()
+    {
+        var limit = TestSettings.StartLimit * 2;
+        var runs = Enumerable.Range(0, 5).Select(async i =>
+        {
+            var result = await Host.CtrAsync(limit, default, PrivateContainerd.RunArguments(
+                Host.NewId("crowd"), ["--rm"], "sh", "-c", $"echo number {i}; exit {i + 20}"));
+            return (i, result);
+        });
+
+        foreach (var (i, result) in await Task.WhenAll(runs))
+        {
+            result.ExitCode.Should().Be(i + 20, result.Stderr);
+            result.Stdout.Should().Be($"number {i}\n");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using FluentAssertions;
+using Kata.Tests.EndToEnd.Containerd;
+using Xunit;
+
+namespace Kata.Tests.EndToEnd;
+
+/// <summary><c>ctr run</c> of containers that end by themselves.</summary>
+public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
+{
+    [Fact]
+    public async Task Run_when_the_command_prints_and_fails_gives_both_streams_and_the_exit_code()
+    {
+        var result = await Host.RunAsync(Host.NewId("run"), "sh", "-c", "echo to stdout; echo to stderr >&2; exit 7");
+
+        result.ExitCode.Should().Be(7, result.Stderr);
+        result.Stdout.Should().Be("to stdout\n");
+        // ctr prints the exit status as its own last word on some versions: the container's line comes first.
+        result.Stderr.Should().StartWith("to stderr\n");
+    }
+
+    [MachineFact]
+    public async Task Run_when_asked_for_uname_answers_with_the_guests_kernel()
+    {
+        var host = (await File.ReadAllTextAsync("/proc/version")).Trim();
+        var boot = (await File.ReadAllTextAsync("/proc/sys/kernel/random/boot_id")).Trim();
+
+        var result = await Host.RunAsync(Host.NewId("uname"), "cat", "/proc/version", "/proc/sys/kernel/random/boot_id");
+
+        result.Exited(0).Stdout.Should().NotContain(host).And.NotContain(boot).And.Contain("Linux version");
+    }
+
+    [Fact]
+    public async Task Run_when_the_command_does_not_exist_says_so_and_leaves_nothing()
+    {
+        var id = Host.NewId("nothing");
+
+        var result = await Host.RunAsync(id, "/no/such/program");
+
+        result.ExitCode.Should().NotBe(0);
+        result.Stderr.Should().Contain("/no/such/program");
+    }
+
+    [Fact]
+    public async Task Run_when_the_spec_names_environment_and_directory_gives_them_to_the_command()
+    {
+        var result = await Host.CtrAsync(PrivateContainerd.RunArguments(
+            Host.NewId("env"), ["--rm", "--env", "GREETING=good day", "--cwd", "/tmp", "--read-only"],
+            "sh", "-c", "echo $GREETING; pwd; touch /x || echo read-only"));
+
+        result.Exited(0).Stdout.Should().Be("good day\n/tmp\nread-only\n");
+    }
+}
