@@ -1,0 +1,191 @@
+using System.Text;
+
+namespace Kata.Platform.Linux;
+
+/// <summary><c>mount(2)</c> and <c>umount2(2)</c>, and the few compositions of them that are needed.</summary>
+public static class Mounts
+{
+    private const int MNT_DETACH = 2;
+    private const int UMOUNT_NOFOLLOW = 8;
+    private const int AT_FDCWD = -100;
+    private const int AT_RECURSIVE = 0x8000;
+    private const ulong MOUNT_ATTR_RDONLY = 1;
+
+    /// <summary>The kernel takes less than a page of options.</summary>
+    private const int LongestData = 4095;
+
+    private const MountFlags Inherited =
+        MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC | MountFlags.MS_NOATIME
+        | MountFlags.MS_NODIRATIME | MountFlags.MS_RELATIME;
+
+    public static void Mount(string? source, string target, string? type, MountFlags flags = MountFlags.None, string? data = null) =>
+        LinuxException.Check(Libc.mount(source, target, type, (nuint)(ulong)flags, data), "mount", target);
+
+    /// <summary>
+    /// Mounts by words of fstab: flags, data and propagation. A bind mount is made, then remounted with the flags it ignored.
+    /// </summary>
+    public static void Mount(string? source, string target, string? type, IEnumerable<string> options)
+    {
+        var parsed = MountOptions.Parse(options);
+        var binds = parsed.Flags & (MountFlags.MS_BIND | MountFlags.MS_REC);
+        if ((binds & MountFlags.MS_BIND) != 0 && (parsed.Flags & MountFlags.MS_REMOUNT) == 0)
+        {
+            Mount(source, target, null, binds);
+            var attributes = parsed.Flags & ~binds;
+            if (attributes != MountFlags.None)
+                RemountBind(target, attributes);
+        }
+        else
+        {
+            Mount(source, target, type, parsed.Flags, parsed.Data.Length == 0 ? null : parsed.Data);
+        }
+        if (parsed.Propagation != MountFlags.None)
+            SetPropagation(target, parsed.Propagation);
+    }
+
+    /// <summary>Shows <paramref name="source"/> at <paramref name="target"/> too, its submounts with it if recursive, all of it read-only if asked.</summary>
+    public static void Bind(string source, string target, bool recursive = true, bool readOnly = false)
+    {
+        Mount(source, target, null, MountFlags.MS_BIND | (recursive ? MountFlags.MS_REC : 0));
+        if (!readOnly)
+            return;
+        try
+        {
+            MakeReadOnly(target, recursive);
+        }
+        catch
+        {
+            TryUnmount(target);
+            throw;
+        }
+    }
+
+    /// <summary>Makes a mount, or the tree below it, read-only. The other flags stay as they are.</summary>
+    public static unsafe void MakeReadOnly(string target, bool recursive)
+    {
+        var path = NativeStrings.Allocate([target]);
+        // SAFETY: struct mount_attr is four 64-bit words: set, clear, propagation, namespace; its size is passed.
+        var attributes = stackalloc ulong[4] { MOUNT_ATTR_RDONLY, 0, 0, 0 };
+        var result = Libc.syscall(
+            SyscallNumber.MountSetattr, AT_FDCWD, (nint)path[0], recursive ? AT_RECURSIVE : 0, (nint)attributes, 32);
+        NativeStrings.Free(path);
+        if (result == 0)
+            return;
+        if (LinuxException.LastErrno != Errno.ENOSYS)
+            throw LinuxException.Last("mount_setattr", target);
+        foreach (var mount in recursive ? Below(target) : Below(target).Take(1))
+            RemountBind(mount.MountPoint, MountFlags.MS_RDONLY);
+    }
+
+    /// <param name="propagation">One of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC for the tree.</param>
+    public static void SetPropagation(string target, MountFlags propagation) => Mount(null, target, null, propagation);
+
+    /// <summary>
+    /// Mounts an overlay. Options longer than the kernel takes are shortened by naming the lower directories from
+    /// their common parent, on a thread that has its own working directory.
+    /// </summary>
+    public static async Task MountOverlayAsync(
+        IReadOnlyList<string> lower, string? upper, string? work, string target, MountFlags flags = MountFlags.None, IEnumerable<string>? options = null)
+    {
+        var words = (options ?? []).ToList();
+        if (upper is not null)
+            words.AddRange([$"upperdir={EscapeOverlay(upper)}", $"workdir={EscapeOverlay(work ?? throw new ArgumentNullException(nameof(work)))}"]);
+        var whole = Data(lower);
+        if (Encoding.UTF8.GetByteCount(whole) <= LongestData)
+        {
+            Mount("overlay", target, "overlay", flags, whole);
+            return;
+        }
+        var parent = CommonParent(lower);
+        var relative = Data([.. lower.Select(path => Path.GetRelativePath(parent, path))]);
+        await Namespaces.RunWithOwnDirectoryAsync(() =>
+        {
+            LinuxException.Check(Libc.chdir(parent), "chdir", parent);
+            Mount("overlay", target, "overlay", flags, relative);
+            return true;
+        });
+
+        string Data(IReadOnlyList<string> lowers) =>
+            string.Join(',', words.Prepend("lowerdir=" + string.Join(':', lowers.Select(EscapeOverlay))));
+    }
+
+    /// <summary>Detaches a mount at once; busy files keep working. Links are not followed.</summary>
+    public static void Unmount(string target) =>
+        LinuxException.Check(Libc.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW), "umount2", target);
+
+    /// <summary>False if nothing is mounted there, or there is nothing.</summary>
+    public static bool TryUnmount(string target)
+    {
+        if (Libc.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+            return true;
+        return LinuxException.LastErrno is Errno.EINVAL or Errno.ENOENT or Errno.ENOTDIR
+            ? false
+            : throw LinuxException.Last("umount2", target);
+    }
+
+    /// <summary>Detaches everything mounted at or below a directory, stacked mounts too. The number of mounts taken away.</summary>
+    public static int UnmountTree(string directory)
+    {
+        var count = 0;
+        foreach (var mount in Below(directory).Reverse())
+        {
+            if (TryUnmount(mount.MountPoint))
+                count++;
+        }
+        return count;
+    }
+
+    /// <summary>True if something is mounted exactly there.</summary>
+    public static bool IsMountPoint(string path)
+    {
+        var full = Path.GetFullPath(path);
+        return MountInfo.Read().Any(mount => mount.MountPoint == full);
+    }
+
+    /// <summary>
+    /// Gives an initramfs a root that is a mount with a parent, so that pivot_root works below it: the root is bound
+    /// on <paramref name="newRoot"/>, the given mounts move over, and it takes the place of <c>/</c>.
+    /// </summary>
+    /// <remarks>For PID 1 before it has other threads with a root of their own: chroot concerns the whole process.</remarks>
+    public static void MoveRoot(string newRoot, params ReadOnlySpan<string> carried)
+    {
+        Mount("/", newRoot, null, MountFlags.MS_BIND);
+        foreach (var path in carried)
+            Mount(path, newRoot + path, null, MountFlags.MS_MOVE);
+        LinuxException.Check(Libc.chdir(newRoot), "chdir", newRoot);
+        Mount(".", "/", null, MountFlags.MS_MOVE);
+        LinuxException.Check(Libc.chroot("."), "chroot", newRoot);
+        LinuxException.Check(Libc.chdir("/"), "chdir", "/");
+    }
+
+    /// <summary>Changes a bind mount's own flags; those the source already has are kept, as an unprivileged mount must.</summary>
+    private static void RemountBind(string target, MountFlags attributes)
+    {
+        var kept = MountFlags.None;
+        var full = Path.GetFullPath(target);
+        if (MountInfo.Read().LastOrDefault(mount => mount.MountPoint == full) is { } current)
+            kept = MountOptions.Parse(current.Options.Split(',')).Flags & Inherited;
+        if ((attributes & (MountFlags.MS_NOATIME | MountFlags.MS_STRICTATIME | MountFlags.MS_RELATIME)) != 0)
+            kept &= ~(MountFlags.MS_NOATIME | MountFlags.MS_RELATIME);
+        Mount(null, target, null, MountFlags.MS_REMOUNT | MountFlags.MS_BIND | attributes | kept);
+    }
+
+    private static IEnumerable<MountInfo> Below(string directory)
+    {
+        var full = Path.GetFullPath(directory).TrimEnd('/');
+        return MountInfo.Read().Where(mount =>
+            mount.MountPoint == full || mount.MountPoint.StartsWith(full + "/", StringComparison.Ordinal));
+    }
+
+    /// <summary>Overlay takes <c>:</c> and <c>,</c> in paths behind a backslash.</summary>
+    private static string EscapeOverlay(string path) =>
+        path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
+
+    private static string CommonParent(IReadOnlyList<string> paths)
+    {
+        var parent = Path.GetDirectoryName(paths[0])!;
+        while (parent.Length > 1 && !paths.All(path => path.StartsWith(parent + "/", StringComparison.Ordinal)))
+            parent = Path.GetDirectoryName(parent)!;
+        return parent;
+    }
+}
