@@ -20,6 +20,9 @@ internal static unsafe partial class Libc
     internal static partial int chdir(string path);
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int chmod(string pathname, uint mode);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int chroot(string path);
 
     [LibraryImport(Name, SetLastError = true)]
