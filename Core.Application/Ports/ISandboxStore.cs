@@ -57,9 +57,6 @@ public interface ISandboxStore
     /// <summary>Appends a phase to the timeline. Never fails: a timeline is a comfort.</summary>
     void WritePhase(SandboxId id, string phase, bool isEnd, TimeSpan sinceBegin);
 
-    /// <summary>Writes the report of a failed start beside the timeline. Never fails.</summary>
-    void WriteFailure(SandboxId id, string sentence);
-
     /// <summary>Removes the state directory and lets its lock go. Already gone is success.</summary>
     Task DeleteAsync(SandboxId id, CancellationToken ct);
 }

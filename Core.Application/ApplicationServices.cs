@@ -1,0 +1,73 @@
+using Kata.Core.Application.Containers;
+using Kata.Core.Application.Facts;
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Processes;
+using Kata.Core.Application.Reactions;
+using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.Shim;
+using Kata.Core.Application.Watching;
+using Kata.Core.Domain.Containers;
+using MediatR;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application;
+
+/// <summary>Registers every use case and reaction, by name.</summary>
+public static class ApplicationServices
+{
+    /// <summary>
+    /// The application core. The caller adds a <see cref="ShimIdentity"/>, a <see cref="TimeProvider"/>, logging and an
+    /// implementation of every port.
+    /// </summary>
+    public static IServiceCollection AddApplication(this IServiceCollection services)
+    {
+        services.AddSingleton<ServiceFactory>(provider => provider.GetService!);
+        services.AddSingleton<FactMediator>();
+        services.AddSingleton<IMediator>(provider => provider.GetRequiredService<FactMediator>());
+        services.AddSingleton<ISender>(provider => provider.GetRequiredService<FactMediator>());
+
+        services.AddSingleton<LiveSandbox>();
+        services.AddSingleton<ContainerRegistry>();
+        services.AddSingleton<FactPublisher>();
+        services.AddSingleton<SandboxTeardown>();
+        services.AddSingleton<SandboxRecorder>();
+        services.AddSingleton<SandboxStopper>();
+        services.AddSingleton<SandboxBoot>();
+        services.AddSingleton<MachineWatcher>();
+        services.AddSingleton<OomWatcher>();
+        services.AddSingleton<ContainerRelease>();
+        services.AddSingleton<CreationCanceller>();
+        services.AddSingleton(provider => new ShimLifetime(
+            provider.GetRequiredService<SandboxStopper>(),
+            provider.GetRequiredService<ITaskEvents>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<ShimLifetime>>()));
+
+        return services
+            .AddUseCase<CreateContainer, CreateContainerReply, CreateContainerHandler>()
+            .AddUseCase<PauseContainer, Done, PauseContainerHandler>()
+            .AddUseCase<ResumeContainer, Done, ResumeContainerHandler>()
+            .AddUseCase<UpdateContainer, Done, UpdateContainerHandler>()
+            .AddUseCase<GetContainerStats, GetContainerStatsReply, GetContainerStatsHandler>()
+            .AddUseCase<StartProcess, StartProcessReply, StartProcessHandler>()
+            .AddUseCase<AddExec, Done, AddExecHandler>()
+            .AddUseCase<SignalProcess, Done, SignalProcessHandler>()
+            .AddUseCase<ResizeTerminal, Done, ResizeTerminalHandler>()
+            .AddUseCase<CloseStdin, Done, CloseStdinHandler>()
+            .AddUseCase<WaitProcess, WaitProcessReply, WaitProcessHandler>()
+            .AddUseCase<DeleteProcess, DeleteProcessReply, DeleteProcessHandler>()
+            .AddUseCase<GetProcessState, GetProcessStateReply, GetProcessStateHandler>()
+            .AddUseCase<ListProcesses, ListProcessesReply, ListProcessesHandler>()
+            .AddUseCase<StopSandbox, Done, StopSandboxHandler>()
+            .AddUseCase<CleanUpSandbox, CleanUpSandboxReply, CleanUpSandboxHandler>()
+            .AddUseCase<GetShimIdentity, GetShimIdentityReply, GetShimIdentityHandler>()
+            .AddUseCase<ShutDownShim, ShutDownShimReply, ShutDownShimHandler>()
+            .AddUseCase<RecordProcessExit, Done, RecordProcessExitHandler>()
+            .AddUseCase<RecordMachineExit, Done, RecordMachineExitHandler>()
+            .AddUseCase<RecordOutOfMemory, Done, RecordOutOfMemoryHandler>()
+            .AddReaction<ProcessExited, StopSandboxWhenItsInitExits>();
+    }
+}

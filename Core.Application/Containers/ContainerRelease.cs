@@ -1,0 +1,38 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Sandboxes;
+
+namespace Kata.Core.Application.Containers;
+
+/// <summary>Gives back what one container holds, in the guest and on the host, while its sandbox lives on.</summary>
+internal sealed class ContainerRelease(LiveSandbox sandbox, IResourceReleaser releaser)
+{
+    /// <summary>Removes it in the guest. A guest that is gone has removed it already.</summary>
+    public async Task RemoveFromGuestAsync(ContainerId id, CancellationToken ct)
+    {
+        if (sandbox.State != SandboxState.Ready || sandbox.Agent is not { } agent)
+            return;
+        try
+        {
+            await agent.RemoveAsync(id, ct);
+        }
+        catch (KataException e) when (e.Kind is ErrorKind.Unavailable or ErrorKind.NotFound)
+        {
+            // What lived there has died with it.
+        }
+    }
+
+    /// <summary>Releases its part of the ledger, last acquired first; stops at the first failure, which stays recorded.</summary>
+    public async Task ReleaseHostPartAsync(ContainerId id, CancellationToken ct)
+    {
+        if (sandbox.Ledger is not { } ledger)
+            return;
+        foreach (var resource in ledger.Read().ReleaseOrder(id))
+        {
+            await releaser.ReleaseAsync(resource, ct);
+            ledger.Forget(resource);
+        }
+    }
+}

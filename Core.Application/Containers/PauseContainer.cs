@@ -1,0 +1,27 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Domain.Containers;
+using MediatR;
+
+namespace Kata.Core.Application.Containers;
+
+/// <summary>Freezes the processes of a container; the machine runs on.</summary>
+public sealed record PauseContainer(ContainerId Id) : ICommand<Done>;
+
+internal sealed class PauseContainerHandler(LiveSandbox sandbox, ContainerRegistry containers, FactPublisher publisher)
+    : IRequestHandler<PauseContainer, Done>
+{
+    public async Task<Done> Handle(PauseContainer request, CancellationToken ct)
+    {
+        IReadOnlyList<Domain.IDomainEvent> facts;
+        using (await containers.Find(new ProcessRef(request.Id)).Gate.EnterAsync(ct))
+        {
+            containers.Check(request.Id, c => c.Check(ContainerTrigger.GuestPaused));
+            await sandbox.RequireAgent().PauseAsync(request.Id, ct);
+            facts = containers.Change(request.Id, c => c.RecordPause());
+        }
+
+        await publisher.PublishAsync(facts);
+        return Done.Value;
+    }
+}

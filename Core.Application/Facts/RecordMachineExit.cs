@@ -1,0 +1,35 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Sandboxes;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
+using MediatR;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Facts;
+
+/// <summary>The machine has ended, or what it cannot live without.</summary>
+public sealed record RecordMachineExit(string Reason) : ICommand<Done>, IUnbounded;
+
+internal sealed class RecordMachineExitHandler(
+    LiveSandbox sandbox, ContainerRegistry containers, SandboxStopper stopper, FactPublisher publisher, TimeProvider time, ILogger<RecordMachineExitHandler> log)
+    : IRequestHandler<RecordMachineExit, Done>
+{
+    public async Task<Done> Handle(RecordMachineExit request, CancellationToken ct)
+    {
+        // Every process ends at one instant, before the sandbox is told lost.
+        var facts = new List<IDomainEvent>();
+        var unexpected = sandbox.State == SandboxState.Ready;
+        if (unexpected)
+        {
+            BootLog.Lost(log, request.Reason);
+            facts.AddRange(containers.KillAll(time.GetUtcNow()));
+        }
+
+        facts.AddRange(sandbox.Change(s => s.RecordMachineExit()));
+        await publisher.PublishAsync(facts);
+        if (unexpected)
+            await stopper.StopAsync();
+        return Done.Value;
+    }
+}

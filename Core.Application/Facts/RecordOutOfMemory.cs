@@ -1,0 +1,18 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Domain.Containers;
+using MediatR;
+
+namespace Kata.Core.Application.Facts;
+
+/// <summary>The guest's kernel killed a process of a container for lack of memory.</summary>
+public sealed record RecordOutOfMemory(ContainerId Container) : ICommand<Done>;
+
+internal sealed class RecordOutOfMemoryHandler(ContainerRegistry containers, FactPublisher publisher) : IRequestHandler<RecordOutOfMemory, Done>
+{
+    public async Task<Done> Handle(RecordOutOfMemory request, CancellationToken ct)
+    {
+        await publisher.PublishAsync(containers.Change(request.Container, c => c.RecordOutOfMemory()));
+        return Done.Value;
+    }
+}

@@ -1,0 +1,46 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Sandboxes;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using MediatR;
+
+namespace Kata.Core.Application.Facts;
+
+/// <summary>The guest reports the end of a process. The end of a sandbox that follows from it takes its own time.</summary>
+public sealed record RecordProcessExit(ProcessRef Process, ExitStatus Exit) : ICommand<Done>, IUnbounded;
+
+internal sealed class RecordProcessExitHandler(
+    ContainerRegistry containers, SandboxStopper stopper, FactPublisher publisher, TimeProvider time)
+    : IRequestHandler<RecordProcessExit, Done>
+{
+    // A pod's network is taken down by others as soon as its exit is told, so machine and taps go first; within this.
+    private static readonly TimeSpan PodStopBeforeExit = TimeSpan.FromSeconds(2);
+
+    public async Task<Done> Handle(RecordProcessExit request, CancellationToken ct)
+    {
+        var process = containers.Find(request.Process);
+        IReadOnlyList<IDomainEvent> facts;
+        using (await process.Gate.EnterAsync(ct))
+        {
+            if (request.Process.IsInit && containers.Read(request.Process.Container, c => c.Kind) == ContainerKind.PodSandbox)
+                await StopPodAsync();
+            facts = containers.Change(request.Process.Container, c => c.RecordExit(request.Process, request.Exit));
+        }
+
+        await publisher.PublishAsync(facts);
+        return Done.Value;
+    }
+
+    private async Task StopPodAsync()
+    {
+        try
+        {
+            await stopper.StopAsync().WaitAsync(PodStopBeforeExit, time);
+        }
+        catch (Exception e) when (e is TimeoutException or KataException)
+        {
+            // The stop goes on, or has said itself what it left.
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+
+namespace Kata.Core.Application.Live;
+
+/// <summary>
+/// The containers of the sandbox. A change is one transition under one lock, with its facts queued for the container
+/// manager before the lock is let go, so that facts leave in the order in which they came about. The lock is never held
+/// across an await.
+/// </summary>
+internal sealed class ContainerRegistry(ITaskEvents events)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ContainerId, LiveContainer> _containers = [];
+
+    /// <summary>True if no container is left.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_lock)
+                return _containers.Count == 0;
+        }
+    }
+
+    /// <summary>The containers now.</summary>
+    public IReadOnlyList<LiveContainer> All
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _containers.Values];
+        }
+    }
+
+    /// <summary>Ids of the containers that have been created.</summary>
+    public IReadOnlyList<string> CreatedIds
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _containers.Values.Where(c => c.Aggregate.State != ContainerState.Creating).Select(c => c.Aggregate.Id.Value)];
+        }
+    }
+
+    /// <summary>Takes a new container in; AlreadyExists if its id is in use.</summary>
+    public LiveContainer Add(Container aggregate)
+    {
+        lock (_lock)
+        {
+            var live = new LiveContainer(aggregate);
+            if (!_containers.TryAdd(aggregate.Id, live))
+                throw ContainerErrors.AlreadyExists(aggregate.Id);
+            return live;
+        }
+    }
+
+    /// <summary>The container, or a NotFound failure.</summary>
+    public LiveContainer Find(ContainerId id)
+    {
+        lock (_lock)
+            return FindUnderLock(id);
+    }
+
+    /// <summary>The process with its handles, or a NotFound failure.</summary>
+    public LiveProcess Find(ProcessRef process)
+    {
+        lock (_lock)
+        {
+            return FindUnderLock(process.Container).Processes.TryGetValue(process, out var live)
+                ? live
+                : throw ContainerErrors.NotFound(process);
+        }
+    }
+
+    /// <summary>Takes a container's process in.</summary>
+    public void Attach(LiveProcess process)
+    {
+        lock (_lock)
+            FindUnderLock(process.Ref.Container).Processes[process.Ref] = process;
+    }
+
+    /// <summary>Lets a process's handles go.</summary>
+    public void Detach(ProcessRef process)
+    {
+        lock (_lock)
+        {
+            if (_containers.TryGetValue(process.Container, out var live))
+                live.Processes.Remove(process);
+        }
+    }
+
+    /// <summary>Lets a container go.</summary>
+    public void Remove(ContainerId id)
+    {
+        lock (_lock)
+        {
+            if (_containers.Remove(id, out var live))
+                live.Dispose();
+        }
+    }
+
+    /// <summary>Reads one container at one moment.</summary>
+    public T Read<T>(ContainerId id, Func<Container, T> read)
+    {
+        lock (_lock)
+            return read(FindUnderLock(id).Aggregate);
+    }
+
+    /// <summary>Checks one container; the check refuses by throwing.</summary>
+    public void Check(ContainerId id, Action<Container> check)
+    {
+        lock (_lock)
+            check(FindUnderLock(id).Aggregate);
+    }
+
+    /// <summary>One transition. The facts have been queued; the caller publishes them to reactions.</summary>
+    public IReadOnlyList<IDomainEvent> Change(ContainerId id, Action<Container> transition)
+    {
+        lock (_lock)
+            return ChangeUnderLock(FindUnderLock(id), transition);
+    }
+
+    /// <summary>One transition with an answer.</summary>
+    public (T Answer, IReadOnlyList<IDomainEvent> Facts) Change<T>(ContainerId id, Func<Container, T> transition)
+    {
+        lock (_lock)
+        {
+            T answer = default!;
+            var facts = ChangeUnderLock(FindUnderLock(id), c => answer = transition(c));
+            return (answer, facts);
+        }
+    }
+
+    /// <summary>Every process that still runs ends as killed, at one instant, the execs of a container before its init.</summary>
+    public IReadOnlyList<IDomainEvent> KillAll(DateTimeOffset at)
+    {
+        lock (_lock)
+        {
+            var facts = new List<IDomainEvent>();
+            var exit = new ExitStatus(ExitStatus.Killed, at);
+            foreach (var live in _containers.Values)
+                facts.AddRange(ChangeUnderLock(live, c => c.RecordExit(c.Init.Ref, exit)));
+            return facts;
+        }
+    }
+
+    private IReadOnlyList<IDomainEvent> ChangeUnderLock(LiveContainer live, Action<Container> transition)
+    {
+        try
+        {
+            transition(live.Aggregate);
+        }
+        finally
+        {
+            // An exec that ends with its init without ever having run has a status but no exit fact: its waiters too are let go.
+            foreach (var process in live.Processes.Values)
+            {
+                if (ExitOf(live.Aggregate, process.Ref) is { } exit)
+                    process.CompleteExit(exit);
+            }
+        }
+
+        var facts = live.Aggregate.TakeFacts();
+        foreach (var fact in facts)
+            events.Enqueue(fact);
+        return facts;
+    }
+
+    private static ExitStatus? ExitOf(Container container, ProcessRef process) =>
+        process.IsInit ? container.Init.Exit : container.Execs.FirstOrDefault(e => e.Ref == process)?.Exit;
+
+    private LiveContainer FindUnderLock(ContainerId id) =>
+        _containers.TryGetValue(id, out var live) ? live : throw ContainerErrors.NotFound(id);
+}

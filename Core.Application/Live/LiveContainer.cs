@@ -1,0 +1,30 @@
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Oci;
+
+namespace Kata.Core.Application.Live;
+
+/// <summary>A container with what is open for it. The registry's lock guards the aggregate and the processes.</summary>
+internal sealed class LiveContainer(Container aggregate) : IDisposable
+{
+    private readonly CancellationTokenSource _creation = new();
+    private readonly TaskCompletionSource _creationEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Container Aggregate { get; } = aggregate;
+
+    /// <summary>The bundle's specification; known once it has been read.</summary>
+    public OciSpec? Spec { get; set; }
+
+    public Dictionary<ProcessRef, LiveProcess> Processes { get; } = [];
+
+    /// <summary>Fires when somebody calls the creation off.</summary>
+    public CancellationToken CreationCancelled => _creation.Token;
+
+    /// <summary>Completes when the creation has ended, undo included.</summary>
+    public Task CreationEnded => _creationEnded.Task;
+
+    public void CancelCreation() => _creation.Cancel();
+
+    public void EndCreation() => _creationEnded.TrySetResult();
+
+    public void Dispose() => _creation.Dispose();
+}

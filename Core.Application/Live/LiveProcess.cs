@@ -1,0 +1,30 @@
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Watching;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Oci;
+
+namespace Kata.Core.Application.Live;
+
+/// <summary>The open handles of a process: its streams, its turn, its waiters.</summary>
+internal sealed class LiveProcess(ProcessRef reference, IStdioPipes pipes, OciProcess? execSpec, TimeProvider time)
+{
+    private readonly TaskCompletionSource<ExitStatus> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ProcessRef Ref { get; } = reference;
+
+    public IStdioPipes Pipes { get; } = pipes;
+
+    /// <summary>What an exec runs; null for an init.</summary>
+    public OciProcess? ExecSpec { get; } = execSpec;
+
+    public ProcessGate Gate { get; } = new(reference, time);
+
+    /// <summary>Present from the start on.</summary>
+    public ProcessWatcher? Watcher { get; set; }
+
+    /// <summary>Completes when the exit has been recorded.</summary>
+    public Task<ExitStatus> Exited => _exited.Task;
+
+    /// <summary>Lets the waiters go; the first call wins.</summary>
+    public void CompleteExit(ExitStatus exit) => _exited.TrySetResult(exit);
+}

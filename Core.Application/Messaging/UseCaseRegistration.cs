@@ -1,0 +1,26 @@
+using System.Diagnostics.CodeAnalysis;
+using Kata.Core.Domain;
+using MediatR;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Kata.Core.Application.Messaging;
+
+/// <summary>Registers handlers closed and by name: nothing is scanned, so nothing is trimmed away.</summary>
+internal static class UseCaseRegistration
+{
+    public static IServiceCollection AddUseCase<TRequest, TReply,
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(this IServiceCollection services)
+        where TRequest : class, IRequest<TReply>
+        where TReply : class
+        where THandler : class, IRequestHandler<TRequest, TReply>
+    {
+        services.AddSingleton<IRequestHandler<TRequest, TReply>, THandler>();
+        return services.AddSingleton<IPipelineBehavior<TRequest, TReply>, RequestBehavior<TRequest, TReply>>();
+    }
+
+    public static IServiceCollection AddReaction<TFact,
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(this IServiceCollection services)
+        where TFact : class, IDomainEvent
+        where THandler : class, INotificationHandler<TFact>
+        => services.AddSingleton<INotificationHandler<TFact>, THandler>();
+}

@@ -1,0 +1,38 @@
+using Kata.Core.Application.Containers;
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Containers;
+using MediatR;
+
+namespace Kata.Core.Application.Processes;
+
+/// <summary>Registers a further process of a running container; it runs when it is started.</summary>
+public sealed record AddExec(ProcessRef Process, Stdio Stdio, ReadOnlyMemory<byte> SpecJson) : ICommand<Done>;
+
+internal sealed class AddExecHandler(
+    ContainerRegistry containers, IBundleReader bundles, IProcessStdio stdio, FactPublisher publisher, TimeProvider time)
+    : IRequestHandler<AddExec, Done>
+{
+    public async Task<Done> Handle(AddExec request, CancellationToken ct)
+    {
+        containers.Find(request.Process.Container);
+        var spec = GuestSpec.WithoutLabels(bundles.ReadProcess(request.SpecJson)) with { Terminal = request.Stdio.Terminal };
+
+        // Added first, so that of two with one id only one opens the streams.
+        var facts = containers.Change(request.Process.Container, c => c.AddExec(request.Process, request.Stdio));
+        try
+        {
+            var pipes = await stdio.OpenAsync(request.Process, request.Stdio, ct);
+            containers.Attach(new LiveProcess(request.Process, pipes, spec, time));
+        }
+        catch
+        {
+            containers.Change(request.Process.Container, c => c.Delete(request.Process, time.GetUtcNow()));
+            throw;
+        }
+
+        await publisher.PublishAsync(facts);
+        return Done.Value;
+    }
+}

@@ -1,0 +1,103 @@
+using Kata.Core.Application.Containers;
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Sandboxes;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using MediatR;
+
+namespace Kata.Core.Application.Processes;
+
+/// <summary>
+/// Frees all that a process has: its streams, and with an init the container in guest and host. With the container that made
+/// the sandbox the machine ends too, and the answer comes when it has ended.
+/// </summary>
+public sealed record DeleteProcess(ProcessRef Process) : ICommand<DeleteProcessReply>;
+
+/// <summary>How the process ended.</summary>
+public sealed record DeleteProcessReply(int Pid, ExitStatus Exit);
+
+internal sealed class DeleteProcessHandler(
+    ContainerRegistry containers,
+    ContainerRelease release,
+    CreationCanceller canceller,
+    SandboxStopper stopper,
+    SandboxRecorder recorder,
+    IHookRunner hooks,
+    FactPublisher publisher,
+    TimeProvider time) : IRequestHandler<DeleteProcess, DeleteProcessReply>
+{
+    // As long as containerd's own shim waits for a client that is slow to read.
+    private static readonly TimeSpan DrainInit = TimeSpan.FromSeconds(10);
+
+    // An exec's stream can be held by a grandchild that lives on; its client has waited for its own reasons already.
+    private static readonly TimeSpan DrainExec = TimeSpan.FromSeconds(2);
+
+    public async Task<DeleteProcessReply> Handle(DeleteProcess request, CancellationToken ct)
+    {
+        var id = request.Process.Container;
+        if (request.Process.IsInit && await canceller.TryCancelAsync(id, ct))
+            return new DeleteProcessReply(0, new ExitStatus(ExitStatus.Killed, time.GetUtcNow()));
+
+        var process = containers.Find(request.Process);
+        IReadOnlyList<IDomainEvent> facts;
+        ExitStatus exit;
+        int pid;
+        using (await process.Gate.EnterAsync(ct))
+        {
+            containers.Check(id, c => c.CheckDelete(request.Process));
+            await EndStreamsAsync(process, request.Process.IsInit ? DrainInit : DrainExec);
+            if (request.Process.IsInit)
+                await ReleaseContainerAsync(id, ct);
+            await process.Pipes.DisposeAsync();
+            pid = containers.Read(id, c => c.Pid);
+            (exit, facts) = containers.Change(id, c => c.Delete(request.Process, time.GetUtcNow()));
+            process.CompleteExit(exit);
+        }
+
+        await publisher.PublishAsync(facts);
+        if (request.Process.IsInit)
+            await ForgetContainerAsync(id, pid, ct);
+        else
+            containers.Detach(request.Process);
+        return new DeleteProcessReply(pid, exit);
+    }
+
+    private async Task EndStreamsAsync(LiveProcess process, TimeSpan limit)
+    {
+        if (process.Watcher is not { } watcher)
+            return;
+        using (var bound = new CancellationTokenSource(limit, time))
+            await watcher.DrainAsync(bound.Token);
+        await watcher.DisposeAsync();
+    }
+
+    private async Task ReleaseContainerAsync(ContainerId id, CancellationToken ct)
+    {
+        var madeSandbox = containers.Read(id, c => c.Kind) != ContainerKind.PodContainer;
+        if (madeSandbox)
+        {
+            await stopper.StopAsync().WaitAsync(ct);
+            return;
+        }
+
+        await release.RemoveFromGuestAsync(id, ct);
+        foreach (var exec in containers.Find(id).Processes.Values.Where(p => !p.Ref.IsInit).ToList())
+        {
+            await EndStreamsAsync(exec, TimeSpan.Zero);
+            await exec.Pipes.DisposeAsync();
+        }
+
+        await release.ReleaseHostPartAsync(id, ct);
+    }
+
+    private async Task ForgetContainerAsync(ContainerId id, int pid, CancellationToken ct)
+    {
+        var live = containers.Find(id);
+        containers.Remove(id);
+        await recorder.SaveAsync(ct);
+        if (live.Spec?.Hooks is { Poststop.Count: > 0 } h)
+            await hooks.RunAsync(HookStage.Poststop, h.Poststop, new HookState(id, live.Aggregate.Bundle, pid, "stopped"), ct);
+    }
+}

@@ -1,0 +1,54 @@
+using Kata.Core.Application.Facts;
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using MediatR;
+
+namespace Kata.Core.Application.Processes;
+
+/// <summary>Sends a signal to a process, or to all of a container. Takes no turn: nothing can keep a kill waiting.</summary>
+public sealed record SignalProcess(ProcessRef Process, Signal Signal, bool All) : ICommand<Done>;
+
+internal sealed class SignalProcessHandler(LiveSandbox sandbox, ContainerRegistry containers, CreationCanceller canceller, ISender sender, TimeProvider time)
+    : IRequestHandler<SignalProcess, Done>
+{
+    public async Task<Done> Handle(SignalProcess request, CancellationToken ct)
+    {
+        var id = request.Process.Container;
+        if (request.Signal == Signal.Kill && request.Process.IsInit && await canceller.TryCancelAsync(id, ct))
+            return Done.Value;
+
+        containers.Check(id, c => c.CheckSignal(request.Process));
+        var before = containers.Read(id, c => c.State);
+        try
+        {
+            var agent = sandbox.RequireAgent();
+            await agent.SignalAsync(request.Process, request.Signal, request.All && request.Process.IsInit, ct);
+            if (request.Signal == Signal.Kill && before == ContainerState.Paused)
+                await ThawAsync(agent, id, ct);
+        }
+        catch (KataException e) when (e.Kind == ErrorKind.Unavailable)
+        {
+            // The machine is going down and takes the process along; its exit is told by whoever saw that.
+        }
+
+        // A container that never ran has nobody who waits for it in the guest.
+        if (request.Signal == Signal.Kill && request.Process.IsInit && before == ContainerState.Created)
+            await sender.Send(new RecordProcessExit(request.Process, new ExitStatus(ExitStatus.Killed, time.GetUtcNow())), ct);
+        return Done.Value;
+    }
+
+    private static async Task ThawAsync(IGuestAgent agent, ContainerId id, CancellationToken ct)
+    {
+        try
+        {
+            await agent.ResumeAsync(id, ct);
+        }
+        catch (KataException)
+        {
+            // Where a frozen process dies at once there is nothing left to thaw.
+        }
+    }
+}

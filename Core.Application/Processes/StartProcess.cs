@@ -1,0 +1,83 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Watching;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using MediatR;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Processes;
+
+/// <summary>Runs a container's init, or an exec that has been added.</summary>
+public sealed record StartProcess(ProcessRef Process) : ICommand<StartProcessReply>;
+
+/// <summary>The host pid that stands for the process.</summary>
+public sealed record StartProcessReply(int Pid);
+
+internal sealed class StartProcessHandler(
+    LiveSandbox sandbox,
+    ContainerRegistry containers,
+    IHookRunner hooks,
+    FactPublisher publisher,
+    ISender sender,
+    TimeProvider time,
+    ILogger<ProcessWatcher> log) : IRequestHandler<StartProcess, StartProcessReply>
+{
+    public async Task<StartProcessReply> Handle(StartProcess request, CancellationToken ct)
+    {
+        var process = containers.Find(request.Process);
+        IReadOnlyList<IDomainEvent> facts;
+        using (await process.Gate.EnterAsync(ct))
+        {
+            containers.Check(request.Process.Container, c => c.CheckStart(request.Process));
+            facts = await StartAsync(process, ct);
+        }
+
+        await publisher.PublishAsync(facts);
+        var (pid, bundle) = containers.Read(request.Process.Container, c => (c.Pid, c.Bundle));
+        if (request.Process.IsInit && containers.Find(request.Process.Container).Spec?.Hooks is { Poststart.Count: > 0 } h)
+            await hooks.RunAsync(HookStage.Poststart, h.Poststart, new HookState(request.Process.Container, bundle, pid, "running"), ct);
+        return new StartProcessReply(pid);
+    }
+
+    private async Task<IReadOnlyList<IDomainEvent>> StartAsync(LiveProcess process, CancellationToken ct)
+    {
+        var id = process.Ref.Container;
+        IGuestAgent agent;
+        try
+        {
+            agent = sandbox.RequireAgent();
+            if (process.Ref.IsInit)
+                await agent.StartAsync(id, ct);
+            else
+                await agent.ExecAsync(process.Ref, process.ExecSpec!, ct);
+        }
+        catch (Exception)
+        {
+            containers.Change(id, c => c.RecordStartFailure(process.Ref, time.GetUtcNow()));
+            process.Pipes.CloseOutput(GuestStream.Stdout);
+            process.Pipes.CloseOutput(GuestStream.Stderr);
+            throw;
+        }
+
+        var facts = containers.Change(id, c => c.RecordStart(process.Ref));
+        var (terminal, size) = containers.Read(id, c => (c.Find(process.Ref).Stdio.Terminal, c.Find(process.Ref).WantedSize));
+        if (terminal && size is { } wanted)
+            await ResizeAsync(agent, process.Ref, wanted, ct);
+        process.Watcher = new ProcessWatcher(process, terminal, agent, sender, time, log);
+        return facts;
+    }
+
+    private static async Task ResizeAsync(IGuestAgent agent, ProcessRef process, TerminalSize size, CancellationToken ct)
+    {
+        try
+        {
+            await agent.ResizeAsync(process, size, ct);
+        }
+        catch (KataException)
+        {
+            // A process that has ended already needs no size; anything worse shows in its wait.
+        }
+    }
+}

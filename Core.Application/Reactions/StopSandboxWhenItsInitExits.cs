@@ -1,0 +1,50 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.Watching;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using MediatR;
+
+namespace Kata.Core.Application.Reactions;
+
+/// <summary>
+/// A container that made the sandbox takes it along when its init ends, but not before its output has been taken: what is
+/// still in the guest would be lost with the machine. A client that never reads is bounded by the delete.
+/// </summary>
+internal sealed class StopSandboxWhenItsInitExits(ContainerRegistry containers, SandboxStopper stopper) : INotificationHandler<ProcessExited>
+{
+    public async Task Handle(ProcessExited fact, CancellationToken ct)
+    {
+        if (!fact.Process.IsInit || KindOf(fact.Process.Container) is null or ContainerKind.PodContainer)
+            return;
+        if (WatcherOf(fact.Process) is { } watcher)
+            await watcher.OutputEnded;
+        await stopper.StopAsync();
+    }
+
+    private ProcessWatcher? WatcherOf(ProcessRef process)
+    {
+        try
+        {
+            return containers.Find(process).Watcher;
+        }
+        catch (KataException)
+        {
+            // Deleted in the meantime, and with it the watcher.
+            return null;
+        }
+    }
+
+    private ContainerKind? KindOf(ContainerId id)
+    {
+        try
+        {
+            return containers.Read(id, c => c.Kind);
+        }
+        catch (KataException)
+        {
+            // Deleted in the meantime: its delete has stopped the sandbox.
+            return null;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Sandboxes;
+
+/// <summary>
+/// Gives back everything a sandbox holds: the open handles in order, then whatever the ledger still names, last acquired
+/// first. The same code after a failed boot, on stop and after a crash; already gone is success.
+/// </summary>
+internal sealed class SandboxTeardown(
+    ISandboxStore store, IResourceReleaser releaser, ISandboxCgroup cgroups, TimeProvider time, ILogger<SandboxTeardown> log)
+{
+    // The container manager allows 5 s for its delete binary; this keeps clear of it.
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
+
+    // A guest that closes its sandbox powers off within a tenth of this; one that hangs is killed.
+    private static readonly TimeSpan PowerOffGrace = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>Ends the machine and releases all. Does not fail: the answer names what is still held, or is empty.</summary>
+    public async Task<string> RunAsync(LiveSandbox sandbox, bool closeGuest)
+    {
+        using var budget = new CancellationTokenSource(Budget, time);
+        var grace = TimeSpan.Zero;
+        if (sandbox.Agent is { } agent)
+        {
+            if (closeGuest && await CloseGuestAsync(agent, sandbox))
+                grace = PowerOffGrace;
+            await QuietlyAsync("agent connection", agent.DisposeAsync().AsTask());
+        }
+
+        if (sandbox.Machine is { } machine)
+            await QuietlyAsync("machine", machine.StopAsync(grace, budget.Token));
+        if (sandbox.Share is { } share)
+            await QuietlyAsync("shared directory", share.StopAsync(budget.Token));
+        if (sandbox.Cgroups.Count > 0)
+            await QuietlyAsync("cgroup", cgroups.LeaveAsync(sandbox.Cgroups, budget.Token));
+
+        var left = sandbox.Ledger is { } ledger ? await ReleaseAsync(ledger, budget.Token) : "";
+        if (left.Length == 0)
+            await QuietlyAsync("state directory", store.DeleteAsync(sandbox.Id, budget.Token));
+        return left;
+    }
+
+    /// <summary>Releases what a ledger names. The answer names what is still held, or is empty.</summary>
+    public async Task<string> ReleaseAsync(IResourceLedger ledger, CancellationToken ct)
+    {
+        var left = new List<string>();
+        foreach (var resource in ledger.Read().ReleaseOrder())
+        {
+            try
+            {
+                await releaser.ReleaseAsync(resource, ct);
+                ledger.Forget(resource);
+            }
+            catch (Exception e)
+            {
+                TeardownLog.NotReleased(log, resource.Kind, resource.Name, e.Message);
+                left.Add($"{resource.Kind} {resource.Name}: {e.Message}");
+            }
+        }
+
+        return string.Join("; ", left);
+    }
+
+    private async Task<bool> CloseGuestAsync(IGuestAgent agent, LiveSandbox sandbox)
+    {
+        if (sandbox.Machine is null or { Exited.IsCompleted: true })
+            return false;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1), time);
+        try
+        {
+            await agent.CloseAsync(limit.Token);
+            return true;
+        }
+        catch (Exception e) when (e is KataException or OperationCanceledException)
+        {
+            TeardownLog.GuestNotClosed(log, e.Message);
+            return false;
+        }
+    }
+
+    private async Task QuietlyAsync(string what, Task step)
+    {
+        try
+        {
+            await step;
+        }
+        catch (Exception e)
+        {
+            TeardownLog.StepFailed(log, what, e);
+        }
+    }
+}
+
+/// <summary>Event ids 1100 to 1149.</summary>
+internal static partial class TeardownLog
+{
+    [LoggerMessage(1100, LogLevel.Warning, "{Kind} {Name} is still held: {Reason}")]
+    public static partial void NotReleased(ILogger log, ResourceKind kind, string name, string reason);
+
+    [LoggerMessage(1101, LogLevel.Warning, "the guest did not close its sandbox: {Reason}")]
+    public static partial void GuestNotClosed(ILogger log, string reason);
+
+    [LoggerMessage(1102, LogLevel.Warning, "the {What} did not end cleanly")]
+    public static partial void StepFailed(ILogger log, string what, Exception fault);
+}

@@ -1,0 +1,197 @@
+using Kata.Core.Application.Facts;
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Watching;
+
+/// <summary>
+/// Carries a process's streams between the client and the guest and reports its exit. The report waits for the end of the
+/// output, but only for a bounded time: a grandchild may hold a stream open for ever, and copying goes on behind it.
+/// </summary>
+internal sealed class ProcessWatcher : IAsyncDisposable
+{
+    // Output that is already under way arrives well within this; what a grandchild writes later is copied later.
+    private static readonly TimeSpan DrainBeforeReport = TimeSpan.FromMilliseconds(400);
+
+    // The guest hands out at most this much per read, and no more is held per stream.
+    private const int Chunk = 32 * 1024;
+
+    private readonly LiveProcess _process;
+    private readonly IGuestAgent _agent;
+    private readonly ISender _sender;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _copying = new();
+    private readonly Task _output;
+    private readonly Task _input;
+
+    public ProcessWatcher(LiveProcess process, bool terminal, IGuestAgent agent, ISender sender, TimeProvider time, ILogger log)
+    {
+        _process = process;
+        _agent = agent;
+        _sender = sender;
+        _time = time;
+        _log = log;
+        _output = terminal
+            ? CopyOutputAsync(GuestStream.Stdout)
+            : Task.WhenAll(CopyOutputAsync(GuestStream.Stdout), CopyOutputAsync(GuestStream.Stderr));
+        if (terminal)
+            process.Pipes.CloseOutput(GuestStream.Stderr);
+        _input = process.Pipes.HasStdin ? CopyInputAsync() : Task.CompletedTask;
+        Completion = ReportExitAsync();
+    }
+
+    /// <summary>Completes when the exit has been reported, or when the machine's loss made that somebody else's matter.</summary>
+    public Task Completion { get; }
+
+    /// <summary>Completes when all output has been taken, or the copying was broken off; never faults.</summary>
+    public Task OutputEnded => _output;
+
+    /// <summary>Waits for the end of the output, at most as long as the token allows.</summary>
+    public async Task DrainAsync(CancellationToken ct)
+    {
+        try
+        {
+            await _output.WaitAsync(ct);
+        }
+        catch (OperationCanceledException)
+        {
+            WatchLog.NotDrained(_log, _process.Ref);
+        }
+    }
+
+    /// <summary>Breaks off the copying; what is under way ends.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _copying.CancelAsync();
+        await Task.WhenAll(_output, _input);
+        _copying.Dispose();
+    }
+
+    private async Task ReportExitAsync()
+    {
+        int code;
+        try
+        {
+            code = await _agent.WaitAsync(_process.Ref, CancellationToken.None);
+        }
+        catch (KataException e) when (e.Kind == ErrorKind.Unavailable)
+        {
+            // The machine or the connection is gone: whoever saw that ends every process.
+            return;
+        }
+        catch (KataException e)
+        {
+            WatchLog.WaitFailed(_log, _process.Ref, e.Message);
+            code = ExitStatus.Unknown;
+        }
+
+        var at = _time.GetUtcNow();
+        using (var bound = new CancellationTokenSource(DrainBeforeReport, _time))
+            await Task.WhenAny(_output, WhenFires(bound.Token));
+
+        try
+        {
+            await _sender.Send(new RecordProcessExit(_process.Ref, new ExitStatus(code, at)), CancellationToken.None);
+        }
+        catch (KataException e)
+        {
+            WatchLog.ReportRefused(_log, _process.Ref, e.Message);
+        }
+    }
+
+    private async Task CopyOutputAsync(GuestStream stream)
+    {
+        // The constructor must not run the first read on the caller's stack.
+        await Task.Yield();
+        var buffer = new byte[Chunk];
+        var taken = _process.Pipes.Takes(stream);
+        try
+        {
+            while (await _agent.ReadAsync(_process.Ref, stream, buffer, _copying.Token) is > 0 and var count)
+                taken = taken && await TryWriteAsync(stream, buffer.AsMemory(0, count));
+        }
+        catch (KataException e)
+        {
+            if (e.Kind != ErrorKind.Unavailable)
+                WatchLog.ReadFailed(_log, _process.Ref, stream, e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            // Deleted while a grandchild held the stream.
+        }
+        finally
+        {
+            _process.Pipes.CloseOutput(stream);
+        }
+    }
+
+    private async Task<bool> TryWriteAsync(GuestStream stream, ReadOnlyMemory<byte> data)
+    {
+        try
+        {
+            await _process.Pipes.WriteAsync(stream, data, _copying.Token);
+            return true;
+        }
+        catch (Exception e) when (e is KataException or IOException)
+        {
+            // The logger or the disk behind the stream has failed; the process must not notice, so its output is dropped.
+            WatchLog.WriteFailed(_log, _process.Ref, stream, e.Message);
+            return false;
+        }
+    }
+
+    private async Task CopyInputAsync()
+    {
+        await Task.Yield();
+        var buffer = new byte[Chunk];
+        try
+        {
+            while (await _process.Pipes.ReadStdinAsync(buffer, _copying.Token) is > 0 and var count)
+                await _agent.WriteAsync(_process.Ref, buffer.AsMemory(0, count), _copying.Token);
+            await _agent.CloseStdinAsync(_process.Ref, _copying.Token);
+        }
+        catch (KataException e)
+        {
+            // Usual when a process ends without having read all of its input.
+            WatchLog.InputEnded(_log, _process.Ref, e.Message);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)
+        {
+            WatchLog.InputEnded(_log, _process.Ref, e.Message);
+        }
+    }
+
+    private static Task WhenFires(CancellationToken token)
+    {
+        var fired = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        token.Register(() => fired.TrySetResult());
+        return fired.Task;
+    }
+}
+
+/// <summary>Event ids 1200 to 1249.</summary>
+internal static partial class WatchLog
+{
+    [LoggerMessage(1200, LogLevel.Warning, "waiting for {Process} failed: {Reason}")]
+    public static partial void WaitFailed(ILogger log, ProcessRef process, string reason);
+
+    [LoggerMessage(1201, LogLevel.Warning, "reading {Stream} of {Process} failed: {Reason}")]
+    public static partial void ReadFailed(ILogger log, ProcessRef process, GuestStream stream, string reason);
+
+    [LoggerMessage(1202, LogLevel.Warning, "writing {Stream} of {Process} failed, the rest is dropped: {Reason}")]
+    public static partial void WriteFailed(ILogger log, ProcessRef process, GuestStream stream, string reason);
+
+    [LoggerMessage(1203, LogLevel.Debug, "input of {Process} has ended: {Reason}")]
+    public static partial void InputEnded(ILogger log, ProcessRef process, string reason);
+
+    [LoggerMessage(1204, LogLevel.Information, "output of {Process} is still held open and is cut off")]
+    public static partial void NotDrained(ILogger log, ProcessRef process);
+
+    [LoggerMessage(1205, LogLevel.Debug, "the exit of {Process} came too late: {Reason}")]
+    public static partial void ReportRefused(ILogger log, ProcessRef process, string reason);
+}
