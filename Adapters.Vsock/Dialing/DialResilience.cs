@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Sockets;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Polly;
@@ -9,7 +8,7 @@ using Polly.Timeout;
 namespace Kata.Adapters.Vsock.Dialing;
 
 /// <summary>
-/// Dials until the guest answers, the time is over, or the caller knows better (its token fires when the VMM has died).
+/// Tries until the guest answers or the caller's token fires, which is the start deadline or "the VMM has died".
 /// </summary>
 internal static class DialResilience
 {
@@ -17,28 +16,27 @@ internal static class DialResilience
     internal static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>A kernel race can leave a handshake unanswered for ever; a new one then succeeds.</summary>
-    internal static readonly TimeSpan PerTry = TimeSpan.FromSeconds(10);
+    internal static readonly TimeSpan PerDial = TimeSpan.FromSeconds(10);
 
-    /// <summary>The connected socket; DeadlineExceeded says where, for how long, and why the last try failed.</summary>
-    public static async Task<Socket> DialAsync(IGuestDialer dialer, GuestEndpoint endpoint, TimeSpan within, TimeProvider time, CancellationToken ct)
+    /// <summary>Runs tries one after the other, until one returns.</summary>
+    /// <exception cref="KataException">DeadlineExceeded when the token fires: where, for how long, how often, and why the last try failed.</exception>
+    public static async Task<T> UntilAnsweredAsync<T>(Func<CancellationToken, Task<T>> tryOnce, GuestEndpoint endpoint, TimeProvider time, CancellationToken ct)
     {
         var tries = 0;
-        Exception? last = null;
-        var pipeline = new ResiliencePipelineBuilder<Socket> { TimeProvider = time }
-            .AddTimeout(new TimeoutStrategyOptions { Timeout = within })
-            .AddRetry(new RetryStrategyOptions<Socket>
+        var last = "still waiting for the first answer";
+        var pipeline = new ResiliencePipelineBuilder<T> { TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions<T>
             {
                 MaxRetryAttempts = int.MaxValue,
                 BackoffType = DelayBackoffType.Constant,
                 Delay = Pause,
-                ShouldHandle = static args => ValueTask.FromResult(args.Outcome.Exception is NotListeningException or TimeoutRejectedException),
+                ShouldHandle = static args => ValueTask.FromResult(args.Outcome.Exception is NotListeningException),
                 OnRetry = args =>
                 {
-                    last = args.Outcome.Exception;
+                    last = args.Outcome.Exception!.Message;
                     return ValueTask.CompletedTask;
                 },
             })
-            .AddTimeout(new TimeoutStrategyOptions { Timeout = PerTry < within ? PerTry : within })
             .Build();
 
         var started = time.GetTimestamp();
@@ -48,20 +46,28 @@ internal static class DialResilience
                 async token =>
                 {
                     tries++;
-                    return await dialer.DialOnceAsync(token);
+                    return await tryOnce(token);
                 },
                 ct);
         }
-        catch (TimeoutRejectedException e)
+        catch (Exception e) when (ct.IsCancellationRequested && e is OperationCanceledException or NotListeningException)
         {
-            throw NoAnswer(endpoint, time.GetElapsedTime(started), tries, last ?? e);
+            throw new KataException(ErrorKind.DeadlineExceeded,
+                string.Create(CultureInfo.InvariantCulture, $"the guest agent did not answer at {endpoint} within {time.GetElapsedTime(started).TotalSeconds:0.0} s ({tries} tries; last: {last})"), e);
         }
     }
 
-    private static KataException NoAnswer(GuestEndpoint endpoint, TimeSpan after, int tries, Exception last)
+    /// <summary>One dial, given up after <see cref="PerDial"/>.</summary>
+    public static async Task<T> BoundedAsync<T>(Func<CancellationToken, Task<T>> dial, TimeProvider time, CancellationToken ct)
     {
-        var reason = last is TimeoutRejectedException ? "no answer to the greeting" : last.Message;
-        return new KataException(ErrorKind.DeadlineExceeded,
-            string.Create(CultureInfo.InvariantCulture, $"the guest agent did not answer at {endpoint} within {after.TotalSeconds:0.0} s ({tries} tries, last: {reason})"), last);
+        var pipeline = new ResiliencePipelineBuilder<T> { TimeProvider = time }.AddTimeout(new TimeoutStrategyOptions { Timeout = PerDial }).Build();
+        try
+        {
+            return await pipeline.ExecuteAsync(async token => await dial(token), ct);
+        }
+        catch (TimeoutRejectedException e)
+        {
+            throw new NotListeningException(string.Create(CultureInfo.InvariantCulture, $"no answer to the handshake for {PerDial.TotalSeconds:0} s"), e);
+        }
     }
 }

@@ -17,11 +17,11 @@ internal sealed class HybridVsockDialer(HybridVsockEndpoint endpoint) : IGuestDi
 
     public async Task<Socket> DialOnceAsync(CancellationToken ct)
     {
-        var socket = await UnixSocket.ConnectAsync(endpoint.Socket.Value, ct);
+        var socket = await VmmSocket.ConnectAsync(endpoint.Socket.Value, ct);
         try
         {
             var request = string.Create(CultureInfo.InvariantCulture, $"CONNECT {endpoint.Port}\n");
-            await UnixSocket.SendAsync(socket, Encoding.ASCII.GetBytes(request), ct);
+            await VmmSocket.SendAsync(socket, Encoding.ASCII.GetBytes(request), ct);
 
             var line = await ReadLineAsync(socket, ct);
             return IsAgreement(line)
@@ -43,7 +43,7 @@ internal sealed class HybridVsockDialer(HybridVsockEndpoint endpoint) : IGuestDi
         var line = new byte[MaxLine];
         for (var length = 0; length < MaxLine; length++)
         {
-            await UnixSocket.ReceiveAsync(socket, line.AsMemory(length, 1), ct);
+            await VmmSocket.ReceiveAsync(socket, line.AsMemory(length, 1), ct);
             if (line[length] == (byte)'\n')
                 return Encoding.Latin1.GetString(line, 0, length).TrimEnd('\r');
         }

@@ -46,12 +46,12 @@ internal sealed class SerialDialer(SerialEndpoint endpoint, TimeProvider time) :
         if (_dialledBefore)
             await Task.Delay(Pause, time, ct);
 
-        var socket = await UnixSocket.ConnectAsync(endpoint.Socket.Value, ct);
+        var socket = await VmmSocket.ConnectAsync(endpoint.Socket.Value, ct);
         _dialledBefore = true;
         try
         {
             var hello = SerialHello.Create();
-            await UnixSocket.SendAsync(socket, hello, ct);
+            await VmmSocket.SendAsync(socket, hello, ct);
             await SkipUntilAsync(socket, hello, ct);
             return socket;
         }
@@ -72,7 +72,7 @@ internal sealed class SerialDialer(SerialEndpoint endpoint, TimeProvider time) :
         var held = 0;
         for (var read = 0; read < MaxStale;)
         {
-            var n = await UnixSocket.ReceiveAsync(socket, window.AsMemory(held), ct);
+            var n = await VmmSocket.ReceiveAsync(socket, window.AsMemory(held), ct);
             read += n;
             held += n;
             var skip = 0;

@@ -4,7 +4,7 @@ using Kata.Core.Domain;
 namespace Kata.Adapters.Vsock.Dialing;
 
 /// <summary>Connecting to a unix socket of the VMM, and reading it without taking a byte too many.</summary>
-internal static class UnixSocket
+internal static class VmmSocket
 {
     public static async Task<Socket> ConnectAsync(string path, CancellationToken ct)
     {

@@ -1,0 +1,20 @@
+namespace Kata.Adapters.Vsock.Agent;
+
+/// <summary>
+/// How long a call may take; sent with it, so that the agent gives up too. Reads, writes of input, waits and the
+/// watch for memory kills have none: they answer when something happens.
+/// </summary>
+internal static class AgentDeadlines
+{
+    /// <summary>A health check: the agent answers it from memory, so this is a hung guest.</summary>
+    public static readonly TimeSpan Check = TimeSpan.FromSeconds(30);
+
+    /// <summary>Everything else, as upstream's runtime has it.</summary>
+    public static readonly TimeSpan Call = TimeSpan.FromSeconds(60);
+
+    /// <summary>Creation is bounded by a setting, which the caller's token carries; this only ends what nobody bounds.</summary>
+    public static readonly TimeSpan Create = TimeSpan.FromMinutes(30);
+
+    /// <summary>Between two tries to watch for memory kills after an agent refused one.</summary>
+    public static readonly TimeSpan WatchPause = TimeSpan.FromSeconds(1);
+}

@@ -1,0 +1,66 @@
+using System.Net.Sockets;
+using Kata.Adapters.Vsock.Dialing;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Platform.Ttrpc;
+
+namespace Kata.Adapters.Vsock.Agent;
+
+/// <summary>Dials the guest by whichever channel the machine has, and lets the agent answer a health check first.</summary>
+internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnector
+{
+    public async Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct)
+    {
+        var dialer = DialerOf(endpoint);
+        return await DialResilience.UntilAnsweredAsync(token => ConnectOnceAsync(dialer, token), endpoint, time, ct);
+    }
+
+    private IGuestDialer DialerOf(GuestEndpoint endpoint) => endpoint switch
+    {
+        VsockEndpoint vsock => new VsockDialer(vsock),
+        HybridVsockEndpoint hybrid => new HybridVsockDialer(hybrid),
+        SerialEndpoint serial => new SerialDialer(serial, time),
+        _ => throw new KataException(ErrorKind.InvalidArgument, $"there is no way to dial {endpoint}"),
+    };
+
+    /// <summary>A connection can be taken by the VMM and closed again before the agent sees it, so the check belongs to the try.</summary>
+    private async Task<IGuestAgent> ConnectOnceAsync(IGuestDialer dialer, CancellationToken ct)
+    {
+        var agent = Open(await DialResilience.BoundedAsync(dialer.DialOnceAsync, time, ct));
+        try
+        {
+            await agent.CheckAsync(ct);
+            return agent;
+        }
+        catch (KataException e) when (e.Kind is ErrorKind.Unavailable or ErrorKind.DeadlineExceeded)
+        {
+            await agent.DisposeAsync();
+            throw new NotListeningException(e.Message, e);
+        }
+        catch
+        {
+            await agent.DisposeAsync();
+            throw;
+        }
+    }
+
+    private TtrpcAgent Open(Socket socket)
+    {
+        var client = new TtrpcClient(socket, new TtrpcClientOptions { Time = time });
+        return new TtrpcAgent(client, ReasonAsync(client), client, time);
+    }
+
+    private static async Task<string> ReasonAsync(TtrpcClient client)
+    {
+        try
+        {
+            await client.Closed;
+            return "this side closed it";
+        }
+        catch (TtrpcException e)
+        {
+            return e.Message;
+        }
+    }
+}
