@@ -10,15 +10,13 @@ internal static class ForeignSocket
     private const int SO_ERROR = 4;
     private const int SOCK_STREAM = 1;
 
-    internal static unsafe SocketListener Listen(int family, ReadOnlySpan<byte> address, int backlog, string subject)
+    internal static SocketListener Listen(int family, ReadOnlySpan<byte> address, int backlog, string subject)
     {
         var socket = DescriptorIo.Own(
             Libc.socket(family, SOCK_STREAM | OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK, 0), "socket", subject);
         try
         {
-            // SAFETY: the address is pinned for the call, with its length.
-            fixed (byte* pointer = address)
-                LinuxException.Check(Libc.bind(socket, pointer, (uint)address.Length), "bind", subject);
+            Bind(socket, address, subject);
             LinuxException.Check(Libc.listen(socket, backlog), "listen", subject);
             return new SocketListener(socket);
         }
@@ -70,6 +68,13 @@ internal static class ForeignSocket
     {
         DescriptorIo.SetNonBlocking(handle, false);
         return new Socket(handle);
+    }
+
+    internal static unsafe void Bind(SafeHandle socket, ReadOnlySpan<byte> address, string subject)
+    {
+        // SAFETY: the address is pinned for the call, with its length.
+        fixed (byte* pointer = address)
+            LinuxException.Check(Libc.bind(socket, pointer, (uint)address.Length), "bind", subject);
     }
 
     private static unsafe Errno Connect(SafeHandle socket, byte[] address)

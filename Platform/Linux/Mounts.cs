@@ -146,7 +146,7 @@ public static class Mounts
     /// Gives an initramfs a root that is a mount with a parent, so that pivot_root works below it: the root is bound
     /// on <paramref name="newRoot"/>, the given mounts move over, and it takes the place of <c>/</c>.
     /// </summary>
-    /// <remarks>For PID 1 before it has other threads with a root of their own: chroot concerns the whole process.</remarks>
+    /// <remarks>Root and directory are the whole process's, except on a thread that unshared them.</remarks>
     public static void MoveRoot(string newRoot, params ReadOnlySpan<string> carried)
     {
         Mount("/", newRoot, null, MountFlags.MS_BIND);

@@ -212,11 +212,46 @@ public static class Poller
         _sweepArmed = false;
         var watched = false;
         foreach (var (descriptor, entry) in Entries.ToArray())
-            Abandon(descriptor, entry, static waiter => waiter.Handle.IsClosed);
-        foreach (var entry in Entries.Values)
-            watched |= entry.Waiters.Exists(static waiter => waiter.Handle is not PidFd);
+        {
+            if (entry.Waiters.Exists(static waiter => waiter.Handle is not PidFd))
+                watched |= Probe(descriptor, entry);
+        }
         if (watched)
             ArmSweep();
+    }
+
+    /// <summary>
+    /// A handle disposed of while referenced says so only once the last reference is gone, so ours are let go for a
+    /// moment; out of epoll first, since a closed descriptor cannot be taken out and a copy elsewhere keeps it in.
+    /// </summary>
+    /// <returns>Whether anybody still waits.</returns>
+    private static bool Probe(int descriptor, Entry entry)
+    {
+        Control(EPOLL_CTL_DEL, descriptor, entry);
+        foreach (var waiter in entry.Waiters)
+            waiter.Handle.DangerousRelease();
+        for (var i = entry.Waiters.Count - 1; i >= 0; i--)
+        {
+            var waiter = entry.Waiters[i];
+            try
+            {
+                var held = false;
+                waiter.Handle.DangerousAddRef(ref held);
+            }
+            catch (ObjectDisposedException closed)
+            {
+                entry.Waiters.RemoveAt(i);
+                waiter.Entry = null;
+                waiter.Complete(closed);
+            }
+        }
+        if (entry.Waiters.Count > 0)
+        {
+            Control(EPOLL_CTL_ADD, descriptor, entry);
+            return true;
+        }
+        Entries.Remove(descriptor);
+        return false;
     }
 
     private static unsafe void ArmSweep()

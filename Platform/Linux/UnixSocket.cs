@@ -1,29 +1,37 @@
 using System.Net.Sockets;
+using System.Text;
 
 namespace Kata.Platform.Linux;
 
 /// <summary>What <see cref="Socket"/> leaves out about unix sockets.</summary>
 public static class UnixSocket
 {
+    private const int AF_UNIX = 1;
+    private const int SOCK_STREAM = 1;
+    private const int LongestAddress = 110;
     private const int SOL_SOCKET = 1;
     private const int SO_PEERCRED = 17;
 
-    /// <summary>A new socket file with exactly this mode. EADDRINUSE if the path exists.</summary>
+    /// <summary>
+    /// A new socket file with exactly this mode. EADDRINUSE if the path exists. Disposing of the socket leaves the
+    /// file, so that a process can go on with an inherited listener after we let go of ours.
+    /// </summary>
     public static Socket Listen(string path, uint mode = 0x180, int backlog = 128)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var handle = new SafeSocketHandle(
+            LinuxException.Check(Libc.socket(AF_UNIX, SOCK_STREAM | OpenFlags.O_CLOEXEC, 0), "socket", path), ownsHandle: true);
         try
         {
-            Bind(socket, path);
+            ForeignSocket.Bind(handle, RawAddress(path), path);
             // Connecting is refused until listen, so nobody comes in through the mode the umask gave.
-            if (!path.StartsWith('@'))
+            if (path[0] != '@')
                 Nodes.ChangeMode(path, mode);
-            socket.Listen(backlog);
-            return socket;
+            LinuxException.Check(Libc.listen(handle, backlog), "listen", path);
+            return ForeignSocket.Wrap(handle);
         }
         catch
         {
-            socket.Dispose();
+            handle.Dispose();
             throw;
         }
     }
@@ -70,16 +78,14 @@ public static class UnixSocket
         return new PeerCredentials((int)words[0], words[1], words[2]);
     }
 
-    private static void Bind(Socket socket, string path)
+    /// <summary><c>struct sockaddr_un</c>: family, then a path with its NUL, or a NUL and the abstract name.</summary>
+    private static byte[] RawAddress(string path)
     {
-        try
-        {
-            socket.Bind(Address(path));
-        }
-        catch (SocketException refused)
-        {
-            throw new LinuxException((Errno)(refused.NativeErrorCode), "bind", path);
-        }
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        byte[] address = path[0] == '@'
+            ? [AF_UNIX, 0, 0, .. Encoding.UTF8.GetBytes(path[1..])]
+            : [AF_UNIX, 0, .. Encoding.UTF8.GetBytes(path), 0];
+        return address.Length <= LongestAddress ? address : throw new LinuxException(Errno.ENAMETOOLONG, "bind", path);
     }
 }
 

@@ -1,0 +1,152 @@
+using System.Net.Sockets;
+using System.Text;
+using FluentAssertions;
+using Kata.Platform.Linux;
+using Xunit;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kata.Tests.Unit.Linux;
+
+public class SocketTests
+{
+    [Fact]
+    public async Task Foreign_socket_accepts_connects_and_carries_bytes_both_ways()
+    {
+        using var scratch = new Scratch();
+        var address = UnixAddress(scratch["s"]);
+        using var listener = ForeignSocket.Listen(1, address, 8, "test");
+
+        var accepting = listener.AcceptAsync();
+        using var client = await ForeignSocket.ConnectAsync(1, address, "test", Waits.Limit, default).InTime();
+        using var server = await accepting.InTime();
+
+        // A receive that has to wait shows that the runtime's own polling takes the descriptor.
+        var buffer = new byte[16];
+        var receiving = server.ReceiveAsync(buffer);
+        await client.SendAsync("ping"u8.ToArray());
+        var read = await receiving.InTime();
+        Encoding.UTF8.GetString(buffer, 0, read).Should().Be("ping");
+        server.Send("pong"u8);
+        read = client.Receive(buffer);
+        Encoding.UTF8.GetString(buffer, 0, read).Should().Be("pong");
+        server.Dispose();
+        (await client.ReceiveAsync(buffer).InTime()).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task Accept_when_listener_is_disposed_of_ends()
+    {
+        using var scratch = new Scratch();
+        using var listener = ForeignSocket.Listen(1, UnixAddress(scratch["s"]), 8, "test");
+        var accepting = listener.AcceptAsync();
+
+        listener.Dispose();
+
+        var ended = () => accepting.InTime();
+        await ended.Should().ThrowAsync<ObjectDisposedException>();
+    }
+
+    [Fact]
+    public async Task Connect_when_nobody_listens_says_so()
+    {
+        using var scratch = new Scratch();
+
+        var connecting = () => ForeignSocket.ConnectAsync(1, UnixAddress(scratch["none"]), "test", Waits.Limit, default);
+
+        (await connecting.Should().ThrowAsync<LinuxException>()).Which.Errno.Should().Be(Errno.ENOENT);
+    }
+
+    [Fact]
+    public async Task Vsock_listener_is_made_where_the_kernel_has_vsock()
+    {
+        if (!VsockSocket.IsSupported())
+            return;
+        using var listener = VsockSocket.Listen(VsockSocket.VMADDR_PORT_ANY);
+        var accepting = listener.AcceptAsync();
+
+        listener.Dispose();
+
+        var ended = () => accepting.InTime();
+        await ended.Should().ThrowAsync<ObjectDisposedException>();
+    }
+
+    [Fact]
+    public async Task Vsock_connect_when_nobody_answers_ends_in_time()
+    {
+        if (!VsockSocket.IsSupported())
+            return;
+
+        var connecting = () => VsockSocket.ConnectAsync(77777, 1024, TimeSpan.FromMilliseconds(200));
+
+        (await connecting.Should().ThrowAsync<LinuxException>()).Which.Call.Should().Be("connect");
+    }
+
+    [Fact]
+    public async Task Unix_listener_has_its_mode_and_knows_its_peer()
+    {
+        using var scratch = new Scratch();
+        using var listener = UnixSocket.Listen(scratch["s"], 0x1B0);
+        FileStatus.Of(scratch["s"]).Permissions.Should().Be(0x1B0);
+
+        using var client = await UnixSocket.ConnectAsync(scratch["s"]);
+        using var server = await listener.AcceptAsync();
+
+        UnixSocket.Peer(server).ProcessId.Should().Be(Environment.ProcessId);
+        var again = () => UnixSocket.Listen(scratch["s"]);
+        again.Should().Throw<LinuxException>().Which.Errno.Should().Be(Errno.EADDRINUSE);
+    }
+
+    [Fact]
+    public async Task Abstract_address_is_reached_by_name()
+    {
+        var name = $"@kata-test-{Guid.NewGuid():n}";
+        using var listener = UnixSocket.Listen(name);
+
+        using var client = await UnixSocket.ConnectAsync(name);
+
+        client.Connected.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Inherited_listener_accepts()
+    {
+        using var scratch = new Scratch();
+        var listener = UnixSocket.Listen(scratch["s"]);
+        // As a child has it: another number for the same open file.
+        var number = (int)DescriptorIo.Duplicate(listener.SafeHandle).DangerousGetHandle();
+        listener.Dispose();
+        File.Exists(scratch["s"]).Should().BeTrue();
+        using var inherited = UnixSocket.FromInheritedDescriptor(number);
+
+        var accepting = inherited.AcceptAsync();
+        using var client = await UnixSocket.ConnectAsync(scratch["s"]);
+        using var server = await accepting.InTime();
+
+        server.Connected.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Descriptors_pass_through_a_socket()
+    {
+        using var scratch = new Scratch();
+        using var listener = UnixSocket.Listen(scratch["s"]);
+        using var client = await UnixSocket.ConnectAsync(scratch["s"]);
+        using var server = await listener.AcceptAsync();
+        DescriptorIo.SetNonBlocking(server.SafeHandle);
+        using var pipe = Pipe.Create();
+        var received = new List<SafeFileHandle>();
+        var buffer = new byte[32];
+
+        var receiving = FdPassing.ReceiveAsync(server.SafeHandle, buffer, received);
+        FdPassing.TrySend(client.SafeHandle, "/dev/pts/0"u8, pipe.Writer, pipe.Reader).Should().BeTrue();
+        var read = await receiving.InTime();
+
+        Encoding.UTF8.GetString(buffer, 0, read).Should().Be("/dev/pts/0");
+        received.Should().HaveCount(2);
+        DescriptorIo.Write(received[0], "through"u8);
+        DescriptorIo.TryRead(pipe.Reader, buffer).Should().Be(7);
+        received.ForEach(handle => handle.Dispose());
+    }
+
+    private static byte[] UnixAddress(string path) => [1, 0, .. Encoding.UTF8.GetBytes(path), 0];
+}
