@@ -56,7 +56,8 @@ public sealed class HostPicture
         }
     }
 
-    private static void AddProcesses(SortedSet<string> facts, int init)
+    /// <summary>The processes of the private host but its first one.</summary>
+    internal static IEnumerable<(int Pid, string Name, string Line)> Processes(int init)
     {
         var space = Link($"/proc/{init}/ns/pid");
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
@@ -65,12 +66,20 @@ public sealed class HostPicture
                 continue;
             if (Link($"{directory}/ns/pid") != space)
                 continue;
-            var line = Read($"{directory}/cmdline").Replace('\0', ' ').Trim();
-            var state = Read($"{directory}/stat") is { Length: > 0 } stat ? stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[0] : "gone";
-            if (state == "gone" || line.StartsWith("nsenter ", StringComparison.Ordinal))
+            var stat = Read($"{directory}/stat");
+            if (stat.Length == 0)
                 continue;
-            facts.Add($"process {pid} {Read($"{directory}/comm").Trim()} {(state == "Z" ? "(zombie)" : line[..Math.Min(line.Length, 300)])}");
+            var name = stat[(stat.IndexOf('(', StringComparison.Ordinal) + 1)..stat.LastIndexOf(')')];
+            var isZombie = stat[stat.LastIndexOf(')') + 2] == 'Z';
+            yield return (pid, name, isZombie ? "(zombie)" : Read($"{directory}/cmdline").Replace('\0', ' ').Trim());
         }
+    }
+
+    private static void AddProcesses(SortedSet<string> facts, int init)
+    {
+        // Whoever is entering by nsenter is a test, not the runtime.
+        foreach (var (pid, name, line) in Processes(init).Where(p => !p.Line.StartsWith("nsenter ", StringComparison.Ordinal)))
+            facts.Add($"process {pid} {name} {line[..Math.Min(line.Length, 300)]}");
     }
 
     private static void AddMounts(SortedSet<string> facts, int init)
@@ -100,6 +109,9 @@ public sealed class HostPicture
         foreach (var path in Directory.EnumerateFileSystemEntries(start, "*", options))
         {
             var name = path[seen.Length..];
+            // The fifos are ctr's own: it makes them, and leaves those of an exec whose container went first.
+            if (name.StartsWith("/run/containerd/fifo/", StringComparison.Ordinal))
+                continue;
             if (!SharedParents.Contains(name) && name != $"/run/containerd/runc/{host.Namespace}")
                 facts.Add($"path {name}");
         }

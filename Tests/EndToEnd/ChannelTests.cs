@@ -1,0 +1,55 @@
+using FluentAssertions;
+using Kata.Tests.EndToEnd.Containerd;
+using Kata.Tests.TestHost;
+using Xunit;
+
+namespace Kata.Tests.EndToEnd;
+
+/// <summary>
+/// The main job over each channel between host and guest that this machine can have; AF_VSOCK through vhost-vsock is
+/// shown in the test host.
+/// </summary>
+[Trait("category", "matrix")]
+public sealed class ChannelTests(PrivateContainerd host) : EndToEndTest(host)
+{
+    [MachineFact]
+    public Task Run_over_virtio_serial_works_and_says_so() =>
+        RunAsync("virtio-serial", ("hypervisor.qemu", "guest_channel", KataConfiguration.Text("serial")));
+
+    [MachineFact]
+    public async Task Run_over_vhost_user_vsock_works_and_says_so()
+    {
+        var daemon = await DaemonAsync();
+
+        await RunAsync("vhost-user",
+            ("hypervisor.qemu", "guest_channel", KataConfiguration.Text("vhost-user-vsock")),
+            ("hypervisor.qemu", "vhost_vsock_daemon", KataConfiguration.Text(daemon)));
+    }
+
+    private async Task RunAsync(string name, params (string Table, string Key, string Value)[] changes)
+    {
+        using var _ = Host.Configuration.With(changes);
+        var logged = Host.Log().Length;
+        var id = Host.NewId("channel");
+        (await Host.CtrAsync(PrivateContainerd.RunArguments(id, ["--detach", "--null-io"], "sleep", "1000"))).Exited(0);
+
+        var exec = await Host.CtrAsync("task", "exec", "--exec-id", "x", id, "sh", "-c", "echo through the channel; exit 6");
+        var state = (await Host.InsideAsync("grep", "-r", "-l", "-i", name, $"/run/vc/sbs/{id}")).Stdout;
+
+        await Host.CtrAsync("task", "delete", "--force", id);
+        (await Host.CtrAsync("containers", "delete", id)).Exited(0);
+        exec.ExitCode.Should().Be(6, exec.Stderr);
+        exec.Stdout.Should().Be("through the channel\n");
+        Host.Log()[logged..].Should().ContainEquivalentOf(name);
+        state.Should().NotBeEmpty("the state directory says which channel was chosen and why");
+    }
+
+    // Debian has it in sid only; the program runs on older releases as it is.
+    private static async Task<string> DaemonAsync()
+    {
+        var packages = Path.Combine(Repository.Artifacts, "peers", "vsock");
+        (await Command.RunAsync(Path.Combine(Repository.Root, "Apps", "Agent", "image", "debian.sh"),
+            ["sid", packages, "vhost-device-vsock"], limit: TimeSpan.FromMinutes(3))).Exited(0);
+        return Path.Combine(packages, "root", "usr", "bin", "vhost-device-vsock");
+    }
+}
