@@ -117,7 +117,7 @@ echo "    starting a private containerd"
 make_image
 make_configuration
 start_containerd
-ctr images import "$work/image.tar" > "$work/import.log" 2>&1 || { cat "$work/import.log" >&2; exit 1; }
+"${ctr[@]}" images import "$work/image.tar" > "$work/import.log" 2>&1 || { cat "$work/import.log" >&2; exit 1; }
 
 terminal=()
 if [ -z "$command" ]; then

@@ -1,0 +1,46 @@
+#!/bin/bash
+# Runs test projects that are built and sums them up; the last line is "N passed, N failed, N skipped".
+#
+#   test.sh PROJECT[:FILTER]...
+#
+# Each test's outcome is printed where tests take long. A project whose run breaks off counts as one failure more.
+set -uo pipefail
+
+cd "$(dirname "$0")/../.."
+results=artifacts/test-results
+mkdir -p "$results"
+passed=0 failed=0 skipped=0
+
+counter() { sed -n "s/.*<Counters [^>]*\\b$2=\"\\([0-9]*\\)\".*/\\1/p" "$1" | head -1; }
+
+for tier in "$@"; do
+    project=${tier%%:*} filter=()
+    if [ "$tier" != "$project" ]; then filter=(--filter "${tier#*:}"); fi
+    case $project in
+        Contracts | Aot | EndToEnd) verbosity=normal ;;
+        *) verbosity=minimal ;;
+    esac
+    echo "== ${tier/:/, }"
+    started=$SECONDS
+    rm -f "$results/$project.trx"
+    # A test that hangs ends its project's run rather than everybody's.
+    dotnet test "artifacts/bin/$project/release/Kata.Tests.$project.dll" "${filter[@]}" \
+        --logger "console;verbosity=$verbosity" --logger "trx;LogFileName=$project.trx" --results-directory "$results" \
+        --blame-hang-timeout 10m --blame-hang-dump-type none < /dev/null
+    code=$?
+    ok=0 bad=0 total=0
+    if [ -f "$results/$project.trx" ]; then
+        total=$(counter "$results/$project.trx" total)
+        ok=$(counter "$results/$project.trx" passed)
+        bad=$(counter "$results/$project.trx" failed)
+    fi
+    if [ "$code" != 0 ] && [ "$bad" = 0 ]; then
+        echo "$project: the run broke off with exit code $code"
+        bad=1 total=$((total + 1))
+    fi
+    echo "-- $project: $ok passed, $bad failed, $((total - ok - bad)) skipped in $((SECONDS - started)) s"
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + total - ok - bad))
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]
