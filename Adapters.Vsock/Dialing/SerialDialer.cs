@@ -37,7 +37,7 @@ internal sealed class SerialDialer(SerialEndpoint endpoint, TimeProvider time) :
     internal static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The most that an old session can have left: queues of the port and the socket, and one frame.</summary>
-    internal const int MaxStale = 16 << 20;
+    internal int MaxStale { get; init; } = 16 << 20;
 
     private bool _dialledBefore;
 
@@ -85,6 +85,6 @@ internal sealed class SerialDialer(SerialEndpoint endpoint, TimeProvider time) :
             held -= skip;
         }
 
-        throw new KataException(ErrorKind.Unavailable, $"{endpoint} sent {MaxStale >> 20} MiB without answering the greeting: what runs in the guest does not speak it");
+        throw new KataException(ErrorKind.Unavailable, $"{endpoint} sent {MaxStale} bytes without answering the greeting: what runs in the guest does not speak it");
     }
 }

@@ -93,7 +93,7 @@ internal sealed class ScriptedAgentService(ScriptedAgent agent) : AgentService.A
         }
         else
         {
-            var process = Require(request.ContainerId, request.ExecId);
+            var process = RequireLive(request.ContainerId, request.ExecId);
             if (request.Signal is 9 or 15)
                 process.Exit(128 + (int)request.Signal);
         }
@@ -104,8 +104,9 @@ internal sealed class ScriptedAgentService(ScriptedAgent agent) : AgentService.A
     public override async Task<WaitProcessResponse> WaitProcess(WaitProcessRequest request, ServerCallContext context)
     {
         await agent.PlayAsync("WaitProcess", request);
-        var process = Require(request.ContainerId, request.ExecId);
+        var process = RequireLive(request.ContainerId, request.ExecId);
         var code = await process.Exited.WaitAsync(context.CancellationToken);
+        process.IsReaped = true;
         if (agent.DropsUnreadOutput)
         {
             process.DropOutput();
@@ -166,6 +167,9 @@ internal sealed class ScriptedAgentService(ScriptedAgent agent) : AgentService.A
         RequireContainer(container, StatusCode.InvalidArgument, "\"invalid container id\"");
         return Done;
     }
+
+    private ScriptedProcess RequireLive(string container, string exec) =>
+        Require(container, exec) is { IsReaped: false } process ? process : throw Refuse(StatusCode.NotFound, "InvalidExecId");
 
     private ScriptedProcess Require(string container, string exec)
     {

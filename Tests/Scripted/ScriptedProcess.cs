@@ -50,6 +50,9 @@ public sealed class ScriptedProcess(bool terminal)
         _stderr.End();
     }
 
+    /// <summary>Its exit code has been fetched: it can be read, but no more signalled or waited for.</summary>
+    internal bool IsReaped { get; set; }
+
     internal Task<byte[]> ReadAsync(bool stderr, int length) => (stderr ? _stderr : _stdout).ReadAsync(length);
 
     internal void DropOutput()

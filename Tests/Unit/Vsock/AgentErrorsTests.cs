@@ -1,0 +1,58 @@
+using FluentAssertions;
+using Grpc.Core;
+using Kata.Adapters.Vsock.Agent;
+using Kata.Core.Domain;
+using Xunit;
+
+namespace Kata.Tests.Unit.Vsock;
+
+public class AgentErrorsTests
+{
+    [Theory]
+    [InlineData(StatusCode.InvalidArgument, "InvalidContainerId", ErrorKind.NotFound)]
+    [InlineData(StatusCode.InvalidArgument, "\"invalid container id\"", ErrorKind.NotFound)]
+    [InlineData(StatusCode.InvalidArgument, "\"empty mac\"", ErrorKind.InvalidArgument)]
+    [InlineData(StatusCode.NotFound, "InitProcessNotFound", ErrorKind.NotFound)]
+    [InlineData(StatusCode.NotFound, "/grpc.AgentService/SetPolicy is not supported", ErrorKind.Unimplemented)]
+    [InlineData(StatusCode.Internal, "\"Invalid container id box\"", ErrorKind.NotFound)]
+    [InlineData(StatusCode.Internal, "ESRCH: No such process", ErrorKind.NotFound)]
+    [InlineData(StatusCode.Internal, "\"Process not found: init process missing\"", ErrorKind.NotFound)]
+    [InlineData(StatusCode.Internal, "\"Link not found (\"aa:bb\")\"", ErrorKind.NotFound)]
+    [InlineData(StatusCode.Internal, "failed to pause container: current status is: Paused", ErrorKind.FailedPrecondition)]
+    [InlineData(StatusCode.Internal, "ETIME", ErrorKind.DeadlineExceeded)]
+    [InlineData(StatusCode.Internal, "cannot set date: SetGuestDateTime", ErrorKind.Internal)]
+    [InlineData(StatusCode.Unavailable, "\"no tty\"", ErrorKind.FailedPrecondition)]
+    [InlineData(StatusCode.PermissionDenied, "denied by policy", ErrorKind.PermissionDenied)]
+    [InlineData(StatusCode.AlreadyExists, "x", ErrorKind.AlreadyExists)]
+    [InlineData(StatusCode.ResourceExhausted, "x", ErrorKind.ResourceExhausted)]
+    [InlineData(StatusCode.Unimplemented, "x", ErrorKind.Unimplemented)]
+    [InlineData(StatusCode.Unknown, "x", ErrorKind.Internal)]
+    public void Translate_when_agent_refuses_finds_the_kind(StatusCode code, string text, ErrorKind kind)
+    {
+        var failure = AgentErrors.Translate(new RpcException(new Status(code, text)), "SomeCall", limit: null);
+
+        failure.Kind.Should().Be(kind);
+        failure.Message.Should().Contain(text).And.Contain("SomeCall");
+    }
+
+    [Fact]
+    public void Translate_when_creation_is_unimplemented_never_says_so() =>
+        AgentErrors.Translate(new RpcException(new Status(StatusCode.Unimplemented, "x")), "CreateContainer", null).Kind.Should().Be(ErrorKind.Internal);
+
+    [Fact]
+    public void Translate_when_sentence_is_endless_cuts_it()
+    {
+        var failure = AgentErrors.Translate(new RpcException(new Status(StatusCode.Internal, new string('x', 1_000_000))), "SomeCall", null);
+
+        failure.Message.Length.Should().BeLessThan(5000);
+    }
+
+    [Fact]
+    public void Translate_when_deadline_passed_says_which()
+    {
+        var failure = AgentErrors.Translate(new RpcException(new Status(StatusCode.DeadlineExceeded, "x")), "StartContainer", TimeSpan.FromSeconds(60));
+
+        failure.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+        failure.Message.Should().Contain("StartContainer").And.Contain("60 s");
+    }
+}
