@@ -19,7 +19,7 @@ internal sealed class ClientConnection : IFrameSink
         _options = options;
         var limit = Math.Clamp(options.MaxReply, 0, TtrpcLimits.MaxMessage);
         // Calls wait for room instead of running into a limit of their own.
-        _connection = new TtrpcConnection(transport, options.Reader, limit, int.MaxValue, this);
+        _connection = new TtrpcConnection(transport, options.Reader, limit, int.MaxValue, readsLastWords: true, this);
     }
 
     public Task Closed => _closed.Task;

@@ -59,6 +59,9 @@ internal sealed class MessageQueue<T>(TimeProvider time, int maxMessages, Action
                 return false;
             _completed = true;
             _error = error;
+            // What is there is all there will be: no hurry any more.
+            _grace?.Dispose();
+            _grace = null;
             waiter = _waiter;
             _waiter = null;
         }
@@ -81,8 +84,6 @@ internal sealed class MessageQueue<T>(TimeProvider time, int maxMessages, Action
         {
             _messages.Clear();
             _bytes = 0;
-            _grace?.Dispose();
-            _grace = null;
         }
 
         Complete(error);

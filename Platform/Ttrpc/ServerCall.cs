@@ -103,13 +103,14 @@ internal abstract class ServerCall(ServerConnection connection, uint id, ServerM
         catch (Exception e)
         {
             var status = TtrpcStatus.Of(e, _expired, out var isBug);
+            Fail(status);
             if (isBug)
                 Connection.ReportBug(method.FullName, e);
-            Fail(status);
         }
         finally
         {
             _timer?.Dispose();
+            OnFinished();
             Connection.Finished(this);
         }
     }
@@ -149,6 +150,11 @@ internal abstract class ServerCall(ServerConnection connection, uint id, ServerM
     {
         Interlocked.Exchange(ref _answered, 1);
         Cancel();
+    }
+
+    /// <summary>The handler has returned.</summary>
+    protected virtual void OnFinished()
+    {
     }
 
     /// <summary>Sends one message of a stream when there is room for it.</summary>
@@ -268,11 +274,11 @@ internal abstract class StreamingCall<TRequest> : ServerCall
 
         if (!header.Flags.HasFlag(FrameFlags.RemoteClosed))
             return;
-        Requests.Complete();
 
         // The message has been delivered, and the handler may finish with it; but its result reaches nobody.
         if (!payload.IsEmpty)
             Fail(new Status(StatusCode.InvalidArgument, TtrpcStatus.DataWithClose));
+        Requests.Complete();
     }
 
     /// <inheritdoc/>
@@ -281,6 +287,9 @@ internal abstract class StreamingCall<TRequest> : ServerCall
         Requests.Discard(new RpcException(new Status(StatusCode.Cancelled, TtrpcStatus.Canceled)));
         base.OnConnectionLost();
     }
+
+    /// <inheritdoc/>
+    protected override void OnFinished() => Requests.Discard(null);
 
     private bool TryAdd(ReadOnlyMemory<byte> payload)
     {

@@ -21,7 +21,7 @@ internal sealed class ServerConnection : IFrameSink
     {
         _services = services;
         _options = options;
-        _connection = new TtrpcConnection(transport, options.Reader, options.MaxMessage, options.MaxUnsent, this);
+        _connection = new TtrpcConnection(transport, options.Reader, options.MaxMessage, options.MaxUnsent, readsLastWords: false, this);
     }
 
     /// <summary>The reader's view of the message in hand; used by the reader only.</summary>
@@ -60,7 +60,18 @@ internal sealed class ServerConnection : IFrameSink
 
     public void SendError(uint id, Status status) => Send(FrameBuilder.Error(id, status.StatusCode, status.Detail));
 
-    public void ReportBug(string method, Exception e) => _options.OnHandlerError?.Invoke(method, e);
+    /// <summary>Tells the one who asked to be told; what goes wrong there must not leave the call unfinished.</summary>
+    public void ReportBug(string method, Exception e)
+    {
+        try
+        {
+            _options.OnHandlerError?.Invoke(method, e);
+        }
+        catch (Exception report)
+        {
+            Abort($"reporting a handler's error failed: {report.Message}");
+        }
+    }
 
     /// <summary>The handler has returned.</summary>
     public void Finished(ServerCall call)

@@ -21,12 +21,17 @@ internal interface IFrameSink
 /// otherwise leaves its frame to the one writing; what the kernel refuses is sent when it has room again.
 /// The first reason to end is the one that counts.
 /// </summary>
-internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int receiveLimit, int unsentLimit, IFrameSink sink)
+internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int receiveLimit, int unsentLimit, bool readsLastWords, IFrameSink sink)
 {
     private const int Batch = 64 * 1024;
 
     // A sender that keeps writing for others hands over to the pool after this many writes; it may be the reader.
     private const int WritesPerSender = 16;
+
+    private const int ReadsInARow = 32;
+
+    // A client whose server is gone cannot send any more, but what the server sent last may still wait to be read.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
     private readonly Queue<OutgoingFrame> _queue = new();
@@ -55,7 +60,8 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
         }
         else
         {
-            _ = ReadAsync();
+            // On the pool: where bytes already wait, the loop would run on whoever accepts or connects.
+            ThreadPool.UnsafeQueueUserWorkItem(static connection => _ = connection.ReadAsync(), this, preferLocal: false);
         }
     }
 
@@ -162,7 +168,7 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
             catch (Exception e)
             {
                 frame.Return();
-                Abort(Failed("sending", e));
+                SendingFailed(Failed("sending", e));
                 return;
             }
 
@@ -202,14 +208,47 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
             _room = null;
         }
 
-        transport.Close();
+        try
+        {
+            transport.Close();
+        }
+        catch (Exception)
+        {
+            // The reason to end is known already; a device that cannot even be closed adds nothing to it.
+        }
+
         room?.TrySetResult();
-        sink.OnAborted(reason);
-        _closed.TrySetResult();
+        try
+        {
+            sink.OnAborted(reason);
+        }
+        finally
+        {
+            _closed.TrySetResult();
+        }
     }
 
     private static TtrpcException Failed(string doing, Exception e) =>
         e as TtrpcException ?? new TtrpcException($"{doing} failed: {e.Message}", e);
+
+    private void SendingFailed(TtrpcException reason)
+    {
+        if (!readsLastWords)
+        {
+            Abort(reason);
+            return;
+        }
+
+        // Frames queue behind the writer that has stopped, until the reader meets the end or the time is over.
+        _ = Task.Delay(LastWords).ContinueWith(
+            static (_, state) =>
+            {
+                var (connection, why) = ((TtrpcConnection, TtrpcException))state!;
+                connection.Abort(why);
+            },
+            (this, reason),
+            TaskScheduler.Default);
+    }
 
     private async Task WriteAsync(OutgoingFrame frame)
     {
@@ -227,7 +266,7 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
         catch (Exception e)
         {
             // The frame stays out of the pool: the transport may still be reading from it.
-            Abort(Failed("sending", e));
+            SendingFailed(Failed("sending", e));
         }
     }
 
@@ -280,9 +319,23 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
         using var reader = new FrameReader(receiveLimit);
         try
         {
-            int count;
-            while ((count = await transport.ReceiveAsync(reader.GetFree())) > 0)
+            for (var inARow = 0; ; inARow++)
+            {
+                var receive = transport.ReceiveAsync(reader.GetFree());
+                if (!receive.IsCompleted)
+                    inARow = 0;
+                var count = await receive;
+                if (count == 0)
+                    break;
                 Deliver(reader, count);
+                if (inARow >= ReadsInARow)
+                {
+                    // With inline completions this thread serves every socket of the process: a flood must not keep it.
+                    inARow = 0;
+                    await Task.Yield();
+                }
+            }
+
             Abort(EndOfStream(reader));
         }
         catch (Exception e)

@@ -128,21 +128,20 @@ public sealed class TtrpcServer : IAsyncDisposable
 
     private void Serve(Socket socket, CancellationToken cancellationToken)
     {
-        bool accepted;
         try
         {
-            accepted = _options.AcceptPeer?.Invoke(socket) ?? true;
+            if (_options.AcceptPeer?.Invoke(socket) ?? true)
+            {
+                _ = RunAsync(new SocketTransport(socket), cancellationToken);
+                return;
+            }
         }
-        catch
+        catch (Exception)
         {
-            // Nobody vouches for this peer.
-            accepted = false;
+            // Nobody vouches for this peer, or it is gone; either way the next one is not its business.
         }
 
-        if (accepted)
-            _ = RunAsync(new SocketTransport(socket), cancellationToken);
-        else
-            socket.Dispose();
+        socket.Dispose();
     }
 
     private async Task RunAsync(ITransport transport, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using CsCheck;
 using FluentAssertions;
 using Grpc.Core;
 using Kata.Platform.Ttrpc;
@@ -262,6 +263,46 @@ public sealed class ClientTests
         var closed = () => client.Closed.WaitAsync(RawPeer.Patience);
         await closed.Should().ThrowAsync<TtrpcException>().WithMessage("the peer closed the connection");
     }
+
+    [Fact]
+    public async Task Answer_when_the_server_left_right_after_it_is_still_read()
+    {
+        var (client, peer) = Pair();
+        var gate = new GatedStream(new NetworkStream(client, ownsSocket: true));
+        await using var ttrpc = new TtrpcClient(gate);
+        var answered = ttrpc.AsyncUnaryCall(NoteService.Unary, null, default, new Note("first"));
+        await peer.ReadAsync();
+        await peer.SendAsync(FrameType.Response, 1, RawPeer.Response(0, "", [1]));
+        peer.Dispose();
+
+        var unsent = ttrpc.AsyncUnaryCall(NoteService.Unary, null, default, new Note("second"));
+        gate.Open();
+
+        (await answered.ResponseAsync.WaitAsync(RawPeer.Patience)).Bytes.Should().Equal(1);
+        await FailsAsync(unsent, StatusCode.Unavailable, "ttrpc: closed: the peer closed the connection");
+    }
+
+    [Fact]
+    public async Task Client_when_fed_garbage_neither_hangs_nor_answers() =>
+        await Gen.Select(Gen.Byte.Array[0, 300], Gen.Byte[1, 3], Gen.Bool).SampleAsync(
+            async (garbage, type, asFrame) =>
+            {
+                var (socket, peer) = Pair();
+                await using var client = new TtrpcClient(socket);
+                var call = client.AsyncUnaryCall(NoteService.Unary, null, default, new Note("x"));
+                await peer.ReadAsync();
+                await peer.SendBytesAsync(asFrame ? RawPeer.Frame((FrameType)type, 1, garbage) : garbage);
+                peer.Dispose();
+                try
+                {
+                    await call.ResponseAsync.WaitAsync(RawPeer.Patience);
+                }
+                catch (RpcException)
+                {
+                }
+            },
+            iter: 200,
+            threads: 1);
 
     [Fact]
     public async Task Connection_when_it_ends_inside_a_frame_says_so()

@@ -89,12 +89,14 @@ public sealed class ServerTests
         answers.Should().NotContain(id);
     }
 
-    [Fact]
-    public async Task Connection_when_the_peer_never_reads_is_closed_with_the_reason()
+    [Theory]
+    [InlineData(ReaderKind.Async)]
+    [InlineData(ReaderKind.BlockingThread)]
+    public async Task Connection_when_the_peer_never_reads_is_closed_with_the_reason(ReaderKind reader)
     {
         var closed = new TaskCompletionSource<TtrpcException>();
         await using var served = new Served(
-            new TtrpcServerOptions { OnConnectionClosed = closed.SetResult },
+            new TtrpcServerOptions { Reader = reader, OnConnectionClosed = closed.SetResult },
             new NoteService { OnUnary = (_, _) => Task.FromResult(new Note(new byte[1_000_000])) });
         using var peer = new RawPeer(served.Client);
 
@@ -104,13 +106,17 @@ public sealed class ServerTests
         (await closed.Task.WaitAsync(RawPeer.Patience)).Message.Should().Be("the peer leaves more than 8388608 bytes unread");
     }
 
-    [Fact]
-    public async Task Answers_when_the_peer_reads_late_all_arrive_whole()
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task Answers_when_the_peer_reads_late_all_arrive_whole(ReaderKind reader, bool overStream)
     {
-        await using var served = new Served(service: new NoteService
-        {
-            OnUnary = (note, _) => Task.FromResult(new Note(Enumerable.Repeat(note.Bytes[0], 100_000).ToArray())),
-        });
+        await using var served = new Served(
+            new TtrpcServerOptions { Reader = reader },
+            new NoteService
+            {
+                OnUnary = (note, _) => Task.FromResult(new Note(Enumerable.Repeat(note.Bytes[0], 100_000).ToArray())),
+            },
+            overStream);
         using var peer = new RawPeer(served.Client);
         for (uint i = 0; i < 60; i++)
             await peer.CallAsync(1 + (2 * i), "Unary", [(byte)i]);
@@ -215,6 +221,49 @@ public sealed class ServerTests
             await peer.SendAsync(FrameType.Data, 1, new byte[TtrpcLimits.MaxMessage]);
 
         (await peer.ReadResponseAsync()).Message.Should().Be("data handling error: stream receive queue is full");
+    }
+
+    [Fact]
+    public async Task Stream_when_its_client_is_done_lets_its_handler_take_its_time()
+    {
+        var clock = new StandingClock();
+        var read = new TaskCompletionSource();
+        await using var served = new Served(new TtrpcServerOptions { Time = clock }, new NoteService
+        {
+            OnUp = async (notes, _) =>
+            {
+                await read.Task;
+                var count = 0;
+                while (await notes.MoveNext(CancellationToken.None))
+                    count++;
+                return new Note($"{count}");
+            },
+        });
+        using var peer = new RawPeer(served.Client);
+        await peer.CallAsync(1, "Up", [], flags: FrameFlags.RemoteOpen);
+        for (var i = 0; i < 200; i++)
+            await peer.SendAsync(FrameType.Data, 1, [1]);
+        await peer.SendAsync(FrameType.Data, 1, [], FrameFlags.RemoteClosed | FrameFlags.NoData);
+        await peer.CallAsync(3, "Unary", []);
+        await peer.ReadResponseAsync();
+
+        clock.Advance(TimeSpan.FromMinutes(1));
+        read.SetResult();
+
+        (await peer.ReadResponseAsync()).Payload.Should().Equal("200"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task Handler_when_reporting_its_error_fails_still_answers()
+    {
+        await using var served = new Served(
+            new TtrpcServerOptions { OnHandlerError = (_, _) => throw new InvalidOperationException("no log") },
+            new NoteService { OnUnary = (_, _) => throw new InvalidOperationException("odd") });
+        using var peer = new RawPeer(served.Client);
+
+        await peer.CallAsync(1, "Unary", []);
+
+        (await peer.ReadResponseAsync()).Message.Should().Be("odd");
     }
 
     [Fact]

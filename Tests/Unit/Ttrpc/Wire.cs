@@ -341,8 +341,22 @@ internal sealed class Served : IAsyncDisposable
     }
 }
 
+/// <summary>Lets nothing in until it is opened.</summary>
+internal sealed class GatedStream(Stream inner) : ForeignStream(inner)
+{
+    private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Open() => _open.TrySetResult();
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        await _open.Task.WaitAsync(cancellationToken);
+        return await base.ReadAsync(buffer, cancellationToken);
+    }
+}
+
 /// <summary>A stream nobody can look through to its socket.</summary>
-internal sealed class ForeignStream(Stream inner) : Stream
+internal class ForeignStream(Stream inner) : Stream
 {
     public override bool CanRead => true;
 
