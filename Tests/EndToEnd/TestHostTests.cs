@@ -26,6 +26,19 @@ public sealed class TestHostTests : IDisposable
     }
 
     [Fact]
+    public async Task TestHost_when_asked_for_kvm_runs_a_machine_with_it()
+    {
+        await using var host = await TestHostMachine.StartAsync(new TestHostOptions { Directory = TestSettings.LogDirectory });
+
+        // A kernel without a root: that it gets so far as to miss one is what is to be seen.
+        var machine = await host.RunAsync(
+            $"timeout 100 qemu-system-x86_64 -M q35,accel=kvm -cpu host -m 256 -nodefaults -no-user-config -nographic -no-reboot -serial stdio " +
+            $"-kernel {Repository.Artifacts}/testhost/vmlinuz -append 'console=ttyS0 quiet panic=-1 reboot=t root=/dev/none'");
+
+        machine.Exited(0).Stdout.Should().Contain("Unable to mount root fs");
+    }
+
+    [Fact]
     public async Task TestHost_when_its_power_is_cut_keeps_the_disk_and_nothing_else()
     {
         var disk = Path.Combine(_directory, "disk");
