@@ -1,0 +1,115 @@
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Kata.Apps.Agent.Upkeep;
+using Kata.Platform.Linux;
+using Oci = Kata.Platform.Protos.Agent;
+
+namespace Kata.Apps.Agent;
+
+/// <summary>The guest itself: processors, memory, clock, files, figures. And what this agent does not do.</summary>
+internal sealed partial class AgentService
+{
+    private const int LongestTerminationLog = 4096;
+
+    public override async Task<Empty> OnlineCPUMem(Oci.OnlineCPUMemRequest request, ServerCallContext context)
+    {
+        await Guarded(async () =>
+        {
+            if (request.NbCpus > 0)
+            {
+                await GuestCpus.BringOnlineAsync(request.NbCpus, context.CancellationToken);
+            }
+
+            if (!request.CpuOnly)
+            {
+                GuestMemory.BringOnline();
+            }
+        });
+        return Done;
+    }
+
+    public override async Task<Empty> MemHotplugByProbe(Oci.MemHotplugByProbeRequest request, ServerCallContext context)
+    {
+        await Guarded(() =>
+        {
+            GuestMemory.Add(request.MemHotplugProbeAddr);
+            return Task.CompletedTask;
+        });
+        return Done;
+    }
+
+    public override async Task<Empty> RemoveStaleVirtiofsShareMounts(Oci.RemoveStaleVirtiofsShareMountsRequest request, ServerCallContext context)
+    {
+        await Guarded(() =>
+        {
+            // Looking at a mount point makes the share's daemon let go of what the host has removed.
+            foreach (var mount in MountInfo.Read())
+            {
+                if (mount.MountPoint.StartsWith(sandbox.Paths.Share + "/", StringComparison.Ordinal))
+                {
+                    _ = File.Exists(mount.MountPoint);
+                }
+            }
+
+            return Task.CompletedTask;
+        });
+        return Done;
+    }
+
+    public override async Task<Empty> CopyFile(Oci.CopyFileRequest request, ServerCallContext context)
+    {
+        await Guarded(() =>
+        {
+            FileCopy.Apply(request, sandbox.Paths.Share);
+            return Task.CompletedTask;
+        });
+        return Done;
+    }
+
+    public override Task<Oci.Metrics> GetMetrics(Oci.GetMetricsRequest request, ServerCallContext context) =>
+        Task.FromResult(new Oci.Metrics { Metrics_ = GuestMetrics.Render() });
+
+    public override Task<Oci.GetDiagnosticDataResponse> GetDiagnosticData(Oci.GetDiagnosticDataRequest request, ServerCallContext context)
+    {
+        if (request.LogType != "termination_log")
+        {
+            throw AgentErrors.Invalid($"unknown log type '{request.LogType}'");
+        }
+
+        var container = sandbox.Find(request.ContainerId, StatusCode.Internal);
+        if (!container.Spec.Annotations.TryGetValue("io.kubernetes.container.terminationMessagePath", out var path)
+            || container.Spec.Mounts.FirstOrDefault(mount => mount.Destination == path) is not { } mount)
+        {
+            throw AgentErrors.Internal($"container {container.Id} has no termination log");
+        }
+
+        var data = "";
+        if (File.Exists(mount.Source))
+        {
+            using var file = File.OpenRead(mount.Source);
+            var buffer = new byte[LongestTerminationLog];
+            data = System.Text.Encoding.UTF8.GetString(buffer, 0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
+        }
+
+        return Task.FromResult(new Oci.GetDiagnosticDataResponse { Data = data });
+    }
+
+    public override Task<Oci.Interfaces> ListInterfaces(Oci.ListInterfacesRequest request, ServerCallContext context)
+    {
+        var interfaces = new Oci.Interfaces();
+        interfaces.Interfaces_.AddRange(GuestLinks.List());
+        return Task.FromResult(interfaces);
+    }
+
+    public override Task<Empty> SetPolicy(Oci.SetPolicyRequest request, ServerCallContext context) =>
+        throw AgentErrors.Unimplemented("this agent has no policy engine: it carries out what its host asks");
+
+    public override Task<Empty> ResizeVolume(Oci.ResizeVolumeRequest request, ServerCallContext context) =>
+        throw AgentErrors.Unimplemented("this agent resizes no volumes");
+
+    public override Task<Empty> MemAgentMemcgSet(Oci.MemAgentMemcgConfig request, ServerCallContext context) =>
+        throw AgentErrors.Internal("mem-agent is disabled");
+
+    public override Task<Empty> MemAgentCompactSet(Oci.MemAgentCompactConfig request, ServerCallContext context) =>
+        throw AgentErrors.Internal("mem-agent is disabled");
+}

@@ -1,0 +1,97 @@
+using Kata.Apps.Agent.Sandboxes;
+using Kata.Platform.Linux;
+
+namespace Kata.Apps.Agent.Boot;
+
+/// <summary>The agent as the guest's first process: from the kernel's handing over to the power switch.</summary>
+internal static class GuestInit
+{
+    private const string DefaultHostname = "localhost";
+
+    /// <summary>What a session needs to be answered by, when the machine is about to go.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
+
+    /// <summary>Never returns: PID 1 that ends is a kernel panic.</summary>
+    public static int Run()
+    {
+        AgentLog? log = null;
+        AppDomain.CurrentDomain.UnhandledException += (_, e) => Fail(log, e.ExceptionObject);
+        try
+        {
+            GuestMounts.MountEarly();
+            log = OpenLog();
+            RunAsync(log).GetAwaiter().GetResult();
+            Machine.Reboot();
+        }
+        catch (Exception e)
+        {
+            Fail(log, e);
+        }
+
+        return 1;
+    }
+
+    private static async Task RunAsync(AgentLog log)
+    {
+        // Woken readers and late answers must not queue behind each other, however few processors are online.
+        ThreadPool.SetMinThreads(4, 1);
+        var options = KernelCommandLine.Parse(File.ReadAllText("/proc/cmdline"));
+        log.Level = options.LogLevel;
+        foreach (var complaint in options.Complaints)
+        {
+            log.Warning(complaint);
+        }
+
+        var modules = ModuleLoader.FromImage(log);
+        modules.LoadEarly();
+        Namespaces.BringUpLoopback();
+        Machine.SetHostname(File.Exists("/etc/hostname") ? File.ReadAllText("/etc/hostname").Trim() : DefaultHostname);
+
+        var composition = new AgentComposition(GuestPaths.Guest, modules, log);
+        var server = composition.Server;
+        new Thread(server.ServeSerial, 256 * 1024) { IsBackground = true, Name = "serial port" }.Start();
+        var vsock = options.UnixSocket is { } path
+            ? server.ServeUnixAsync(path, CancellationToken.None)
+            : server.ServeVsockAsync(options.ServerPort);
+
+        // What no answer waits for.
+        GuestMounts.PrepareCgroups(GuestPaths.Guest.CgroupRoot);
+        composition.Prepare();
+
+        // A channel that the kernel lacks completes at once, one that breaks takes the machine with it.
+        if (vsock.IsFaulted)
+        {
+            await vsock;
+        }
+
+        await composition.Sandbox.Destroyed;
+        await server.StopAsync(StopLimit);
+        log.Info("powering off");
+    }
+
+    private static AgentLog OpenLog()
+    {
+        try
+        {
+            return new AgentLog(DescriptorIo.Open("/dev/console", OpenFlags.O_WRONLY | OpenFlags.O_NOCTTY | OpenFlags.O_NONBLOCK));
+        }
+        catch (LinuxException)
+        {
+            // A machine without a console.
+            return new AgentLog(DescriptorIo.Open("/dev/null", OpenFlags.O_WRONLY));
+        }
+    }
+
+    private static void Fail(AgentLog? log, object failure)
+    {
+        try
+        {
+            (log ?? OpenLog()).Error($"fatal: {failure}");
+            Machine.Reboot();
+        }
+        catch (LinuxException)
+        {
+            // Not even that is possible: the kernel's panic is what remains.
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using Kata.Apps.Agent.Containers;
+using Kata.Apps.Agent.Sandboxes;
+using Kata.Platform.Linux;
+
+namespace Kata.Apps.Agent.Cgroups;
+
+/// <summary>Reports when a process of a container is killed for want of memory; ends with the container's cgroup.</summary>
+internal static class OomWatch
+{
+    /// <summary>Watches from before this returns.</summary>
+    public static void Begin(Container container, GuestSandbox sandbox, AgentLog log)
+    {
+        var file = Path.Combine(container.Cgroup.Directory, "memory.events");
+        try
+        {
+            _ = RunAsync(FileWatch.Open(file), container, sandbox, log);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            log.Warning($"container {container.Id} has no memory controller: out-of-memory is not reported");
+        }
+    }
+
+    private static async Task RunAsync(FileWatch watch, Container container, GuestSandbox sandbox, AgentLog log)
+    {
+        try
+        {
+            using (watch)
+            {
+                ulong reported = 0;
+                uint seen;
+                do
+                {
+                    seen = await watch.WaitAsync();
+                    var kills = container.Cgroup.OomKills();
+                    if (kills > reported)
+                    {
+                        reported = kills;
+                        sandbox.ReportOom(container.Id);
+                    }
+                }
+                while ((seen & FileWatch.IN_IGNORED) == 0);
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            log.Warning($"container {container.Id}: watching for out-of-memory: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+using Kata.Apps.Agent.Cgroups;
+using Kata.Apps.Agent.Processes;
+using Kata.Platform.Linux;
+using Oci = Kata.Platform.Protos.Agent;
+
+namespace Kata.Apps.Agent.Containers;
+
+/// <summary>A container and its processes. Every member may be called at any time from any thread.</summary>
+internal sealed class Container
+{
+    /// <summary>Execs whose status was taken but whose output nobody reads; more are given up, the oldest first.</summary>
+    private const int MaximumUnread = 64;
+
+    private readonly Lock _gate = new();
+    private readonly List<ContainerProcess> _execs = [];
+    private readonly HashSet<string> _reservedExecs = new(StringComparer.Ordinal);
+    private ContainerState _state = ContainerState.Created;
+
+    public Container(string id, string bundle, Oci.Spec spec, ContainerCgroup cgroup, ContainerProcess init, IReadOnlyList<string> storages)
+    {
+        Id = id;
+        Bundle = bundle;
+        Spec = spec;
+        Cgroup = cgroup;
+        Init = init;
+        Storages = storages;
+        InitEnded = RecordExitAsync();
+    }
+
+    public string Id { get; }
+
+    public string Bundle { get; }
+
+    /// <summary>The adapted spec.</summary>
+    public Oci.Spec Spec { get; }
+
+    public ContainerCgroup Cgroup { get; }
+
+    public ContainerProcess Init { get; }
+
+    public IReadOnlyList<string> Storages { get; }
+
+    /// <summary>Completes after the init's end has been recorded.</summary>
+    public Task InitEnded { get; }
+
+    /// <summary>One at a time: what changes the container as a whole.</summary>
+    public SemaphoreSlim Turn { get; } = new(1, 1);
+
+    public ContainerState State
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _state;
+            }
+        }
+    }
+
+    public bool Allows(ContainerTrigger trigger) => ContainerStates.TryNext(State, trigger, out _);
+
+    public void Change(ContainerTrigger trigger, string verb)
+    {
+        lock (_gate)
+        {
+            if (!ContainerStates.TryNext(_state, trigger, out var next))
+            {
+                throw AgentErrors.WrongState(verb, Id, _state);
+            }
+
+            _state = next;
+        }
+    }
+
+    /// <summary>The process for a call about signals, exit or the terminal. Its absence is told in the words that hosts know.</summary>
+    public ContainerProcess Find(string execId)
+    {
+        lock (_gate)
+        {
+            if (IsInit(execId))
+            {
+                return !Init.StatusTaken ? Init : throw (execId.Length == 0 ? AgentErrors.NoInit() : AgentErrors.NoExec());
+            }
+
+            return _execs.Find(exec => exec.ExecId == execId && !exec.StatusTaken) ?? throw AgentErrors.NoExec();
+        }
+    }
+
+    /// <summary>The process for a call about its streams: also one whose status was taken, while it has output left.</summary>
+    public ContainerProcess FindForStreams(string execId)
+    {
+        lock (_gate)
+        {
+            return IsInit(execId) ? Init : _execs.FindLast(exec => exec.ExecId == execId) ?? throw AgentErrors.NoExec();
+        }
+    }
+
+    /// <summary>Keeps an exec id for a process that is being started; <see cref="Forget"/> gives it up again.</summary>
+    public void ReserveExec(string execId)
+    {
+        lock (_gate)
+        {
+            if (IsInit(execId) || _execs.Exists(exec => exec.ExecId == execId && !exec.StatusTaken) || !_reservedExecs.Add(execId))
+            {
+                throw AgentErrors.ExecExists(execId);
+            }
+        }
+    }
+
+    public void AddExec(ContainerProcess process)
+    {
+        lock (_gate)
+        {
+            _reservedExecs.Remove(process.ExecId);
+            RemoveWhere(exec => exec.ExecId == process.ExecId);
+            _execs.Add(process);
+        }
+    }
+
+    public void Forget(string execId)
+    {
+        lock (_gate)
+        {
+            _reservedExecs.Remove(execId);
+        }
+    }
+
+    /// <summary>Gives the exit status to the first who asks after the end.</summary>
+    public ProcessExit TakeStatus(ContainerProcess process, ProcessExit exit)
+    {
+        lock (_gate)
+        {
+            process.StatusTaken = true;
+            if (!ReferenceEquals(process, Init))
+            {
+                RemoveSpent();
+            }
+
+            return exit;
+        }
+    }
+
+    /// <summary>Lets go of execs that nobody can ask anything about any more.</summary>
+    public void Sweep()
+    {
+        lock (_gate)
+        {
+            RemoveSpent();
+        }
+    }
+
+    /// <summary>Ends every stream, for the container that is being removed.</summary>
+    public void CloseStreams()
+    {
+        lock (_gate)
+        {
+            Init.Dispose();
+            RemoveWhere(_ => true);
+        }
+    }
+
+    private bool IsInit(string execId) => execId.Length == 0 || execId == Id;
+
+    private void RemoveSpent()
+    {
+        RemoveWhere(exec => exec.IsSpent);
+        while (_execs.Count(exec => exec.StatusTaken) > MaximumUnread)
+        {
+            var oldest = _execs.Find(exec => exec.StatusTaken)!;
+            RemoveWhere(exec => ReferenceEquals(exec, oldest));
+        }
+    }
+
+    private void RemoveWhere(Predicate<ContainerProcess> which)
+    {
+        foreach (var exec in _execs.FindAll(which))
+        {
+            _execs.Remove(exec);
+            exec.Dispose();
+        }
+    }
+
+    private async Task RecordExitAsync()
+    {
+        await Init.Exited;
+        lock (_gate)
+        {
+            if (ContainerStates.TryNext(_state, ContainerTrigger.Exit, out var next))
+            {
+                _state = next;
+            }
+        }
+    }
+}

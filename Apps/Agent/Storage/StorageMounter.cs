@@ -1,0 +1,202 @@
+using System.Globalization;
+using Google.Protobuf.Collections;
+using Kata.Apps.Agent.Boot;
+using Kata.Platform.Linux;
+using Oci = Kata.Platform.Protos.Agent;
+
+namespace Kata.Apps.Agent.Storage;
+
+/// <summary>Carries out one storage of the wire, by its driver.</summary>
+internal sealed class StorageMounter(ModuleLoader modules)
+{
+    /// <summary>What <c>GetGuestDetails</c> names.</summary>
+    public static readonly string[] Drivers = ["virtio-fs", "overlayfs", "ephemeral", "local", "bind", "watchable-bind"];
+
+    private const string CreateDirectoryOption = "io.katacontainers.volume.overlayfs.create_directory=";
+    private const string OverlayReadWrite = "io.katacontainers.fs-opt.overlay-rw";
+    private const string FileSystemOptionPrefix = "io.katacontainers.fs-opt.";
+    private const string GroupOption = "fsgid";
+    private const uint SetGroupId = 0x400;
+
+    /// <returns>Whether the mount is to be taken away with its last user.</returns>
+    public async Task<bool> MountAsync(Oci.Storage storage, string mountPoint, string containerId)
+    {
+        try
+        {
+            switch (storage.Driver)
+            {
+                case "virtio-fs":
+                    modules.Require("virtiofs");
+                    Mount(storage.Source, mountPoint, "virtiofs", storage.Options);
+                    return true;
+                case "overlayfs":
+                    modules.Require("overlay");
+                    await MountOverlayAsync(storage, mountPoint, containerId);
+                    return true;
+                case "bind":
+                    Mount(storage.Source, mountPoint, "bind", WithBind(storage.Options));
+                    return true;
+                // The share shows changes by itself, so no copy has to be kept up to date.
+                case "watchable-bind":
+                    Mount(storage.Source, mountPoint, "bind", WithBind(storage.Options));
+                    return true;
+                case "ephemeral":
+                    MountEphemeral(storage, mountPoint);
+                    return false;
+                case "local":
+                    MakeLocal(storage, mountPoint);
+                    return false;
+                default:
+                    throw AgentErrors.Internal($"Failed to find the storage handler {storage.Driver}: this agent has {string.Join(", ", Drivers)}");
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        {
+            throw AgentErrors.Internal($"storage {storage.Driver} '{storage.Source}' on {mountPoint}: {e.Message}");
+        }
+    }
+
+    /// <summary>Changes memory-backed storages that are mounted; those without options stay as they are.</summary>
+    public static void UpdateEphemeral(IEnumerable<Oci.Storage> storages)
+    {
+        foreach (var storage in storages)
+        {
+            if (storage.Driver != "ephemeral")
+            {
+                throw AgentErrors.Internal($"only ephemeral storages can be changed, not {storage.Driver}");
+            }
+
+            if (storage.Options.Count > 0)
+            {
+                Directory.CreateDirectory(storage.MountPoint);
+                Mounts.Mount(storage.Source, storage.MountPoint, storage.Fstype, StorageOptions.Without(storage.Options, GroupOption));
+            }
+        }
+    }
+
+    public static void Unmount(string mountPoint)
+    {
+        Mounts.TryUnmount(mountPoint);
+        if (Directory.Exists(mountPoint))
+        {
+            Directory.Delete(mountPoint);
+        }
+        else if (File.Exists(mountPoint))
+        {
+            File.Delete(mountPoint);
+        }
+    }
+
+    private static IReadOnlyList<string> WithBind(RepeatedField<string> options) =>
+        options.Contains("bind") || options.Contains("rbind") ? [.. options] : ["bind", .. options];
+
+    private static void Mount(string source, string mountPoint, string type, IEnumerable<string> options)
+    {
+        // What an image or an earlier request mounted there already is used as it is.
+        var mounted = MountInfo.Read().LastOrDefault(mount => mount.MountPoint == mountPoint);
+        if (mounted is not null && mounted.FileSystemType == type)
+        {
+            return;
+        }
+
+        MakeMountPoint(mountPoint, ofFile: type == "bind" && !Directory.Exists(source));
+        Mounts.Mount(source, mountPoint, type == "bind" ? null : type, options);
+    }
+
+    private static void MakeMountPoint(string path, bool ofFile)
+    {
+        if (!ofFile)
+        {
+            Directory.CreateDirectory(path);
+        }
+        else if (!File.Exists(path))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllBytes(path, []);
+        }
+    }
+
+    private static async Task MountOverlayAsync(Oci.Storage storage, string mountPoint, string containerId)
+    {
+        foreach (var option in storage.DriverOptions)
+        {
+            if (option.StartsWith(CreateDirectoryOption, StringComparison.Ordinal))
+            {
+                Directory.CreateDirectory(option[CreateDirectoryOption.Length..]);
+            }
+        }
+
+        var words = storage.Options.Where(word => !word.StartsWith(FileSystemOptionPrefix, StringComparison.Ordinal)).ToList();
+        string? upper = StorageOptions.Value(words, "upperdir"), work = StorageOptions.Value(words, "workdir");
+        if (storage.Options.Contains(OverlayReadWrite))
+        {
+            upper = $"/run/kata-containers/{containerId}/upper";
+            work = $"/run/kata-containers/{containerId}/work";
+            Directory.CreateDirectory(upper);
+            Directory.CreateDirectory(work);
+        }
+
+        if (StorageOptions.Value(words, "lowerdir") is not { } lower)
+        {
+            throw new FormatException("an overlay needs lowerdir=");
+        }
+
+        Directory.CreateDirectory(mountPoint);
+        var rest = words.Where(word => !word.StartsWith("lowerdir=", StringComparison.Ordinal)
+            && !word.StartsWith("upperdir=", StringComparison.Ordinal) && !word.StartsWith("workdir=", StringComparison.Ordinal));
+        var parsed = MountOptions.Parse(rest);
+        await Mounts.MountOverlayAsync(
+            lower.Split(':'), upper, work, mountPoint, parsed.Flags, parsed.Data.Length > 0 ? parsed.Data.Split(',') : null);
+    }
+
+    private static void MountEphemeral(Oci.Storage storage, string mountPoint)
+    {
+        if (storage.Fstype == "hugetlbfs")
+        {
+            ReserveHugePages(storage.Options);
+        }
+
+        var type = storage.Fstype.Length > 0 ? storage.Fstype : "tmpfs";
+        Mount(storage.Source, mountPoint, type, StorageOptions.Without(storage.Options, GroupOption));
+        GiveToGroup(mountPoint, storage.Options);
+    }
+
+    private static void ReserveHugePages(IReadOnlyCollection<string> options)
+    {
+        var pageSize = StorageOptions.Number(options, "pagesize") ?? 0;
+        var size = StorageOptions.Number(options, "size");
+        if (pageSize == 0 || size is null)
+        {
+            throw new FormatException("huge pages need pagesize= and size= in bytes");
+        }
+
+        var file = $"/sys/kernel/mm/hugepages/hugepages-{pageSize / 1024}kB/nr_hugepages";
+        var wanted = (size.Value / pageSize).ToString(CultureInfo.InvariantCulture);
+        File.WriteAllText(file, wanted);
+        var got = File.ReadAllText(file).Trim();
+        if (got != wanted)
+        {
+            throw new IOException($"{wanted} huge pages of {pageSize} bytes are wanted, the guest has memory for {got}");
+        }
+    }
+
+    private static void MakeLocal(Oci.Storage storage, string mountPoint)
+    {
+        Directory.CreateDirectory(mountPoint);
+        if (StorageOptions.Mode(storage.Options) is { } mode)
+        {
+            FileModes.Set(mountPoint, mode);
+        }
+
+        GiveToGroup(mountPoint, storage.Options);
+    }
+
+    private static void GiveToGroup(string path, IEnumerable<string> options)
+    {
+        if (StorageOptions.Number(options, GroupOption) is { } group)
+        {
+            Nodes.ChangeOwner(path, uint.MaxValue, (uint)group);
+            FileModes.Set(path, FileModes.Get(path) | SetGroupId);
+        }
+    }
+}
