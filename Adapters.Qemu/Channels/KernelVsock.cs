@@ -1,0 +1,47 @@
+using Kata.Adapters.Qemu.CommandLine;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Platform.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kata.Adapters.Qemu.Channels;
+
+/// <summary>AF_VSOCK by the kernel's vhost-vsock.</summary>
+internal static class KernelVsock
+{
+    /// <summary>With 2³² ids a taken one is rare, many in a row mean something else.</summary>
+    private const int Tries = 50;
+
+    /// <summary>The channel.</summary>
+    /// <exception cref="LinuxException">The device does not open.</exception>
+    public static GuestChannelSetup Open(string device, InheritedSet inherited, string reason)
+    {
+        var handle = VhostVsock.Open(device);
+        try
+        {
+            var cid = Claim(handle);
+            return new GuestChannelSetup
+            {
+                Endpoint = new VsockEndpoint(cid, GuestChannelSetup.AgentPort),
+                Options = [new DeviceOption("vhost-vsock-pci", ("id", "vsock"), ("guest-cid", $"{cid}"), ("vhostfd", $"{inherited.Add(handle)}"))],
+                Reason = $"vhost-vsock with cid {cid}, {reason}",
+            };
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    private static uint Claim(SafeFileHandle handle)
+    {
+        for (var i = 0; i < Tries; i++)
+        {
+            var cid = (uint)Random.Shared.NextInt64(VhostVsock.LowestContextId, (long)VhostVsock.HighestContextId + 1);
+            if (VhostVsock.TryClaim(handle, cid))
+                return cid;
+        }
+        throw new KataException(ErrorKind.ResourceExhausted, $"{Tries} random context ids of vhost-vsock are all in use");
+    }
+}

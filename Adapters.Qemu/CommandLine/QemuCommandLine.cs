@@ -1,0 +1,157 @@
+using System.Runtime.InteropServices;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+
+namespace Kata.Adapters.Qemu.CommandLine;
+
+/// <summary>What the host decides, as opposed to the operator: accelerator, vhost, descriptors, channel.</summary>
+internal sealed record HostChoices
+{
+    public required Architecture Architecture { get; init; }
+
+    public required bool Kvm { get; init; }
+
+    public required bool VhostNet { get; init; }
+
+    /// <summary>Number of the listening QMP socket in QEMU.</summary>
+    public required int QmpDescriptor { get; init; }
+
+    /// <summary>The options of the channel to the agent.</summary>
+    public IReadOnlyList<QemuOption> Channel { get; init; } = [];
+
+    /// <summary>Whether a path is a block device.</summary>
+    public Func<string, bool> IsBlockDevice { get; init; } = _ => false;
+}
+
+/// <summary>A machine's description to QEMU's options, in the order in which they are printed.</summary>
+internal static class QemuCommandLine
+{
+    private const string Memory = "ram";
+    private const string Image = "image";
+    private const int MostVcpusX64 = 240;
+    private const int MostVcpusArm64 = 123;
+
+    /// <summary>The arguments after the program's name.</summary>
+    public static IReadOnlyList<string> Print(VmSpec spec, HostChoices host) => [.. Options(spec, host).SelectMany(option => option.Print())];
+
+    public static IEnumerable<QemuOption> Options(VmSpec spec, HostChoices host)
+    {
+        var maxVcpus = Math.Min(spec.Resources.MaxVcpus, host.Architecture == Architecture.Arm64 ? MostVcpusArm64 : MostVcpusX64);
+        return [
+            new GuestNameOption(spec.Name, spec.Machine.Debug),
+            MachineType(spec, host),
+            Cpu(spec, host),
+            new SmpOption(spec.Resources.Vcpus, maxVcpus),
+            .. MemoryOptions(spec),
+            new SwitchOption("nodefaults"),
+            new SwitchOption("no-user-config"),
+            new SwitchOption("nographic"),
+            new SwitchOption("no-reboot"),
+            .. Clock(host),
+            new ListeningChardev("qmp", host.QmpDescriptor),
+            new MonitorOption("qmp"),
+            new StdioChardev("console"),
+            new SerialOption("console"),
+            .. ImageOptions(spec.Boot),
+            .. host.Channel,
+            .. spec.Devices.SelectMany(device => DeviceOptions(device, host)),
+            .. Boot(spec, host, maxVcpus),
+            .. spec.Machine.SeccompSandbox.Length > 0 ? [new WordOption("sandbox", spec.Machine.SeccompSandbox)] : Array.Empty<QemuOption>(),
+        ];
+    }
+
+    private static MachineTypeOption MachineType(VmSpec spec, HostChoices host)
+    {
+        var isArm = host.Architecture == Architecture.Arm64;
+        var type = spec.Machine.MachineType is { Length: > 0 } named ? named : isArm ? "virt" : "q35";
+        // The default of the settings is the x86 one.
+        if (isArm && type == "q35")
+            type = "virt";
+        return new MachineTypeOption(type, host.Kvm ? "kvm" : "tcg")
+        {
+            GicVersion = isArm ? host.Kvm ? "host" : "3" : null,
+            Nvdimm = IsNvdimm(spec.Boot),
+            Further = spec.Machine.MachineAccelerators,
+        };
+    }
+
+    private static CpuOption Cpu(VmSpec spec, HostChoices host) => new(host.Kvm ? "host" : "max", spec.Machine.CpuFeatures);
+
+    private static IEnumerable<QemuOption> MemoryOptions(VmSpec spec)
+    {
+        const long mib = 1024 * 1024;
+        var resources = spec.Resources;
+        var nvdimmMib = IsNvdimm(spec.Boot) ? (spec.Boot.ImageBytes + mib - 1) / mib : 0;
+        var slots = (resources.MaxMemoryMib > resources.MemoryMib ? Math.Max(1, resources.MemorySlots) : 0) + (nvdimmMib > 0 ? 1 : 0);
+        yield return new MemoryOption(resources.MemoryMib, slots, Math.Max(resources.MemoryMib, resources.MaxMemoryMib) + nvdimmMib);
+        yield return new MemfdObject(Memory, resources.MemoryMib);
+        yield return new NumaNodeOption(Memory);
+    }
+
+    /// <summary>Ticks that the host was too late to deliver: only with KVM on a PC do these exist.</summary>
+    private static QemuOption[] Clock(HostChoices host) => host is { Kvm: true, Architecture: Architecture.X64 }
+        ? [new WordOption("rtc", "base=utc,driftfix=slew,clock=host"), new WordOption("global", "kvm-pit.lost_tick_policy=discard")]
+        : [];
+
+    private static IEnumerable<QemuOption> ImageOptions(BootAssets boot)
+    {
+        if (boot.Image is not { } image)
+            yield break;
+        if (IsNvdimm(boot))
+        {
+            yield return new ReadOnlyFileMemory(Image, image.Value, boot.ImageBytes);
+            yield return new DeviceOption("nvdimm", ("id", "nv0"), ("memdev", Image), ("unarmed", "on"));
+        }
+        else
+        {
+            yield return new RawStorage(Image, image.Value, IsBlockDevice: false, ReadOnly: true);
+            yield return new DeviceOption("virtio-blk-pci", ("id", "disk-image"), ("drive", Image), ("serial", "image"));
+        }
+    }
+
+    private static QemuOption[] DeviceOptions(Device device, HostChoices host) => device switch
+    {
+        SharedDirectoryDevice share => Share(share),
+        BlockDevice block => [
+            new RawStorage(NodeName(block.Id), block.Path.Value, host.IsBlockDevice(block.Path.Value), block.ReadOnly),
+            new DeviceOption("virtio-blk-pci", ("id", $"disk-{block.Id}"), ("drive", NodeName(block.Id)), ("serial", block.Id)),
+        ],
+        NetworkDevice network => Network(new TapOption(network.Id, network.Tap, network.Queues, host.VhostNet), network),
+        RngDevice rng => [new RngObject("rng0", rng.Source.Value), new DeviceOption("virtio-rng-pci", ("id", "rng"), ("rng", "rng0"))],
+        _ => throw new KataException(ErrorKind.Internal, $"QEMU has no form for a {device.GetType().Name}"),
+    };
+
+    private static QemuOption[] Share(SharedDirectoryDevice share) => [
+        new ConnectingChardev("share", share.Socket.Value),
+        new DeviceOption(
+            "vhost-user-fs-pci",
+            ("id", "fs-share"),
+            ("chardev", "share"),
+            ("tag", share.Tag),
+            ("queue-size", $"{share.QueueSize}"),
+            ("cache-size", share.DaxWindowMib > 0 ? $"{share.DaxWindowMib}M" : null)),
+    ];
+
+    private static QemuOption[] Network(TapOption tap, NetworkDevice network) => [tap, tap.Card(network.Mac)];
+
+    private static IEnumerable<QemuOption> Boot(VmSpec spec, HostChoices host, int maxVcpus)
+    {
+        if (spec.Machine.Firmware is { } firmware)
+            yield return new WordOption("bios", firmware.Value);
+        yield return new WordOption("kernel", spec.Boot.Kernel.Value);
+        if (spec.Boot.Initrd is { } initrd)
+            yield return new WordOption("initrd", initrd.Value);
+        yield return new WordOption("append", string.Join(' ', KernelParameters.For(spec, host.Architecture, maxVcpus)));
+    }
+
+    /// <summary>QEMU has virtio-pmem as well, but without the read-only form that an NVDIMM has.</summary>
+    private static bool IsNvdimm(BootAssets boot) => boot.Image is not null && boot.ImageDriver != ImageDriver.VirtioBlk;
+
+    /// <summary>QEMU takes 31 bytes.</summary>
+    private static string NodeName(string id)
+    {
+        const int longest = 31;
+        var name = $"node-{id}";
+        return name.Length > longest ? name[..longest] : name;
+    }
+}

@@ -1,0 +1,85 @@
+using System.Net.Sockets;
+using Kata.Adapters.Qemu.Channels;
+using Kata.Adapters.Qemu.CommandLine;
+using Kata.Adapters.Qemu.Qmp;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Platform.Linux;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Adapters.Qemu;
+
+/// <summary>Machines run by QEMU.</summary>
+internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILogger<QemuHypervisor> logger) : IHypervisor
+{
+    /// <summary>What the process is called in the ledger.</summary>
+    private const string Role = "qemu";
+
+    private readonly ChannelSelector _channels = new(host, time);
+
+    public string Name => "qemu";
+
+    public async Task<IVirtualMachine> LaunchAsync(VmSpec spec, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
+    {
+        var program = spec.Machine.Program;
+        if (!File.Exists(program.Value))
+            throw new KataException(ErrorKind.NotFound, $"the VMM {program} is not installed: install QEMU, or name it as path in the section hypervisor.qemu");
+        Directory.CreateDirectory(placement.StateDirectory.Value);
+
+        var accelerator = host.ChooseAccelerator(spec.Machine.Accelerator);
+        if (accelerator.IsFallback)
+            logger.Emulated(spec.Sandbox, accelerator.Reason);
+
+        var launch = new QemuLaunch(spec, time);
+        using var inherited = new InheritedSet();
+        GuestChannelSetup? channel = null;
+        StateSocket? monitor = null;
+        SupervisedProcess? process = null;
+        try
+        {
+            monitor = StateSocket.Reserve(placement.StateDirectory, "qmp.sock", ledger);
+            var listener = inherited.Add(monitor.Listen());
+            channel = await _channels.OpenAsync(spec.Machine, placement, inherited, ledger, ct);
+            var arguments = QemuCommandLine.Print(spec, new HostChoices
+            {
+                Architecture = host.Architecture,
+                Kvm = accelerator.Kvm,
+                VhostNet = spec.Machine.VhostNet && host.HasVhostNet(),
+                QmpDescriptor = listener,
+                Channel = channel.Options,
+                IsBlockDevice = path => FileStatus.TryOf(path)?.IsBlockDevice ?? false,
+            });
+            logger.Starting(spec.Sandbox, string.Join(' ', arguments));
+
+            // Connected before QEMU runs and with no copy of the listener kept: its death then ends the connection.
+            var socket = await monitor.ConnectAsync(ct);
+            try
+            {
+                process = await SupervisedProcess.StartAsync(Role, program.Value, arguments, inherited, Placements.Of(placement), ledger, time, ct);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+            var qmp = await launch.GreetAsync(socket, process, ct);
+            var choices = $"{accelerator.Reason}; {channel.Reason}";
+            logger.Launched(spec.Sandbox, qmp.Version.ToString(), process.ProcessId, launch.Elapsed, choices);
+            return new QemuMachine(spec.Sandbox, process, qmp, channel, monitor, choices, logger);
+        }
+        catch (Exception failure)
+        {
+            if (process is not null)
+                await process.StopAsync(TimeSpan.Zero, new CancellationToken(canceled: true));
+            if (channel is not null)
+                await channel.ReleaseAsync();
+            monitor?.Release();
+            if (failure is OperationCanceledException && ct.IsCancellationRequested)
+                throw;
+            if (await launch.ExplainAsync(failure, process) is { } explained)
+                throw explained;
+            throw;
+        }
+    }
+}

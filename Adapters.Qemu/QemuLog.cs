@@ -1,0 +1,23 @@
+using Kata.Core.Domain.Sandboxes;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Adapters.Qemu;
+
+/// <summary>Events 4000 to 4099.</summary>
+internal static partial class QemuLog
+{
+    [LoggerMessage(4000, LogLevel.Information, "QEMU {Version} of sandbox {Sandbox} answers as pid {ProcessId} after {Elapsed}: {Choices}")]
+    public static partial void Launched(this ILogger logger, SandboxId sandbox, string version, int processId, TimeSpan elapsed, string choices);
+
+    [LoggerMessage(4001, LogLevel.Warning, "Sandbox {Sandbox} is emulated and slow: {Reason}")]
+    public static partial void Emulated(this ILogger logger, SandboxId sandbox, string reason);
+
+    [LoggerMessage(4002, LogLevel.Information, "QEMU of sandbox {Sandbox} ended with {End}")]
+    public static partial void Ended(this ILogger logger, SandboxId sandbox, string end);
+
+    [LoggerMessage(4003, LogLevel.Debug, "QEMU of sandbox {Sandbox} said: {Line}")]
+    public static partial void Said(this ILogger logger, SandboxId sandbox, string line);
+
+    [LoggerMessage(4004, LogLevel.Debug, "QEMU of sandbox {Sandbox} is started with: {Arguments}")]
+    public static partial void Starting(this ILogger logger, SandboxId sandbox, string arguments);
+}

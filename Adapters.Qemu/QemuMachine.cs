@@ -1,0 +1,97 @@
+using System.Text.Json;
+using Kata.Adapters.Qemu.Channels;
+using Kata.Adapters.Qemu.Qmp;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Sandboxes;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Adapters.Qemu;
+
+/// <summary>One QEMU process and one QMP session with it.</summary>
+internal sealed class QemuMachine : IVirtualMachine
+{
+    private readonly SandboxId _sandbox;
+    private readonly SupervisedProcess _process;
+    private readonly QmpClient _qmp;
+    private readonly GuestChannelSetup _channel;
+    private readonly StateSocket _monitor;
+    private readonly ILogger _logger;
+    private readonly Lock _gate = new();
+    private readonly Task _watch;
+    private Task? _released;
+
+    public QemuMachine(
+        SandboxId sandbox, SupervisedProcess process, QmpClient qmp, GuestChannelSetup channel, StateSocket monitor, string choices, ILogger logger)
+    {
+        _sandbox = sandbox;
+        _process = process;
+        _qmp = qmp;
+        _channel = channel;
+        _monitor = monitor;
+        _logger = logger;
+        Choices = choices;
+        _watch = WatchAsync();
+    }
+
+    public int ProcessId => _process.ProcessId;
+
+    public GuestEndpoint Guest => _channel.Endpoint;
+
+    public string Choices { get; }
+
+    public Task<VmExit> Exited => _process.Exited;
+
+    public IDeviceHotplug? Hotplug => null;
+
+    public IVmResize? Resize => null;
+
+    public IReadOnlyList<string> ErrorTail => _process.Errors.Lines;
+
+    public IReadOnlyList<string> ConsoleTail => _process.Output.Lines;
+
+    public Task PauseAsync(CancellationToken ct) => CommandAsync("stop", ct);
+
+    public Task ResumeAsync(CancellationToken ct) => CommandAsync("cont", ct);
+
+    public async Task StopAsync(TimeSpan grace, CancellationToken ct)
+    {
+        await _process.StopAsync(grace, ct);
+        Task released;
+        lock (_gate)
+            released = _released ??= ReleaseAsync();
+        await released;
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero, new CancellationToken(canceled: true));
+
+    private async Task ReleaseAsync()
+    {
+        await _qmp.DisposeAsync();
+        await _channel.ReleaseAsync();
+        _monitor.Release();
+        await _watch;
+    }
+
+    private async Task WatchAsync()
+    {
+        var exit = await _process.Exited;
+        _logger.Ended(_sandbox, exit.End?.ToString() ?? "a status that was lost");
+        foreach (var line in _process.Errors.Lines)
+            _logger.Said(_sandbox, line);
+    }
+
+    private async Task<JsonElement> CommandAsync(string command, CancellationToken ct)
+    {
+        try
+        {
+            return await _qmp.ExecuteAsync(command, ct);
+        }
+        catch (QmpException failure)
+        {
+            throw new KataException(
+                failure.IsConnectionLost ? ErrorKind.Unavailable : ErrorKind.FailedPrecondition, $"QEMU did not {command}: {failure.Message}", failure);
+        }
+    }
+}
