@@ -44,12 +44,6 @@ public sealed class ChannelTests(PrivateContainerd host) : EndToEndTest(host)
         state.Should().NotBeEmpty("the state directory says which channel was chosen and why");
     }
 
-    // Debian has it in sid only; the program runs on older releases as it is.
-    private static async Task<string> DaemonAsync()
-    {
-        var packages = Path.Combine(Repository.Artifacts, "peers", "vsock");
-        (await Command.RunAsync(Path.Combine(Repository.Root, "Apps", "Agent", "image", "debian.sh"),
-            ["sid", packages, "vhost-device-vsock"], limit: TimeSpan.FromMinutes(3))).Exited(0);
-        return Path.Combine(packages, "root", "usr", "bin", "vhost-device-vsock");
-    }
+    private static async Task<string> DaemonAsync() =>
+        Path.Combine(await Peers.UnpackAsync("sid"), "vhost-device-vsock");
 }

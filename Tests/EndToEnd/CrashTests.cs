@@ -14,7 +14,7 @@ namespace Kata.Tests.EndToEnd;
 /// SIGKILL to the shim, the VMM or the file daemon in each phase of a start and while the container runs. The phases
 /// are those that the sandbox's own timeline names, so a new one is covered without a change here.
 /// </summary>
-[Trait("category", "crash")]
+[Trait("category", "matrix")]
 public sealed class CrashTests(PrivateContainerd host) : EndToEndTest(host)
 {
     private const string Running = "running";

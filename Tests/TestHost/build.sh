@@ -9,7 +9,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
-packages=$top/artifacts/packages/testhost-bookworm
+packages=$top/artifacts/peers/testhost
 result=$top/artifacts/testhost
 mkdir -p "$packages" "$result"
 exec 9> "$result/.lock"
