@@ -1,0 +1,214 @@
+using System.Text;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux;
+
+namespace Kata.Adapters.Guest.Files;
+
+/// <summary>
+/// The share directory of a sandbox: <c>mounts</c>, where the host puts things, and <c>shared</c>, its read-only slave,
+/// which the file daemon exports. <c>mounts</c> is a shared mount of its own, so what is mounted below it later appears in
+/// the slave, and in the copy of it that the daemon has in its mount namespace, whatever the host's root is. The guest
+/// can write only inside of what was mounted for it, never beside it.
+/// </summary>
+internal sealed class ShareLayout
+{
+    /// <summary>A path segment has 255 bytes.</summary>
+    private const int LongestName = 255;
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private readonly HostPath _root;
+    private readonly IResourceLedger _ledger;
+
+    private ShareLayout(HostPath root, IResourceLedger ledger)
+    {
+        _root = root;
+        _ledger = ledger;
+        Mounted = root.Append("mounts");
+        Exported = root.Append("shared");
+        Staging = root.Append("private");
+    }
+
+    /// <summary>Where the host puts things.</summary>
+    public HostPath Mounted { get; }
+
+    /// <summary>What the daemon exports.</summary>
+    public HostPath Exported { get; }
+
+    private HostPath Staging { get; }
+
+    /// <summary>Makes the directories and mounts; nothing of them is left if it fails.</summary>
+    public static ShareLayout Create(HostPath root, IResourceLedger ledger)
+    {
+        var layout = new ShareLayout(root, ledger);
+        try
+        {
+            ledger.Record(layout.RootResource);
+            // A tree of an earlier sandbox of this name would be found and used.
+            Mounts.UnmountTree(root.Value);
+            foreach (var directory in (HostPath[])[root, layout.Mounted, layout.Exported, layout.Staging])
+                Directory.CreateDirectory(directory.Value, OwnerOnly);
+
+            ledger.Record(MountOf(layout.Mounted));
+            Mounts.Bind(layout.Mounted.Value, layout.Mounted.Value, recursive: false);
+            // Private first: in a peer group with the mount it was cloned from, it would pass everything on to there.
+            Mounts.SetPropagation(layout.Mounted.Value, MountFlags.MS_PRIVATE);
+            Mounts.SetPropagation(layout.Mounted.Value, MountFlags.MS_SHARED);
+
+            ledger.Record(MountOf(layout.Exported));
+            Mounts.Bind(layout.Mounted.Value, layout.Exported.Value, recursive: false);
+            Mounts.SetPropagation(layout.Exported.Value, MountFlags.MS_SLAVE);
+            Mounts.MakeReadOnly(layout.Exported.Value, recursive: false);
+            return layout;
+        }
+        catch (IOException failure)
+        {
+            layout.Release();
+            throw GuestErrors.Translate(failure, "making the share directory");
+        }
+        catch
+        {
+            layout.Release();
+            throw;
+        }
+    }
+
+    /// <summary>Where a container's root is mounted.</summary>
+    public HostPath RootfsTarget(ContainerId container) => Mounted.Append($"{container}/rootfs");
+
+    /// <summary>
+    /// Shows a file or directory to the guest and answers its name below the share. It is held while it is looked at, so
+    /// that what is bound is what was looked at.
+    /// </summary>
+    public string Share(ContainerId container, HostPath source, string name, ShareAccess access)
+    {
+        var segment = Segment(name);
+        var target = Mounted.Append(segment);
+        var resource = MountOf(target) with { Owner = container };
+        using var held = Open(source);
+        _ledger.Record(resource);
+        try
+        {
+            using (var mounts = BeneathPath.Open(Mounted.Value))
+                MakeTarget(mounts, segment, FileStatus.Of(held).IsDirectory);
+            var from = $"/proc/self/fd/{held.DangerousGetHandle()}";
+            if (access == ShareAccess.ReadOnly)
+                BindReadOnly(container, from, segment, target);
+            else
+                Bind(from, target);
+            return segment;
+        }
+        catch (IOException failure)
+        {
+            Undo(resource, segment);
+            throw GuestErrors.Translate(failure, $"sharing {source} with the guest");
+        }
+    }
+
+    /// <summary>Takes everything away. Does not fail: what could not be released stays in the ledger.</summary>
+    public void Release()
+    {
+        try
+        {
+            Mounts.UnmountTree(_root.Value);
+            _ledger.Forget(MountOf(Exported));
+            _ledger.Forget(MountOf(Mounted));
+            if (Path.GetDirectoryName(_root.Value) is { } parent && Directory.Exists(parent))
+            {
+                using var above = BeneathPath.Open(parent);
+                above.DeleteTree(_root.Name);
+            }
+            _ledger.Forget(RootResource);
+        }
+        catch (IOException)
+        {
+            // The ledger still has it.
+        }
+    }
+
+    private AcquiredResource RootResource => new(ResourceKind.Directory, _root.Value);
+
+    private static AcquiredResource MountOf(HostPath target) => new(ResourceKind.Mount, target.Value);
+
+    private static void Bind(string from, HostPath target)
+    {
+        Mounts.Bind(from, target.Value);
+        // As a peer of its source, taking it away with what is mounted below would take that away from the host too.
+        Mounts.SetPropagation(target.Value, MountFlags.MS_SLAVE | MountFlags.MS_REC);
+    }
+
+    /// <summary>
+    /// A mount that is made read-only where the guest sees it would stay writable in the copies that it was propagated to;
+    /// so it is made read-only out of sight, and bound from there.
+    /// </summary>
+    private void BindReadOnly(ContainerId container, string from, string segment, HostPath target)
+    {
+        var staged = Staging.Append(segment);
+        var resource = MountOf(staged) with { Owner = container };
+        _ledger.Record(resource);
+        try
+        {
+            using (var staging = BeneathPath.Open(Staging.Value))
+                MakeTarget(staging, segment, Directory.Exists(target.Value));
+            Mounts.Bind(from, staged.Value);
+            Mounts.SetPropagation(staged.Value, MountFlags.MS_PRIVATE | MountFlags.MS_REC);
+            Mounts.MakeReadOnly(staged.Value, recursive: true);
+            Bind(staged.Value, target);
+        }
+        finally
+        {
+            Mounts.UnmountTree(staged.Value);
+            using (var staging = BeneathPath.Open(Staging.Value))
+                staging.DeleteTree(segment);
+            _ledger.Forget(resource);
+        }
+    }
+
+    private void Undo(AcquiredResource resource, string segment)
+    {
+        try
+        {
+            Mounts.UnmountTree(resource.Name);
+            using var mounts = BeneathPath.Open(Mounted.Value);
+            mounts.DeleteTree(segment);
+            _ledger.Forget(resource);
+        }
+        catch (IOException)
+        {
+            // The ledger still has it.
+        }
+    }
+
+    private static void MakeTarget(BeneathPath parent, string segment, bool isDirectory)
+    {
+        if (isDirectory)
+            parent.CreateDirectory(segment, 0x1C0).Dispose();
+        else
+            parent.OpenFile(segment, OpenFlags.O_WRONLY | OpenFlags.O_CREAT, 0x180).Dispose();
+    }
+
+    private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(HostPath source)
+    {
+        try
+        {
+            return DescriptorIo.Open(source.Value, OpenFlags.O_PATH);
+        }
+        catch (LinuxException refusal)
+        {
+            throw GuestErrors.Translate(refusal, $"opening {source}, which is mounted into the container,");
+        }
+    }
+
+    private static string Segment(string name)
+    {
+        if (name.Length == 0 || name is "." or ".." || name.Contains('/') || name.Contains('\0'))
+            throw new KataException(ErrorKind.InvalidArgument, "the name of a shared path is not one path segment");
+        while (Encoding.UTF8.GetByteCount(name) > LongestName)
+            name = name[..^1];
+        return name;
+    }
+}

@@ -1,0 +1,92 @@
+using Kata.Core.Application.Settings;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Storage;
+
+namespace Kata.Adapters.Guest.Files;
+
+/// <summary>
+/// The command line of either virtiofsd. Settings speak the Rust daemon's language; for QEMU's it is translated. The
+/// daemon's own sandbox and seccomp filter are always on: it reads what the guest says with the rights of root.
+/// </summary>
+internal static class VirtiofsdArguments
+{
+    private static readonly string[] Caches = ["auto", "always", "metadata", "never"];
+
+    /// <summary>Options of ours, and those that would take away what keeps a broken daemon in.</summary>
+    private static readonly string[] Refused =
+        ["--shared-dir", "--socket-path", "--fd", "--socket-group", "--seccomp", "--sandbox=none", "--daemonize", "source", "sandbox=none"];
+
+    public static IReadOnlyList<string> For(VirtiofsdFlavour flavour, HostPath exported, int descriptor, HypervisorSettings settings)
+    {
+        var cache = settings.VirtioFsCache is { Length: > 0 } set ? set : "auto";
+        if (!Caches.Contains(cache))
+            throw new KataException(ErrorKind.InvalidArgument, $"virtio_fs_cache is \"{cache}\", but can only be one of: {string.Join(", ", Caches)}");
+        var extra = Pair(settings.VirtioFsExtraArguments).ToList();
+        foreach (var argument in extra)
+            Check(argument);
+
+        return flavour == VirtiofsdFlavour.Rust
+            ? [
+                $"--fd={descriptor}",
+                $"--shared-dir={exported}",
+                $"--cache={cache}",
+                .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["--sandbox=namespace"],
+                "--seccomp=kill",
+                .. extra.SelectMany(Words),
+            ]
+            : [
+                $"--fd={descriptor}",
+                "-o", $"source={exported}",
+                "-o", $"cache={QemuCache(cache)}",
+                .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["-o", "sandbox=namespace"],
+                .. extra.SelectMany(Translate),
+            ];
+    }
+
+    /// <summary>QEMU's daemon cannot cache metadata alone; caching nothing is the nearest that is never wrong.</summary>
+    private static string QemuCache(string cache) => cache is "never" or "metadata" ? "none" : cache;
+
+    /// <summary>Joins <c>-o</c> and <c>--option</c> with the value that follows as a word of its own.</summary>
+    private static IEnumerable<string> Pair(IReadOnlyList<string> words)
+    {
+        for (var i = 0; i < words.Count; i++)
+        {
+            var hasValue = i + 1 < words.Count && !words[i + 1].StartsWith('-');
+            if (words[i] == "-o" && hasValue)
+                yield return $"-o={words[++i]}";
+            else if (words[i].StartsWith("--", StringComparison.Ordinal) && !words[i].Contains('=') && hasValue)
+                yield return $"{words[i]}={words[++i]}";
+            else
+                yield return words[i];
+        }
+    }
+
+    private static void Check(string argument)
+    {
+        var keys = argument.StartsWith("-o=", StringComparison.Ordinal) ? argument[3..].Split(',') : [argument];
+        foreach (var key in keys)
+        {
+            if (Refused.FirstOrDefault(r => key == r || key.StartsWith(r + "=", StringComparison.Ordinal)) is { } refused)
+                throw new KataException(ErrorKind.InvalidArgument, $"virtio_fs_extra_args must not contain {refused}: it is set by the runtime or would switch off the daemon's protection");
+        }
+    }
+
+    private static IEnumerable<string> Words(string argument) =>
+        argument.StartsWith("-o=", StringComparison.Ordinal) ? ["-o", argument[3..]] : [argument];
+
+    private static IEnumerable<string> Translate(string argument)
+    {
+        if (argument.StartsWith("-o=", StringComparison.Ordinal))
+            return ["-o", argument[3..]];
+        var name = argument.Split('=')[0];
+        return name switch
+        {
+            "--announce-submounts" or "--xattr" or "--posix-acl" or "--security-label" or "--writeback" or "--allow-direct-io"
+                or "--killpriv-v2" or "--no-readdirplus" or "--modcaps" or "--xattrmap" or "--sandbox" or "--log-level" =>
+                ["-o", argument[2..].Replace(name[2..], name[2..].Replace('-', '_'), StringComparison.Ordinal)],
+            // Inodes are always held by descriptors there.
+            "--inode-file-handles" or "--no-announce-submounts" or "--allow-mmap" or "--preserve-noatime" => [],
+            _ => [argument],
+        };
+    }
+}

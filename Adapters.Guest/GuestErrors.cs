@@ -1,0 +1,31 @@
+using Kata.Core.Domain;
+using Kata.Platform.Linux;
+
+namespace Kata.Adapters.Guest;
+
+/// <summary>Turns what the kernel answered into a kind. No sentence says "no such file or directory": Docker reads that as exit 127.</summary>
+internal static class GuestErrors
+{
+    public static KataException Translate(LinuxException cause, string what) => new(KindOf(cause.Errno), $"{what} failed: {Reason(cause)}", cause);
+
+    /// <summary>Files of .NET fail with their own exceptions; the number is in the result code.</summary>
+    public static KataException Translate(IOException cause, string what) => cause is LinuxException known
+        ? Translate(known, what)
+        : new KataException(IsDiskFull(cause) ? ErrorKind.ResourceExhausted : ErrorKind.Internal, $"{what} failed: {cause.Message}", cause);
+
+    private static string Reason(LinuxException cause) => cause.Errno switch
+    {
+        Errno.ENOENT => $"{cause.Call} {cause.Subject}: it is missing",
+        _ => cause.Message,
+    };
+
+    private static ErrorKind KindOf(Errno errno) => errno switch
+    {
+        Errno.EPERM or Errno.EACCES => ErrorKind.PermissionDenied,
+        Errno.ENOSPC or Errno.ENOMEM or Errno.EMFILE or Errno.ENFILE or Errno.EDQUOT => ErrorKind.ResourceExhausted,
+        Errno.ENOENT or Errno.ENOTDIR or Errno.EINVAL or Errno.ELOOP or Errno.ENODEV => ErrorKind.InvalidArgument,
+        _ => ErrorKind.Internal,
+    };
+
+    private static bool IsDiskFull(IOException cause) => (Errno)(cause.HResult & 0xFFFF) is Errno.ENOSPC or Errno.EDQUOT;
+}

@@ -1,0 +1,203 @@
+using System.Text;
+using System.Text.Json;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Platform.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kata.Adapters.Guest.State;
+
+/// <summary>
+/// State directories under <see cref="SandboxPaths.StateRoot"/>. Who lives is told by a lock on the directory, not by a pid:
+/// it ends with its holder, however that ends.
+/// </summary>
+internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, IDisposable
+{
+    private const string LedgerName = "ledger";
+    private const string SnapshotName = "sandbox.json";
+    private const string TimelineName = "timeline.jsonl";
+
+    private static readonly string BootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+
+    private FileLock? _lock;
+    private ResourceLedgerFile? _ledger;
+    private SafeFileHandle? _timeline;
+
+    public async Task<IResourceLedger> ClaimAsync(SandboxId id, SandboxOwner owner, CancellationToken ct)
+    {
+        var directory = SandboxPaths.State(id).Value;
+        try
+        {
+            Directory.CreateDirectory(SandboxPaths.StateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            _lock = TryLock(directory) ?? throw SandboxErrors.InUse(id, (await LoadAsync(id, ct))?.Owner.ToString() ?? "another shim");
+            if (ResourceLedgerFile.TryOpen($"{directory}/{LedgerName}") is { } left)
+                await ReleaseLeftoversAsync(id, left.Ledger, left.Header, ct);
+            return _ledger = ResourceLedgerFile.Create($"{directory}/{LedgerName}", Header(owner));
+        }
+        catch (IOException e)
+        {
+            throw GuestErrors.Translate(e, $"claiming the state directory {directory}");
+        }
+    }
+
+    public Task<TakeOver> TakeOverAsync(SandboxId id, CancellationToken ct)
+    {
+        var directory = SandboxPaths.State(id).Value;
+        if (!Directory.Exists(directory))
+            return Task.FromResult(new TakeOver(false, null));
+        try
+        {
+            _lock = TryLock(directory);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return Task.FromResult(new TakeOver(false, null));
+        }
+
+        if (_lock is null)
+            return Task.FromResult(new TakeOver(true, null));
+        if (ResourceLedgerFile.TryOpen($"{directory}/{LedgerName}") is not { } left)
+        {
+            // Torn or empty: whoever made the directory had not taken anything yet.
+            Remove(directory);
+            return Task.FromResult(new TakeOver(false, null));
+        }
+
+        ForgetOtherBoot(left.Ledger, left.Header);
+        _ledger = left.Ledger;
+        return Task.FromResult(new TakeOver(false, left.Ledger));
+    }
+
+    public Task SaveAsync(SandboxSnapshot snapshot, CancellationToken ct)
+    {
+        var file = new SnapshotFile(Header(snapshot.Owner), snapshot.Sandbox.Value, snapshot.State.ToString(), snapshot.VmmPid,
+            snapshot.Hypervisor, snapshot.Choices, snapshot.Containers);
+        try
+        {
+            AtomicFile.Write($"{SandboxPaths.State(snapshot.Sandbox)}/{SnapshotName}", JsonSerializer.SerializeToUtf8Bytes(file, StateJson.Default.SnapshotFile), 0x180);
+        }
+        catch (IOException e)
+        {
+            throw GuestErrors.Translate(e, "writing the sandbox's state");
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public async Task<SandboxSnapshot?> LoadAsync(SandboxId id, CancellationToken ct)
+    {
+        try
+        {
+            var file = JsonSerializer.Deserialize(
+                await File.ReadAllBytesAsync($"{SandboxPaths.State(id)}/{SnapshotName}", ct), StateJson.Default.SnapshotFile);
+            return file is null || file.Header.Version > StateHeader.Current ? null : new SandboxSnapshot
+            {
+                Sandbox = id,
+                Owner = new SandboxOwner(file.Header.Namespace, file.Header.Daemon),
+                State = Enum.TryParse<SandboxState>(file.State, out var state) ? state : SandboxState.Broken,
+                VmmPid = file.VmmPid,
+                Hypervisor = file.Hypervisor,
+                Choices = file.Choices,
+                Containers = file.Containers,
+            };
+        }
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    public void WritePhase(SandboxId id, string phase, bool isEnd, TimeSpan sinceBegin)
+    {
+        // Before the claim there is no directory of ours to write to.
+        if (_ledger is null)
+            return;
+        try
+        {
+            _timeline ??= AtomicFile.OpenAppend($"{SandboxPaths.State(id)}/{TimelineName}");
+            var entry = new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3));
+            DescriptorIo.Append(_timeline, Encoding.UTF8.GetBytes(JsonSerializer.Serialize(entry, StateJson.Default.TimelineEntry) + "\n"));
+        }
+        catch (IOException)
+        {
+            // A start must not fail for want of its own story.
+        }
+    }
+
+    public Task DeleteAsync(SandboxId id, CancellationToken ct)
+    {
+        Remove(SandboxPaths.State(id).Value);
+        return Task.CompletedTask;
+    }
+
+    public void Dispose()
+    {
+        _timeline?.Dispose();
+        _ledger?.Dispose();
+        _lock?.Dispose();
+    }
+
+    private void Remove(string directory)
+    {
+        if (Directory.Exists(directory))
+            Directory.Delete(directory, recursive: true);
+        Dispose();
+        _timeline = null;
+        _ledger = null;
+        _lock = null;
+    }
+
+    // The directory that was locked may have been removed by its former holder in between: then it is not the one at the path.
+    private static FileLock? TryLock(string directory)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var held = FileLock.TryAcquire(directory);
+            if (held is null)
+                return null;
+            if (FileStatus.TryOf(directory) is { } now && now.Inode == FileStatus.Of(held.Handle).Inode)
+                return held;
+            held.Dispose();
+            if (attempt == 3)
+                return null;
+            Directory.CreateDirectory(directory);
+        }
+    }
+
+    private async Task ReleaseLeftoversAsync(SandboxId id, ResourceLedgerFile ledger, StateHeader header, CancellationToken ct)
+    {
+        using (ledger)
+        {
+            ForgetOtherBoot(ledger, header);
+            foreach (var resource in ledger.Read().ReleaseOrder())
+            {
+                await releaser.ReleaseAsync(resource, ct);
+                ledger.Forget(resource);
+            }
+        }
+
+        foreach (var entry in Directory.EnumerateFileSystemEntries(SandboxPaths.State(id).Value))
+        {
+            if (Directory.Exists(entry))
+                Directory.Delete(entry, recursive: true);
+            else
+                File.Delete(entry);
+        }
+    }
+
+    // Processes, mounts, cgroups and links end with their boot; a pid of another boot names somebody else.
+    private static void ForgetOtherBoot(ResourceLedgerFile ledger, StateHeader header)
+    {
+        if (header.BootId == BootId)
+            return;
+        foreach (var resource in ledger.Read().Held)
+        {
+            if (resource.Kind is not (ResourceKind.Directory or ResourceKind.SocketFile))
+                ledger.Forget(resource);
+        }
+    }
+
+    private static StateHeader Header(SandboxOwner owner) => new(StateHeader.Current, BootId, owner.Namespace, owner.Daemon);
+}
