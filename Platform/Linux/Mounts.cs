@@ -18,8 +18,13 @@ public static class Mounts
         MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC | MountFlags.MS_NOATIME
         | MountFlags.MS_NODIRATIME | MountFlags.MS_RELATIME;
 
-    public static void Mount(string? source, string target, string? type, MountFlags flags = MountFlags.None, string? data = null) =>
+    /// <summary>E2BIG for data the kernel would cut off in the middle.</summary>
+    public static void Mount(string? source, string target, string? type, MountFlags flags = MountFlags.None, string? data = null)
+    {
+        if (data is not null && Encoding.UTF8.GetByteCount(data) > LongestData)
+            throw new LinuxException(Errno.E2BIG, "mount", target);
         LinuxException.Check(Libc.mount(source, target, type, (nuint)(ulong)flags, data), "mount", target);
+    }
 
     /// <summary>
     /// Mounts by words of fstab: flags, data and propagation. A bind mount is made, then remounted with the flags it ignored.

@@ -1,11 +1,11 @@
-using System.Runtime.ExceptionServices;
 using System.Text;
 
 namespace Kata.Platform.Linux;
 
 /// <summary>
 /// Namespaces. They belong to threads, so what works in one runs on a thread made for it that ends afterwards;
-/// pool threads never change theirs.
+/// pool threads never change theirs. Such work must be synchronous: a task, timer or asynchronous call in it can start
+/// a pool thread, which would then live on in that namespace.
 /// </summary>
 public static class Namespaces
 {
@@ -109,22 +109,44 @@ public static class Namespaces
     }
 
     /// <summary>Runs <paramref name="work"/> on a thread that ends with it, so that whatever it does to the thread is gone.</summary>
+    /// <remarks>
+    /// A thread is born into the namespaces of the one that starts it, and completing a task may start a pool thread.
+    /// So a second thread that entered nothing starts the first, waits for it and tells its result.
+    /// </remarks>
     internal static Task<T> OnOwnThread<T>(Func<T> work)
     {
+        // These threads live on; they must not be born from within the work.
+        Poller.EnsureStarted();
+        ProcessSpawner.EnsureStarted();
         var result = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        new Thread(() =>
+        Start(() =>
         {
-            try
+            Exception? failure = null;
+            T value = default!;
+            Start(() =>
             {
-                result.SetResult(work());
-            }
-            catch (Exception failure)
-            {
+                try
+                {
+                    value = work();
+                }
+                catch (Exception thrown)
+                {
+                    failure = thrown;
+                }
+            }).Join();
+            if (failure is null)
+                result.SetResult(value);
+            else
                 result.SetException(failure);
-            }
-        })
-        { IsBackground = true, Name = "namespace" }.UnsafeStart();
+        });
         return result.Task;
+    }
+
+    private static Thread Start(ThreadStart body)
+    {
+        var thread = new Thread(body) { IsBackground = true, Name = "namespace" };
+        thread.UnsafeStart();
+        return thread;
     }
 
     private static string KindName(int kind) => kind switch

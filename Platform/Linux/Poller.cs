@@ -81,6 +81,9 @@ public static class Poller
         }
     }
 
+    /// <summary>Touching the class is enough: its thread starts with it.</summary>
+    internal static void EnsureStarted() => _ = EpollDescriptor;
+
     private static ValueTask Wait(SafeHandle handle, uint interest, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(handle);

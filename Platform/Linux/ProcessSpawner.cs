@@ -57,6 +57,9 @@ public static class ProcessSpawner
     internal static void Forget(SpawnedProcess process) =>
         Known.TryRemove(new KeyValuePair<int, SpawnedProcess>(process.ProcessId, process));
 
+    /// <summary>Touching the class is enough: its thread starts with it.</summary>
+    internal static void EnsureStarted() => _ = Jobs;
+
     private static SpawnedProcess Start(SpawnRequest request)
     {
         lock (Spawning)

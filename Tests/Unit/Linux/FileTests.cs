@@ -136,6 +136,25 @@ public class FileTests
         buffer[1].Should().Be((byte)'\n');
     }
 
+    [RootFact]
+    public async Task Kernel_events_come_as_they_happen()
+    {
+        using var events = KernelEvents.Open();
+        var reading = Task.Run(async () =>
+        {
+            await foreach (var said in events.ReadAllAsync())
+            {
+                if (said.DevicePath == "/devices/virtual/mem/null")
+                    return said;
+            }
+            return null;
+        });
+
+        File.WriteAllText("/sys/devices/virtual/mem/null/uevent", "change");
+
+        (await reading.InTime())!["DEVNAME"].Should().Be("null");
+    }
+
     [Fact]
     public void Machine_knows_its_memory()
     {

@@ -73,6 +73,16 @@ public class MountTests
     }
 
     [RootFact]
+    public void Mount_when_data_is_longer_than_a_page_is_refused()
+    {
+        using var scratch = new Scratch();
+
+        var mounting = () => Mounts.Mount("x", scratch.Root, "tmpfs", MountFlags.None, new string('a', 5000));
+
+        mounting.Should().Throw<LinuxException>().Which.Errno.Should().Be(Errno.E2BIG);
+    }
+
+    [RootFact]
     public async Task Overlay_when_its_options_are_longer_than_a_page_is_mounted()
     {
         using var scratch = new Scratch();
@@ -118,6 +128,22 @@ public class MountTests
         Namespaces.Remove(path);
         Namespaces.Remove(path);
         File.Exists(path).Should().BeFalse();
+    }
+
+    [RootFact]
+    public async Task Pool_threads_are_never_born_in_a_namespace_work_ran_in()
+    {
+        using var scratch = new Scratch();
+        await Namespaces.CreateNetworkNamespaceAsync(scratch["net"]);
+        var inode = $"net:[{FileStatus.Of(scratch["net"]).Inode}]";
+
+        var seen = await Task.WhenAll(Enumerable.Range(0, 50).Select(async _ =>
+        {
+            await Namespaces.RunInNetworkNamespaceAsync(scratch["net"], () => true);
+            return new FileInfo("/proc/thread-self/ns/net").LinkTarget;
+        }));
+
+        seen.Should().NotContain(inode);
     }
 
     [RootFact]

@@ -143,18 +143,4 @@ public class PollerTests
             }
         }))).WaitAsync(TimeSpan.FromSeconds(60));
     }
-
-    [Fact]
-    public async Task Wait_when_ready_and_waited_for_again_does_not_allocate_much()
-    {
-        using var pipe = Pipe.Create(nonBlockingReader: true);
-        DescriptorIo.Write(pipe.Writer, "x"u8);
-        await Poller.WaitReadableAsync(pipe.Reader);
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-
-        for (var i = 0; i < 1000; i++)
-            await Poller.WaitReadableAsync(pipe.Reader);
-
-        (GC.GetTotalAllocatedBytes(precise: true) - before).Should().BeLessThan(1_000_000);
-    }
 }

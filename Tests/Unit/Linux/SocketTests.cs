@@ -82,6 +82,25 @@ public class SocketTests
     }
 
     [Fact]
+    public async Task Socket_of_a_family_the_runtime_does_not_know_sends_and_receives_asynchronously()
+    {
+        // Routing netlink stands for vsock, which needs a peer outside this kernel: the runtime knows neither.
+        var descriptor = Libc.socket(16, 3 | OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK, 0);
+        using var socket = ForeignSocket.Wrap(new SafeSocketHandle(descriptor, ownsHandle: true));
+        socket.AddressFamily.Should().Be(AddressFamily.Unknown);
+        var buffer = new byte[65536];
+        var receiving = socket.ReceiveAsync(buffer);
+        receiving.IsCompleted.Should().BeFalse();
+
+        // RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, with an empty struct ifinfomsg.
+        var request = new byte[32];
+        (request[0], request[4], request[6], request[7]) = (32, 18, 1, 3);
+        (await socket.SendAsync(request)).Should().Be(32);
+
+        (await receiving.InTime()).Should().BeGreaterThan(32);
+    }
+
+    [Fact]
     public async Task Unix_listener_has_its_mode_and_knows_its_peer()
     {
         using var scratch = new Scratch();
