@@ -1,0 +1,175 @@
+using System.Text;
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Settings;
+using Kata.Core.Domain;
+using Microsoft.Extensions.Logging;
+using Tomlyn;
+using Tomlyn.Model;
+
+namespace Kata.Adapters.Shimv2.Configuration;
+
+/// <summary>Reads <c>configuration.toml</c>, with upstream's key names for all that exists here.</summary>
+internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsReader> log) : ISettingsSource
+{
+    private const int MaxBytes = 1024 * 1024;
+    private static readonly string[] Supported = ["qemu", "clh"];
+    private static readonly string[] OfUpstream = ["firecracker", "stratovirt", "dragonball", "openvmm", "remote"];
+
+    public async Task<RuntimeSettings> ReadAsync(RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct)
+    {
+        var (source, text) = options is { ConfigPath: null, ConfigBody: { } body }
+            ? ("the options' config_body", Decode("the options' config_body", body.Span))
+            : await ReadFileAsync(places.Find(options?.ConfigPath), ct);
+        var settings = Parse(source, text);
+        SettingsLog.Read(log, source);
+        return settings;
+    }
+
+    /// <summary>The settings in a text; <paramref name="source"/> is for messages.</summary>
+    internal static RuntimeSettings Parse(string source, string text)
+    {
+        TomlTable root;
+        try
+        {
+            root = TomlSerializer.Deserialize(text, SettingsModel.Default.TomlTable) ?? [];
+        }
+        catch (TomlException e)
+        {
+            throw new KataException(ErrorKind.InvalidArgument, $"{source} is not valid TOML: {e.Message}", e);
+        }
+
+        var top = new SettingsSection(source, "", root);
+        var runtimeTable = top.Table("runtime") ?? [];
+        var hypervisorTables = top.Table("hypervisor") ?? [];
+        var agentTables = top.Table("agent") ?? [];
+        RefuseFactory(source, top.Table("factory") ?? []);
+        // Read by no runtime of this generation.
+        top.Ignore("image", "netmon", "shim", "proxy");
+        top.Finish();
+
+        var runtime = new SettingsSection(source, "runtime", runtimeTable);
+        var wanted = runtime.Text("hypervisor_name", "");
+        return ReadRuntime(source, runtime, ReadHypervisor(source, hypervisorTables, wanted), ReadAgent(source, agentTables));
+    }
+
+    private static HypervisorSettings ReadHypervisor(string source, TomlTable tables, string wanted)
+    {
+        var names = wanted.Length > 0 ? [wanted] : tables.Keys.ToArray();
+        if (names is not [var name] || !tables.ContainsKey(name))
+            throw new KataException(ErrorKind.InvalidArgument, $"{source}: there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one");
+        foreach (var key in tables.Keys)
+        {
+            if (OfUpstream.Contains(key))
+                throw new KataException(ErrorKind.InvalidArgument, $"{source}: hypervisor.{key} is not supported by this version; use {string.Join(" or ", Supported)}");
+        }
+
+        var known = new SettingsSection(source, "hypervisor", tables);
+        HypervisorSettings? settings = null;
+        foreach (var supported in Supported)
+        {
+            if (known.Table(supported) is { } table && supported == name)
+                settings = HypervisorSection.Read(name, new SettingsSection(source, $"hypervisor.{name}", table));
+        }
+
+        known.Finish();
+        return settings!;
+    }
+
+    private static GuestSettings ReadAgent(string source, TomlTable tables)
+    {
+        var agents = new SettingsSection(source, "agent", tables);
+        var table = agents.Table("kata") ?? [];
+        agents.Finish();
+
+        var section = new SettingsSection(source, "agent.kata", table);
+        var defaults = new GuestSettings();
+        var settings = new GuestSettings
+        {
+            DialTimeout = section.Seconds("dial_timeout", defaults.DialTimeout),
+            KernelModules = section.Texts("kernel_modules"),
+            DebugConsole = section.Switch("debug_console_enabled", defaults.DebugConsole),
+            Debug = section.Switch("enable_debug", defaults.Debug),
+        };
+        // Times of guest components that a guest of ours does not have.
+        section.Ignore("cdh_api_timeout", "launch_process_timeout", "log_level");
+        section.OnlyOff("enable_tracing", false);
+        section.OnlyOff("visible_cdi_devices", false);
+        section.OnlyOff("container_pipe_size", 0L);
+        section.OnlyOff("policy", "");
+        section.Finish();
+        return settings;
+    }
+
+    private static RuntimeSettings ReadRuntime(string source, SettingsSection section, HypervisorSettings hypervisor, GuestSettings guest)
+    {
+        var defaults = new RuntimeSettings { Hypervisor = hypervisor };
+        var settings = new RuntimeSettings
+        {
+            Source = source,
+            Hypervisor = hypervisor,
+            Guest = guest,
+            SandboxCgroupOnly = section.Switch("sandbox_cgroup_only", defaults.SandboxCgroupOnly),
+            StaticSandboxResources = section.Switch("static_sandbox_resource_mgmt", defaults.StaticSandboxResources),
+            DisableGuestSeccomp = section.Switch("disable_guest_seccomp", defaults.DisableGuestSeccomp),
+            Debug = section.Switch("enable_debug", defaults.Debug),
+            CreateContainerTimeout = section.Seconds("create_container_timeout", defaults.CreateContainerTimeout),
+        };
+        section.OnlyOff("name", "virt_container");
+        section.OnlyOff("agent_name", "kata");
+        section.Ignore("log_level", "vfio_mode", "jaeger_endpoint", "jaeger_user", "jaeger_password", "dan_conf", "kubelet_root_dir");
+        section.OnlyOff("internetworking_model", "tcfilter", "", "default");
+        section.OnlyOff("emptydir_mode", "shared-fs", "");
+        section.OnlyOff("disable_guest_empty_dir", true);
+        foreach (var key in (ReadOnlySpan<string>)
+            [
+                "disable_new_netns", "enable_vcpus_pinning", "experimental_force_guest_pull", "enable_pprof", "enable_tracing", "keep_abnormal", "use_passfd_io",
+            ])
+            section.OnlyOff(key, false);
+        foreach (var key in (ReadOnlySpan<string>)["guest_selinux_label", "pod_resource_api_sock", "sandbox_bind_mounts", "experimental", "shared_mounts"])
+            section.OnlyOff(key, "");
+        section.Finish();
+        return settings;
+    }
+
+    private static void RefuseFactory(string source, TomlTable table)
+    {
+        var section = new SettingsSection(source, "factory", table);
+        section.Ignore("template_path", "vm_cache_endpoint");
+        section.OnlyOff("enable_template", false);
+        section.OnlyOff("vm_cache_number", 0L);
+        section.Finish();
+    }
+
+    private static async Task<(string Source, string Text)> ReadFileAsync(string path, CancellationToken ct)
+    {
+        try
+        {
+            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 1);
+            if (file.Length > MaxBytes)
+                throw new KataException(ErrorKind.InvalidArgument, $"the configuration {path} is larger than {MaxBytes} bytes");
+            var bytes = new byte[file.Length];
+            var count = await file.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct);
+            return (path, Decode(path, bytes.AsSpan(0, count)));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new KataException(ErrorKind.InvalidArgument, $"the configuration {path} does not exist", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new KataException(ErrorKind.InvalidArgument, $"the configuration {path} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static string Decode(string source, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new KataException(ErrorKind.InvalidArgument, $"{source} is not valid UTF-8", e);
+        }
+    }
+}

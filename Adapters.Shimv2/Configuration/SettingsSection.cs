@@ -1,0 +1,151 @@
+using System.Globalization;
+using Kata.Core.Domain;
+using Tomlyn.Model;
+
+namespace Kata.Adapters.Shimv2.Configuration;
+
+/// <summary>
+/// One table of a configuration file. Every key that is asked for becomes a known one; <see cref="Finish"/> refuses the rest.
+/// Failures name the file and the key.
+/// </summary>
+internal sealed class SettingsSection(string source, string name, TomlTable table)
+{
+    private readonly List<string> _known = [];
+
+    /// <summary>The file and the table, for messages.</summary>
+    private string Key(string key) => name.Length == 0 ? key : $"{name}.{key}";
+
+    /// <summary>A text.</summary>
+    public string Text(string key, string absent) => Take(key) switch
+    {
+        null => absent,
+        string text => text,
+        var other => throw WrongType(key, "a string", other),
+    };
+
+    /// <summary>A path, absolute or empty.</summary>
+    public string FilePath(string key, string absent)
+    {
+        var path = Text(key, absent);
+        return path.Length == 0 || path[0] == '/' ? path : throw Wrong(key, $"must be an absolute path, not \"{path}\"");
+    }
+
+    /// <summary>A switch.</summary>
+    public bool Switch(string key, bool absent) => Take(key) switch
+    {
+        null => absent,
+        bool value => value,
+        var other => throw WrongType(key, "true or false", other),
+    };
+
+    /// <summary>A whole number within bounds.</summary>
+    public int Number(string key, int absent, int least, int most) => Take(key) switch
+    {
+        null => absent,
+        long value => InRange(key, value, least, most),
+        var other => throw WrongType(key, "a whole number", other),
+    };
+
+    /// <summary>A number that may have a fraction, which counts as a whole.</summary>
+    public int NumberRoundedUp(string key, int absent, int least, int most) => Take(key) switch
+    {
+        null => absent,
+        long value => InRange(key, value, least, most),
+        double value when double.IsFinite(value) => InRange(key, (long)Math.Ceiling(Math.Clamp(value, int.MinValue, int.MaxValue)), least, most),
+        var other => throw WrongType(key, "a number", other),
+    };
+
+    /// <summary>A time in seconds; 0 stands for the default.</summary>
+    public TimeSpan Seconds(string key, TimeSpan absent) =>
+        Number(key, 0, 0, (int)TimeSpan.FromDays(1).TotalSeconds) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : absent;
+
+    /// <summary>A list of texts.</summary>
+    public IReadOnlyList<string> Texts(string key) => Take(key) switch
+    {
+        null => [],
+        TomlArray array => [.. array.Select(item => item as string ?? throw WrongType(key, "a list of strings", item))],
+        var other => throw WrongType(key, "a list of strings", other),
+    };
+
+    /// <summary>One word of a few.</summary>
+    public T Choice<T>(string key, T absent, params ReadOnlySpan<(string Word, T Value)> choices)
+    {
+        if (Take(key) is not { } given)
+            return absent;
+        var word = given as string ?? throw WrongType(key, "a string", given);
+        var words = new List<string>();
+        foreach (var choice in choices)
+        {
+            if (choice.Word == word)
+                return choice.Value;
+            words.Add($"\"{choice.Word}\"");
+        }
+
+        throw Wrong(key, $"must be one of {string.Join(", ", words)}, not \"{word}\"");
+    }
+
+    /// <summary>A table inside; null if it is absent.</summary>
+    public TomlTable? Table(string key) => Take(key) switch
+    {
+        null => null,
+        TomlTable inner => inner,
+        var other => throw WrongType(key, "a table", other),
+    };
+
+    /// <summary>Keys of upstream's that change nothing here, whatever they say.</summary>
+    public void Ignore(params ReadOnlySpan<string> keys)
+    {
+        foreach (var key in keys)
+            Take(key);
+    }
+
+    /// <summary>A key of upstream's whose ability this version lacks: only the values that leave it off are taken.</summary>
+    public void OnlyOff(string key, params ReadOnlySpan<object> off)
+    {
+        if (Take(key) is not { } given)
+            return;
+        foreach (var value in off)
+        {
+            if (given.Equals(value) || (value is "" && given is TomlArray { Count: 0 }))
+                return;
+        }
+
+        throw Wrong(key, "is not supported by this version; take the line out or leave it off");
+    }
+
+    /// <summary>Refuses what nobody asked for.</summary>
+    public void Finish()
+    {
+        foreach (var key in table.Keys)
+        {
+            if (!_known.Contains(key))
+                throw new KataException(ErrorKind.InvalidArgument, $"{source}: unknown key {Key(key)}; the nearest known one is {Key(EditDistance.Nearest(key, _known))}");
+        }
+    }
+
+    /// <summary>A failure at a key.</summary>
+    public KataException Wrong(string key, string why) => new(ErrorKind.InvalidArgument, $"{source}: {Key(key)} {why}");
+
+    private object? Take(string key)
+    {
+        _known.Add(key);
+        return table.TryGetValue(key, out var value) ? value : null;
+    }
+
+    private int InRange(string key, long value, int least, int most) => value >= least && value <= most
+        ? (int)value
+        : throw Wrong(key, string.Create(CultureInfo.InvariantCulture, $"must be between {least} and {most}, not {value}"));
+
+    private KataException WrongType(string key, string wanted, object? given) => Wrong(key, $"must be {wanted}, not {Describe(given)}");
+
+    private static string Describe(object? value) => value switch
+    {
+        string => "a string",
+        bool => "true or false",
+        long => "a whole number",
+        double => "a number with a fraction",
+        TomlArray => "a list",
+        TomlTable or TomlTableArray => "a table",
+        _ => "a date or time",
+    };
+}
