@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.Sockets;
+using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Polly;
@@ -20,12 +22,12 @@ internal static class DialResilience
 
     /// <summary>Runs tries one after the other, until one returns.</summary>
     /// <exception cref="KataException">DeadlineExceeded when the token fires: where, for how long, how often, and why the last try failed.</exception>
-    public static async Task<T> UntilAnsweredAsync<T>(Func<CancellationToken, Task<T>> tryOnce, GuestEndpoint endpoint, TimeProvider time, CancellationToken ct)
+    public static async Task<IGuestAgent> UntilAnsweredAsync(Func<CancellationToken, Task<IGuestAgent>> tryOnce, GuestEndpoint endpoint, TimeProvider time, CancellationToken ct)
     {
         var tries = 0;
         var last = "still waiting for the first answer";
-        var pipeline = new ResiliencePipelineBuilder<T> { TimeProvider = time }
-            .AddRetry(new RetryStrategyOptions<T>
+        var pipeline = new ResiliencePipelineBuilder<IGuestAgent> { TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions<IGuestAgent>
             {
                 MaxRetryAttempts = int.MaxValue,
                 BackoffType = DelayBackoffType.Constant,
@@ -58,9 +60,9 @@ internal static class DialResilience
     }
 
     /// <summary>One dial, given up after <see cref="PerDial"/>.</summary>
-    public static async Task<T> BoundedAsync<T>(Func<CancellationToken, Task<T>> dial, TimeProvider time, CancellationToken ct)
+    public static async Task<Socket> BoundedAsync(Func<CancellationToken, Task<Socket>> dial, TimeProvider time, CancellationToken ct)
     {
-        var pipeline = new ResiliencePipelineBuilder<T> { TimeProvider = time }.AddTimeout(new TimeoutStrategyOptions { Timeout = PerDial }).Build();
+        var pipeline = new ResiliencePipelineBuilder<Socket> { TimeProvider = time }.AddTimeout(new TimeoutStrategyOptions { Timeout = PerDial }).Build();
         try
         {
             return await pipeline.ExecuteAsync(async token => await dial(token), ct);
