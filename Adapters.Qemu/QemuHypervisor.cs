@@ -50,7 +50,6 @@ internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILog
                 Channel = channel.Options,
                 IsBlockDevice = path => FileStatus.TryOf(path)?.IsBlockDevice ?? false,
             });
-            logger.Starting(spec.Sandbox, string.Join(' ', arguments));
 
             // Connected before QEMU runs and with no copy of the listener kept: its death then ends the connection.
             var socket = await monitor.ConnectAsync(ct);

@@ -17,7 +17,4 @@ internal static partial class QemuLog
 
     [LoggerMessage(4003, LogLevel.Debug, "QEMU of sandbox {Sandbox} said: {Line}")]
     public static partial void Said(this ILogger logger, SandboxId sandbox, string line);
-
-    [LoggerMessage(4004, LogLevel.Debug, "QEMU of sandbox {Sandbox} is started with: {Arguments}")]
-    public static partial void Starting(this ILogger logger, SandboxId sandbox, string arguments);
 }
