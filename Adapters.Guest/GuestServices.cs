@@ -2,6 +2,7 @@ using Kata.Adapters.Guest.Assets;
 using Kata.Adapters.Guest.Bundles;
 using Kata.Adapters.Guest.Cgroups;
 using Kata.Adapters.Guest.Cleanup;
+using Kata.Adapters.Guest.Files;
 using Kata.Adapters.Guest.Hooks;
 using Kata.Adapters.Guest.Rootfs;
 using Kata.Adapters.Guest.State;
@@ -15,6 +16,7 @@ public static class GuestServices
 {
     /// <summary>Registers the adapter's ports.</summary>
     public static IServiceCollection AddGuestResources(this IServiceCollection services) => services
+        .AddSingleton<ISharedFilesystem, VirtioFs>()
         .AddSingleton<ISandboxCgroup, SandboxCgroup>()
         .AddSingleton<IRootfsMounter, RootfsMounter>()
         .AddSingleton<IBootAssets, BootAssetLocator>()
