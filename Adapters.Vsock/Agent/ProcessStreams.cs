@@ -14,6 +14,9 @@ internal sealed class ProcessStreams
     /// <summary>A process begins: two streams, or one if it has a terminal.</summary>
     public void Begin(ProcessRef process, bool terminal) => _processes[process] = new Open(terminal);
 
+    /// <summary>True for a process that is known to have a terminal, and so no second stream.</summary>
+    public bool HasTerminal(ProcessRef process) => _processes.TryGetValue(process, out var open) && open.Terminal;
+
     /// <summary>The reader of a stream has seen its end, or cannot see any more.</summary>
     public void End(ProcessRef process, GuestStream stream)
     {
@@ -44,6 +47,8 @@ internal sealed class ProcessStreams
         private readonly Lock _gate = new();
         private bool _stdout;
         private bool _stderr = terminal;
+
+        public bool Terminal { get; } = terminal;
 
         public Task Ended => _ended.Task;
 

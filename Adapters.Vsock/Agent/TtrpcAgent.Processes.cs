@@ -73,6 +73,10 @@ internal sealed partial class TtrpcAgent
     public async ValueTask<int> ReadAsync(ProcessRef process, GuestStream stream, Memory<byte> buffer, CancellationToken ct)
     {
         ArgumentOutOfRangeException.ThrowIfZero(buffer.Length);
+        // An agent would answer from the terminal, and the bytes would be missing there.
+        if (stream == GuestStream.Stderr && _streams.HasTerminal(process))
+            return 0;
+
         var name = stream == GuestStream.Stdout ? "ReadStdout" : "ReadStderr";
         var request = new Proto.ReadStreamRequest
         {
@@ -96,8 +100,9 @@ internal sealed partial class TtrpcAgent
             _streams.End(process, stream);
             return AgentErrors.IsEndOfStream(e) ? 0 : throw AgentErrors.Translate(e, name, limit: null);
         }
-        catch (KataException)
+        catch (Exception e) when (e is KataException or OperationCanceledException)
         {
+            // A reader that gives up does not want the rest.
             _streams.End(process, stream);
             throw;
         }

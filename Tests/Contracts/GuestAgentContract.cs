@@ -160,6 +160,34 @@ public abstract class GuestAgentContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Read_when_process_has_a_terminal_finds_no_stderr()
+    {
+        await OpenAsync();
+        await Agent.CreateAsync(Container(terminal: true), Ct);
+        await Agent.StartAsync(Box, Ct);
+        Print(Init, GuestStream.Stdout, "all");
+
+        (await Agent.ReadAsync(Init, GuestStream.Stderr, new byte[8], Ct)).Should().Be(0);
+        (await Agent.ReadAsync(Init, GuestStream.Stdout, new byte[8], Ct)).Should().Be(3);
+    }
+
+    [Fact]
+    public async Task Wait_when_readers_have_given_up_still_gives_the_code()
+    {
+        await RunAsync();
+        using var impatient = new CancellationTokenSource();
+        var reads = new[] { GuestStream.Stdout, GuestStream.Stderr }.Select(s => Agent.ReadAsync(Init, s, new byte[8], impatient.Token).AsTask()).ToArray();
+        var wait = Agent.WaitAsync(Init, Ct);
+
+        await impatient.CancelAsync();
+        Exit(Init, 4);
+
+        foreach (var read in reads)
+            await read.Invoking(r => r).Should().ThrowAsync<OperationCanceledException>();
+        (await wait).Should().Be(4);
+    }
+
+    [Fact]
     public async Task Signal_when_it_kills_all_ends_every_process()
     {
         await RunAsync();
