@@ -22,16 +22,16 @@ containerd_pid= ctr_pid= feeder_pid=
 ctr=(ctr --address "$socket" --namespace default)
 running() { "${ctr[@]}" tasks list 2> /dev/null | awk -v id="$container" '$1 == id { found = 1 } END { exit !found }'; }
 
-# Waits for a child of this script, which is killed if it takes longer than the seconds given.
+# Waits for a child of this script, which is killed if it takes longer than the seconds given. A child that has ended
+# still has an entry in /proc, as a zombie.
 wait_or_kill() {
-    local pid=$1 limit=$2 watchdog
-    { sleep "$limit"; kill -KILL "$pid"; } > /dev/null 2>&1 &
-    watchdog=$!
+    local pid=$1 tenths=$(($2 * 10))
+    while [ "$tenths" -gt 0 ] && ! grep -qs '^State:.Z' "/proc/$pid/status" && kill -0 "$pid" 2> /dev/null; do
+        sleep 0.1
+        tenths=$((tenths - 1))
+    done
+    kill -KILL "$pid" 2> /dev/null
     wait "$pid" 2> /dev/null
-    # By SIGKILL: a child inherits that this script ignores the others by now.
-    pkill -KILL -P "$watchdog"
-    kill -KILL "$watchdog" 2> /dev/null
-    wait "$watchdog" 2> /dev/null
 }
 
 clean_up() {
