@@ -12,9 +12,6 @@ internal static class AgentDeadlines
     /// <summary>Everything else, as upstream's runtime has it.</summary>
     public static readonly TimeSpan Call = TimeSpan.FromSeconds(60);
 
-    /// <summary>Creation is bounded by a setting, which the caller's token carries; this only ends what nobody bounds.</summary>
-    public static readonly TimeSpan Create = TimeSpan.FromMinutes(30);
-
     /// <summary>Between two tries to watch for memory kills after an agent refused one.</summary>
     public static readonly TimeSpan WatchPause = TimeSpan.FromSeconds(1);
 }

@@ -14,7 +14,7 @@ internal sealed partial class TtrpcAgent
         _streams.Begin(init, spec.Oci.Process?.Terminal ?? false);
         try
         {
-            await _call.RunAsync("CreateContainer", o => _agent.CreateContainerAsync(AgentMapping.ToProto(spec), o), AgentDeadlines.Create, ct);
+            await CallAsync("CreateContainer", o => _agent.CreateContainerAsync(AgentMapping.ToProto(spec), o), ct);
         }
         catch
         {
