@@ -72,8 +72,8 @@ public sealed class ChildReaper : IDisposable
                 || peeked is not { } ended)
                 return false;
             // The kernel shows the same child until it is reaped, so the owner has to do that now.
-            if (ProcessSpawner.TryGet(ended.ProcessId, out var known))
-                return known!.TryReap();
+            if (ProcessSpawner.TryGet(ended.ProcessId, out var known) && !known!.Exited.IsCompleted)
+                return known.TryReap();
             if (WaitStatus.Take(WaitStatus.P_PID, ended.ProcessId, WaitStatus.WEXITED | WaitStatus.WNOHANG, out _) == Errno.None)
                 Tell(ended.ProcessId, ended.Exit);
             return true;

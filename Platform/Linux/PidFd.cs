@@ -65,7 +65,7 @@ public sealed class PidFd : SafeHandleMinusOneIsInvalid
     /// <summary>
     /// Takes the exit status of a child of ours. Null while it runs; <see cref="ProcessExit.Unknown"/> if somebody else took it.
     /// </summary>
-    internal unsafe ProcessExit? TryReap()
+    internal ProcessExit? TryReap()
     {
         var held = false;
         DangerousAddRef(ref held);

@@ -7,6 +7,10 @@ namespace Kata.Platform.Linux;
 /// Starts programs. All of them are children of one thread that lives as long as the process, because a
 /// parent-death signal is sent when the thread that spawned ends.
 /// </summary>
+/// <remarks>
+/// For the moment between fork and exec a child holds copies of all our descriptors. What closing one does, such as
+/// letting go of a lock or ending a pipe, can come that much later.
+/// </remarks>
 public static class ProcessSpawner
 {
     /// <summary>argv[1] of our own binary for <see cref="SpawnVerb"/>.</summary>

@@ -47,8 +47,9 @@ public sealed class SpawnedProcess : IAsyncDisposable
                 return true;
             if (_pidFd.TryReap() is not { } exit)
                 return false;
-            ProcessSpawner.Forget(this);
+            // In this order: who lists it looks at the result afterwards.
             _exited.SetResult(exit);
+            ProcessSpawner.Forget(this);
             return true;
         }
     }

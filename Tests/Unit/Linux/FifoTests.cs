@@ -5,6 +5,7 @@ using Xunit;
 
 namespace Kata.Tests.Unit.Linux;
 
+[Collection("kernel")]
 public class FifoTests
 {
     [Fact]

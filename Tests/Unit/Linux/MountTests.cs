@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Kata.Tests.Unit.Linux;
 
+[Collection("kernel")]
 public class MountTests
 {
     [RootFact]
@@ -144,6 +145,27 @@ public class MountTests
         }));
 
         seen.Should().NotContain(inode);
+    }
+
+    [RootFact]
+    public async Task Tap_when_made_in_a_namespace_lives_as_long_as_its_descriptors()
+    {
+        using var scratch = new Scratch();
+        await Namespaces.CreateNetworkNamespaceAsync(scratch["net"]);
+
+        var queues = Namespaces.RunInNetworkNamespace(scratch["net"], () => TunTap.OpenTap("tap0_kata", queues: 2));
+
+        string Devices() => Namespaces.RunInNetworkNamespace(scratch["net"], () => File.ReadAllText("/proc/thread-self/net/dev"));
+        queues.Should().HaveCount(2);
+        Devices().Should().Contain("tap0_kata:");
+        foreach (var queue in queues)
+            queue.Dispose();
+        // A child on its way from fork to exec, spawned by another test, may hold copies a moment longer.
+        using var limit = new CancellationTokenSource(Waits.Limit);
+        while (Devices().Contains("tap0_kata:", StringComparison.Ordinal))
+            limit.Token.ThrowIfCancellationRequested();
+        var tooLong = () => TunTap.OpenTap("sixteen-letters-");
+        tooLong.Should().Throw<LinuxException>().Which.Errno.Should().Be(Errno.EINVAL);
     }
 
     [RootFact]

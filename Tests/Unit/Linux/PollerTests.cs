@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Kata.Tests.Unit.Linux;
 
+[Collection("kernel")]
 public class PollerTests
 {
     [Fact]

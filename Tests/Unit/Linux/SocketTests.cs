@@ -7,6 +7,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Tests.Unit.Linux;
 
+[Collection("kernel")]
 public class SocketTests
 {
     [Fact]
@@ -132,7 +133,9 @@ public class SocketTests
         using var scratch = new Scratch();
         var listener = UnixSocket.Listen(scratch["s"]);
         // As a child has it: another number for the same open file.
-        var number = (int)DescriptorIo.Duplicate(listener.SafeHandle).DangerousGetHandle();
+        var copy = DescriptorIo.Duplicate(listener.SafeHandle);
+        var number = (int)copy.DangerousGetHandle();
+        copy.SetHandleAsInvalid();
         listener.Dispose();
         File.Exists(scratch["s"]).Should().BeTrue();
         using var inherited = UnixSocket.FromInheritedDescriptor(number);

@@ -5,10 +5,14 @@ using Xunit;
 namespace Kata.Tests.Unit.Linux;
 
 /// <summary>The verb end to end, through the agent's program as it is built.</summary>
-[Collection("launcher")]
-public class SpawnVerbTests
+[Collection("kernel")]
+public sealed class SpawnVerbTests : IDisposable
 {
+    private readonly Pipe _input = Pipe.Create();
+
     public SpawnVerbTests() => ProcessSpawner.LauncherPath = LauncherFactAttribute.Launcher;
+
+    public void Dispose() => _input.Dispose();
 
     [LauncherFact]
     public async Task Placed_program_has_the_namespace_ids_limits_and_name_asked_for()
@@ -103,6 +107,26 @@ public class SpawnVerbTests
         shell.Signal(Signals.SIGKILL);
 
         await orphan.WaitAsync().InTime();
+    }
+
+    [LauncherFact]
+    public async Task Placed_program_outlives_the_thread_that_asked_for_it()
+    {
+        SpawnedProcess process = null!;
+        var asking = new Thread(() => process = ProcessSpawner.Spawn(new SpawnRequest
+        {
+            Path = "/bin/sh",
+            Arguments = ["sh", "-c", "read line; exit 5"],
+            Environment = LauncherFactAttribute.Runtime,
+            StandardInput = _input.Reader,
+            Placement = new SpawnPlacement { ParentDeathSignal = Signals.SIGKILL },
+        }));
+        asking.Start();
+        asking.Join();
+
+        DescriptorIo.Write(_input.Writer, "go\n"u8);
+
+        (await process.Exited.InTime()).Should().Be(new ProcessExit(5, 0));
     }
 
     [LauncherFact]
