@@ -44,7 +44,7 @@ public sealed record OciLinux
 
     /// <summary>Fields that are not named here.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? Other { get; init; }
+    public IDictionary<string, JsonElement>? Other { get; set; }
 }
 
 /// <summary>An id mapping.</summary>

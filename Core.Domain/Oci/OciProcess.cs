@@ -44,7 +44,7 @@ public sealed record OciProcess
 
     /// <summary>Fields that are not named here.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? Other { get; init; }
+    public IDictionary<string, JsonElement>? Other { get; set; }
 
     /// <summary>Arguments and environment never reach a log.</summary>
     public override string ToString() => "OCI process";

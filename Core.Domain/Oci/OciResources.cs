@@ -26,7 +26,7 @@ public sealed record OciResources
 
     /// <summary>Fields that are not named here, such as blockIO and network.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? Other { get; init; }
+    public IDictionary<string, JsonElement>? Other { get; set; }
 }
 
 /// <summary>A rule of the device controller.</summary>

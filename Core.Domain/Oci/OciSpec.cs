@@ -35,7 +35,7 @@ public sealed record OciSpec
 
     /// <summary>Fields that are not named here, unchanged.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? Other { get; init; }
+    public IDictionary<string, JsonElement>? Other { get; set; }
 
     /// <summary>A specification holds environment and arguments, which never reach a log.</summary>
     public override string ToString() => $"OCI specification {OciVersion}";
@@ -68,7 +68,7 @@ public sealed record OciMount
 
     /// <summary>Id mappings and the like.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? Other { get; init; }
+    public IDictionary<string, JsonElement>? Other { get; set; }
 }
 
 /// <summary>Hooks of a container.</summary>
