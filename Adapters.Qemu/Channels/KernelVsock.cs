@@ -23,7 +23,7 @@ internal static class KernelVsock
             return new GuestChannelSetup
             {
                 Endpoint = new VsockEndpoint(cid, GuestChannelSetup.AgentPort),
-                Options = [new DeviceOption("vhost-vsock-pci", ("id", "vsock"), ("guest-cid", $"{cid}"), ("vhostfd", $"{inherited.Add(handle)}"))],
+                Options = [Device($"{cid}", inherited.Add(handle))],
                 Reason = $"vhost-vsock with cid {cid}, {reason}",
             };
         }
@@ -33,6 +33,10 @@ internal static class KernelVsock
             throw;
         }
     }
+
+    /// <summary>The device for an id that a descriptor of QEMU's owns.</summary>
+    internal static DeviceOption Device(string contextId, int descriptor) =>
+        new("vhost-vsock-pci", ("id", "vsock"), ("guest-cid", contextId), ("vhostfd", $"{descriptor}"));
 
     private static uint Claim(SafeFileHandle handle)
     {

@@ -22,13 +22,13 @@ internal static class KernelParameters
         // The others are brought online by the agent; bringing them up during the start costs more.
         if (spec.Resources.Vcpus > 1)
             words.Add("maxcpus=1");
-        AddRoot(words, spec.Boot);
+        AddRoot(words, spec.Boot, spec.Machine.Debug);
         words.Add(architecture == Architecture.X64 ? "console=ttyS0" : "console=ttyAMA0");
         words.Add(spec.Machine.Debug ? "debug" : "quiet");
         return words;
     }
 
-    private static void AddRoot(List<string> words, BootAssets boot)
+    private static void AddRoot(List<string> words, BootAssets boot, bool debug)
     {
         if (boot.Image is null)
             return;
@@ -51,7 +51,7 @@ internal static class KernelParameters
             words.Add("systemd.unit=kata-containers.target");
             words.Add("systemd.mask=systemd-networkd.service");
             words.Add("systemd.mask=systemd-networkd.socket");
-            words.Add("systemd.show_status=false");
+            words.Add(debug ? "systemd.show_status=true" : "systemd.show_status=false");
         }
     }
 }

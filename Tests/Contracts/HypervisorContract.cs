@@ -1,0 +1,209 @@
+using FluentAssertions;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux;
+using Xunit;
+
+namespace Kata.Tests.Contracts;
+
+/// <summary>What a VMM does when it is started.</summary>
+public enum VmmBehaviour
+{
+    /// <summary>It answers.</summary>
+    Works,
+
+    /// <summary>It ends at once with a complaint.</summary>
+    ExitsAtOnce,
+
+    /// <summary>It runs and says nothing.</summary>
+    NeverAnswers,
+}
+
+/// <summary>What every <see cref="IHypervisor"/> keeps to.</summary>
+public abstract class HypervisorContract : IDisposable
+{
+    /// <summary>Far more than anything here takes on a busy host.</summary>
+    protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("vmm").FullName;
+    private readonly CancellationTokenSource _limit = new(Limit);
+
+    /// <summary>What the machine took, and in which order.</summary>
+    protected HypervisorLedger Ledger { get; } = new();
+
+    protected CancellationToken Ct => _limit.Token;
+
+    protected string StateDirectory => Path.Combine(_directory, "state");
+
+    protected VmPlacement Placement => new() { StateDirectory = HostPath.Parse(StateDirectory, "state directory") };
+
+    /// <summary>The hypervisor under test.</summary>
+    protected abstract IHypervisor Hypervisor { get; }
+
+    /// <summary>A machine whose VMM behaves like that; it has one second to answer where it never does.</summary>
+    protected abstract VmSpec Machine(VmmBehaviour behaviour);
+
+    public void Dispose()
+    {
+        _limit.Dispose();
+        Directory.Delete(_directory, recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task Launch_when_vmm_works_answers_a_running_machine()
+    {
+        await using var machine = await LaunchAsync();
+
+        machine.Exited.IsCompleted.Should().BeFalse();
+        ProcFs.Stat(machine.ProcessId).Should().NotBeNull();
+        machine.Choices.Should().NotBeEmpty();
+        machine.Guest.ToString().Should().Contain("://");
+    }
+
+    [Fact]
+    public async Task Launch_when_done_has_recorded_its_process_before_and_after_its_start()
+    {
+        await using var machine = await LaunchAsync();
+
+        var records = Ledger.History.Where(r => r.Kind == ResourceKind.Process).ToList();
+        records[0].ProcessId.Should().Be(0);
+        records.Should().Contain(r => r.ProcessId == machine.ProcessId && r.StartTime == (ulong)ProcFs.StartTime(machine.ProcessId)!);
+    }
+
+    [Fact]
+    public async Task Stop_when_running_leaves_nothing()
+    {
+        await using var machine = await LaunchAsync();
+
+        await machine.StopAsync(TimeSpan.Zero, Ct);
+
+        machine.Exited.IsCompleted.Should().BeTrue();
+        NothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Stop_when_stopped_already_does_nothing()
+    {
+        await using var machine = await LaunchAsync();
+
+        await Task.WhenAll(machine.StopAsync(TimeSpan.Zero, Ct), machine.StopAsync(TimeSpan.Zero, Ct));
+        await machine.StopAsync(TimeSpan.FromMinutes(10), Ct);
+
+        NothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Stop_when_cancelled_still_ends_the_machine()
+    {
+        await using var machine = await LaunchAsync();
+
+        await machine.StopAsync(TimeSpan.FromMinutes(10), new CancellationToken(canceled: true));
+
+        NothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Pause_when_running_can_be_undone()
+    {
+        await using var machine = await LaunchAsync();
+
+        await machine.PauseAsync(Ct);
+        await machine.ResumeAsync(Ct);
+
+        machine.Exited.IsCompleted.Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Exited_when_vmm_is_killed_tells_the_signal_and_commands_are_unavailable()
+    {
+        await using var machine = await LaunchAsync();
+
+        Kill(machine.ProcessId);
+
+        (await machine.Exited.WaitAsync(Ct)).End.Should().Be(new VmmEnd(null, 9));
+        (await machine.Invoking(m => m.PauseAsync(Ct)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.Unavailable);
+        await machine.StopAsync(TimeSpan.Zero, Ct);
+        NothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Launch_when_vmm_exits_at_once_tells_its_end_and_its_words()
+    {
+        var thrown = (await Launching(VmmBehaviour.ExitsAtOnce).Should().ThrowAsync<KataException>()).Which;
+
+        thrown.Kind.Should().NotBe(ErrorKind.DeadlineExceeded);
+        thrown.Report!.Vmm!.ExitCode.Should().BePositive();
+        thrown.Report.VmmErrors.Should().NotBeEmpty();
+        NothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Launch_when_vmm_never_answers_ends_at_the_deadline()
+    {
+        var thrown = (await Launching(VmmBehaviour.NeverAnswers).Should().ThrowAsync<KataException>()).Which;
+
+        thrown.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+        NothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Launch_when_cancelled_leaves_nothing()
+    {
+        using var cancel = new CancellationTokenSource();
+        var machine = Machine(VmmBehaviour.NeverAnswers);
+        var launching = Hypervisor.LaunchAsync(
+            machine with { Machine = machine.Machine with { ControlTimeout = Limit } }, Placement, Ledger, cancel.Token);
+        await Ledger.ProcessStarted.WaitAsync(Ct);
+
+        await cancel.CancelAsync();
+
+        await launching.Invoking(l => l.WaitAsync(Ct)).Should().ThrowAsync<OperationCanceledException>();
+        NothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Launch_when_program_is_missing_names_it()
+    {
+        var machine = Machine(VmmBehaviour.Works);
+        var missing = machine with { Machine = machine.Machine with { Program = HostPath.Parse("/nowhere/vmm", "program") } };
+
+        var thrown = (await Hypervisor.Invoking(h => h.LaunchAsync(missing, Placement, Ledger, Ct)).Should().ThrowAsync<KataException>()).Which;
+
+        thrown.Message.Should().Contain("/nowhere/vmm").And.NotContainEquivalentOf("no such file");
+        NothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Launch_when_ledger_is_full_starts_nothing()
+    {
+        Ledger.IsFull = true;
+
+        (await Launching(VmmBehaviour.Works).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.ResourceExhausted);
+
+        NothingIsLeft();
+    }
+
+    protected Task<IVirtualMachine> LaunchAsync() => Hypervisor.LaunchAsync(Machine(VmmBehaviour.Works), Placement, Ledger, Ct);
+
+    protected Func<Task> Launching(VmmBehaviour behaviour) => () => Hypervisor.LaunchAsync(Machine(behaviour), Placement, Ledger, Ct);
+
+    /// <summary>No process, no file, no entry.</summary>
+    protected void NothingIsLeft()
+    {
+        Ledger.Read().Held.Should().BeEmpty();
+        if (Directory.Exists(StateDirectory))
+            Directory.GetFileSystemEntries(StateDirectory).Should().BeEmpty();
+        foreach (var record in Ledger.History.Where(r => r.ProcessId > 0))
+            ProcFs.StartTime(record.ProcessId).Should().NotBe((long)record.StartTime);
+    }
+
+    private static void Kill(int processId)
+    {
+        using var process = PidFd.Open(processId);
+        process.SendSignal(Signals.SIGKILL);
+    }
+}

@@ -1,0 +1,93 @@
+using System.Runtime.CompilerServices;
+using FluentAssertions;
+using Kata.Adapters.Qemu;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Kata.Tests.Contracts;
+
+/// <summary>The QEMU adapter with QEMU and the guest that the build makes, emulated.</summary>
+[Trait("category", "real")]
+public sealed class QemuRealTests : HypervisorContract
+{
+    public QemuRealTests() => QemuStandIn.UseLauncher();
+
+    protected override IHypervisor Hypervisor { get; } = new QemuHypervisor(new HostAbilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance);
+
+    protected override VmSpec Machine(VmmBehaviour behaviour) => new()
+    {
+        Sandbox = SandboxId.Parse("pod1"),
+        Name = "sandbox-pod1",
+        Machine = new MachineOptions
+        {
+            Program = HostPath.Parse(behaviour == VmmBehaviour.NeverAnswers ? QemuStandIn.Qemu(behaviour) : "/usr/bin/qemu-system-x86_64", "path"),
+            Accelerator = Accelerator.Tcg,
+            Channel = GuestChannel.Serial,
+            SeccompSandbox = "on,obsolete=deny,spawn=deny,resourcecontrol=deny",
+            ControlTimeout = behaviour == VmmBehaviour.NeverAnswers ? TimeSpan.FromSeconds(1) : Limit,
+        },
+        Boot = new BootAssets
+        {
+            Kernel = behaviour == VmmBehaviour.ExitsAtOnce ? HostPath.Parse("/nowhere/vmlinux", "kernel") : Guest("vmlinux"),
+            Initrd = Guest("initrd.img"),
+        },
+        Resources = new VmResources(1, 2, 256, 1024, 2),
+        Devices = [new RngDevice(HostPath.Parse("/dev/urandom", "rng"))],
+    };
+
+    [Fact]
+    public async Task Console_when_kernel_speaks_is_heard()
+    {
+        var spec = Machine(VmmBehaviour.Works);
+        await using var machine = await Hypervisor.LaunchAsync(
+            spec with { Machine = spec.Machine with { Debug = true } }, Placement, Ledger, Ct);
+
+        while (!machine.ConsoleTail.Any(line => line.Contains("] Run /init", StringComparison.Ordinal) || line.Contains("Freeing unused", StringComparison.Ordinal)))
+        {
+            Ct.ThrowIfCancellationRequested();
+            machine.Exited.IsCompleted.Should().BeFalse();
+            await Task.Yield();
+        }
+    }
+
+    [Theory]
+    [InlineData(ImageDriver.Nvdimm)]
+    [InlineData(ImageDriver.VirtioBlk)]
+    public async Task Launch_when_started_from_the_image_cannot_write_to_it(ImageDriver driver)
+    {
+        var spec = Machine(VmmBehaviour.Works);
+        var image = Guest("rootfs.img");
+        var before = File.GetLastWriteTimeUtc(image.Value);
+        var boot = spec.Boot with { Initrd = Guest("rootfs-boot.img"), Image = image, ImageBytes = new FileInfo(image.Value).Length, ImageDriver = driver };
+
+        await using var machine = await Hypervisor.LaunchAsync(spec with { Boot = boot }, Placement, Ledger, Ct);
+
+        File.ReadLines($"/proc/{machine.ProcessId}/maps").Where(line => line.Contains("rootfs.img", StringComparison.Ordinal))
+            .Should().NotContain(line => line.Contains(" rw", StringComparison.Ordinal));
+        OpenModes(machine.ProcessId, "rootfs.img").Should().NotContain(mode => mode != 0);
+        File.GetLastWriteTimeUtc(image.Value).Should().Be(before);
+    }
+
+    /// <summary>The access modes with which a process has a file open.</summary>
+    private static List<int> OpenModes(int processId, string name)
+    {
+        var modes = new List<int>();
+        foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{processId}/fd"))
+        {
+            if (File.ResolveLinkTarget(descriptor, returnFinalTarget: false)?.Name != name)
+                continue;
+            var flags = File.ReadLines($"/proc/{processId}/fdinfo/{Path.GetFileName(descriptor)}").First(l => l.StartsWith("flags:", StringComparison.Ordinal));
+            modes.Add(Convert.ToInt32(flags[6..].Trim(), 8) & 3);
+        }
+        return modes;
+    }
+
+    private static HostPath Guest(string file) => HostPath.Parse(
+        Path.Combine(Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR") ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/guest/current")), file), "guest");
+
+    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+}

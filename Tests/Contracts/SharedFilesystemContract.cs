@@ -1,0 +1,128 @@
+using FluentAssertions;
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Settings;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+using Xunit;
+
+namespace Kata.Tests.Contracts;
+
+/// <summary>What every <see cref="ISharedFilesystem"/> keeps to.</summary>
+public abstract class SharedFilesystemContract : IDisposable
+{
+    protected static readonly ContainerId Box = ContainerId.Parse("box");
+
+    private readonly CancellationTokenSource _limit = new(TimeSpan.FromSeconds(60));
+
+    protected string Folder { get; } = Directory.CreateTempSubdirectory("share").FullName;
+
+    protected HypervisorLedger Ledger { get; } = new();
+
+    protected CancellationToken Ct => _limit.Token;
+
+    protected abstract ISharedFilesystem Filesystem { get; }
+
+    protected virtual HypervisorSettings Settings { get; } = new() { Name = "qemu", Path = "/vmm", Kernel = "/kernel" };
+
+    protected VmPlacement Placement => new() { StateDirectory = HostPath.Parse(Path.Combine(Folder, "state"), "state directory") };
+
+    public virtual void Dispose()
+    {
+        _limit.Dispose();
+        Directory.Delete(Folder, recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task Start_when_done_names_the_device_of_the_guest()
+    {
+        await using var share = await StartAsync();
+
+        share.Exited.IsCompleted.Should().BeFalse();
+        share.VmDevice.Should().BeOfType<SharedDirectoryDevice>().Which.Tag.Should().Be(GuestPaths.ShareTag);
+    }
+
+    [Fact]
+    public async Task Stop_when_things_are_shared_leaves_only_what_containers_own()
+    {
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadOnly, Ct);
+
+        await share.StopAsync(Ct);
+        await share.StopAsync(Ct);
+
+        share.Exited.IsCompleted.Should().BeTrue();
+        Ledger.Read().Held.Should().OnlyContain(r => r.Owner == Box);
+    }
+
+    [Fact]
+    public async Task Share_when_named_is_found_by_that_name_in_the_guest()
+    {
+        await using var share = await StartAsync();
+
+        var path = await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadOnly, Ct);
+
+        path.Should().Be(GuestPaths.Share.Append("box-0-data"));
+        Ledger.Read().Held.Should().Contain(r => r.Owner == Box);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("..")]
+    [InlineData("a/b")]
+    [InlineData("a\0")]
+    public async Task Share_when_name_is_no_segment_is_refused(string name)
+    {
+        await using var share = await StartAsync();
+
+        var thrown = (await share.Invoking(s => s.ShareAsync(Box, Source(), name, ShareAccess.ReadOnly, Ct)).Should().ThrowAsync<KataException>()).Which;
+
+        thrown.Kind.Should().Be(ErrorKind.InvalidArgument);
+    }
+
+    [Fact]
+    public async Task Share_when_name_is_longer_than_a_segment_cuts_it()
+    {
+        await using var share = await StartAsync();
+
+        var path = await share.ShareAsync(Box, Source(), "box-0-" + new string('ü', 255), ShareAccess.ReadWrite, Ct);
+
+        System.Text.Encoding.UTF8.GetByteCount(Path.GetFileName(path.Value)).Should().BeLessThanOrEqualTo(255);
+    }
+
+    [Fact]
+    public async Task Share_when_source_is_missing_names_it()
+    {
+        await using var share = await StartAsync();
+
+        var thrown = (await share.Invoking(s => s.ShareAsync(Box, HostPath.Parse("/nowhere/x", "x"), "x", ShareAccess.ReadOnly, Ct))
+            .Should().ThrowAsync<KataException>()).Which;
+
+        thrown.Message.Should().Contain("/nowhere/x").And.NotContainEquivalentOf("no such file");
+        Ledger.Read().Held.Should().NotContain(r => r.Owner == Box);
+    }
+
+    [Fact]
+    public async Task Share_when_stopped_is_unavailable()
+    {
+        await using var share = await StartAsync();
+        await share.StopAsync(Ct);
+
+        (await share.Invoking(s => s.ShareAsync(Box, Source(), "late", ShareAccess.ReadOnly, Ct)).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.Unavailable);
+    }
+
+    protected Task<ISharedDirectory> StartAsync() => Filesystem.StartAsync(SandboxId.Parse("pod1"), Settings, Placement, Ledger, Ct);
+
+    /// <summary>A directory with a file in it.</summary>
+    protected HostPath Source()
+    {
+        var directory = Path.Combine(Folder, "source");
+        Directory.CreateDirectory(directory);
+        File.WriteAllText(Path.Combine(directory, "file"), "content");
+        return HostPath.Parse(directory, "source");
+    }
+}

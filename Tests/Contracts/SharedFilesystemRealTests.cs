@@ -1,0 +1,140 @@
+using FluentAssertions;
+using Kata.Adapters.Guest.Files;
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Settings;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux;
+using Xunit;
+
+namespace Kata.Tests.Contracts;
+
+/// <summary>virtio-fs with the installed virtiofsd. Needs root, for the mounts.</summary>
+[Trait("category", "real")]
+public sealed class SharedFilesystemRealTests : SharedFilesystemContract
+{
+    public SharedFilesystemRealTests() => QemuStandIn.UseLauncher();
+
+    protected override ISharedFilesystem Filesystem => new VirtioFs(TimeProvider.System) { ShareRoot = Path.Combine(Folder, "shares") };
+
+    private string Shared => Path.Combine(Folder, "shares/pod1/shared");
+
+    [Fact]
+    public async Task Share_when_read_only_cannot_be_written_where_the_guest_sees_it()
+    {
+        await using var share = await StartAsync();
+
+        await share.ShareAsync(Box, Source(), "ro", ShareAccess.ReadOnly, Ct);
+        await share.ShareAsync(Box, Source(), "rw", ShareAccess.ReadWrite, Ct);
+
+        Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/file"), "x")).Should().Throw<IOException>();
+        Invoking(() => File.WriteAllText(Path.Combine(Shared, "beside"), "x")).Should().Throw<IOException>();
+        File.WriteAllText(Path.Combine(Shared, "rw/file"), "written");
+        File.ReadAllText(Path.Combine(Folder, "source/file")).Should().Be("written");
+    }
+
+    [Fact]
+    public async Task Share_when_read_only_covers_what_is_mounted_inside()
+    {
+        var source = Source();
+        var inner = Path.Combine(source.Value, "inner");
+        Directory.CreateDirectory(inner);
+        Mounts.Mount("tmpfs", inner, "tmpfs");
+        try
+        {
+            await using var share = await StartAsync();
+
+            await share.ShareAsync(Box, source, "ro", ShareAccess.ReadOnly, Ct);
+
+            Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x")).Should().Throw<IOException>();
+        }
+        finally
+        {
+            Mounts.UnmountTree(inner);
+        }
+    }
+
+    [Fact]
+    public async Task Stop_when_source_has_shared_mounts_leaves_those_of_the_host()
+    {
+        var source = Source();
+        Mounts.Bind(source.Value, source.Value);
+        Mounts.SetPropagation(source.Value, MountFlags.MS_SHARED);
+        var inner = Path.Combine(source.Value, "inner");
+        Directory.CreateDirectory(inner);
+        Mounts.Mount("tmpfs", inner, "tmpfs");
+        try
+        {
+            await using (var share = await StartAsync())
+            {
+                await share.ShareAsync(Box, source, "rw", ShareAccess.ReadWrite, Ct);
+                await share.ShareAsync(Box, source, "ro", ShareAccess.ReadOnly, Ct);
+                await share.StopAsync(Ct);
+            }
+
+            Mounts.IsMountPoint(inner).Should().BeTrue();
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Fact]
+    public async Task Rootfs_when_mounted_after_the_start_is_seen_by_the_daemon()
+    {
+        await using var share = await StartAsync();
+        var target = share.RootfsTarget(Box).Value;
+        Directory.CreateDirectory(target);
+
+        Mounts.Mount("tmpfs", target, "tmpfs");
+        File.WriteAllText(Path.Combine(target, "in-root"), "x");
+
+        File.Exists(Path.Combine(Shared, "box/rootfs/in-root")).Should().BeTrue();
+        var daemon = Ledger.Read().Held.Single(r => r.Kind == ResourceKind.Process).ProcessId;
+        File.ReadAllLines($"/proc/{daemon}/mountinfo").Should().Contain(line => line.Contains("/shared/box/rootfs", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Stop_when_done_leaves_no_mount_process_or_file()
+    {
+        await using var share = await StartAsync();
+        var daemon = Ledger.Read().Held.Single(r => r.Kind == ResourceKind.Process).ProcessId;
+
+        await share.StopAsync(Ct);
+
+        Ledger.Read().Held.Should().BeEmpty();
+        Directory.Exists(Path.Combine(Folder, "shares/pod1")).Should().BeFalse();
+        Directory.GetFileSystemEntries(Path.Combine(Folder, "state")).Should().BeEmpty();
+        MountInfo.Read().Should().NotContain(m => m.MountPoint.StartsWith(Folder, StringComparison.Ordinal));
+        ProcFs.Stat(daemon).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Exited_when_daemon_is_killed_says_how()
+    {
+        await using var share = await StartAsync();
+        using (var daemon = PidFd.Open(Ledger.Read().Held.Single(r => r.Kind == ResourceKind.Process).ProcessId))
+            daemon.SendSignal(Signals.SIGKILL);
+
+        (await share.Exited.WaitAsync(Ct)).Should().StartWith("virtiofsd ended with signal 9");
+    }
+
+    [Theory]
+    [InlineData("/nowhere/virtiofsd", ErrorKind.NotFound)]
+    [InlineData("/bin/false", ErrorKind.Unavailable)]
+    public async Task Start_when_daemon_cannot_run_leaves_nothing(string program, ErrorKind kind)
+    {
+        var settings = new HypervisorSettings { Name = "qemu", Path = "/vmm", Kernel = "/kernel", VirtioFsDaemon = program };
+
+        var thrown = (await Filesystem.Invoking(f => f.StartAsync(SandboxId.Parse("pod1"), settings, Placement, Ledger, Ct))
+            .Should().ThrowAsync<KataException>()).Which;
+
+        thrown.Kind.Should().Be(kind);
+        Ledger.Read().Held.Should().BeEmpty();
+        Directory.Exists(Path.Combine(Folder, "shares/pod1")).Should().BeFalse();
+    }
+
+    private static Action Invoking(Action action) => action;
+}
