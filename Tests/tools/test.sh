@@ -8,7 +8,6 @@ set -uo pipefail
 
 cd "$(dirname "$0")/../.."
 results=artifacts/test-results
-mkdir -p "$results"
 passed=0 failed=0 skipped=0
 
 counter() { sed -n "s/.*<Counters [^>]*\\b$2=\"\\([0-9]*\\)\".*/\\1/p" "$1" | head -1; }
@@ -22,17 +21,19 @@ for tier in "$@"; do
     esac
     echo "== ${tier/:/, }"
     started=$SECONDS
-    rm -f "$results/$project.trx"
+    report=$results/$project/report.trx
+    rm -rf "${results:?}/$project"
     # A test that hangs ends its project's run rather than everybody's.
     dotnet test "artifacts/bin/$project/release/Kata.Tests.$project.dll" "${filter[@]}" \
-        --logger "console;verbosity=$verbosity" --logger "trx;LogFileName=$project.trx" --results-directory "$results" \
-        --blame-hang-timeout 10m --blame-hang-dump-type none < /dev/null
-    code=$?
+        --logger "console;verbosity=$verbosity" --logger "trx;LogFileName=report.trx" --results-directory "$results/$project" \
+        --blame-hang-timeout 10m --blame-hang-dump-type none < /dev/null 2>&1 |
+        grep --line-buffered -vE '^$|^VSTest version|^Starting test|^A total of|^Data collector|^Results File|^Test Run'
+    code=${PIPESTATUS[0]}
     ok=0 bad=0 total=0
-    if [ -f "$results/$project.trx" ]; then
-        total=$(counter "$results/$project.trx" total)
-        ok=$(counter "$results/$project.trx" passed)
-        bad=$(counter "$results/$project.trx" failed)
+    if [ -f "$report" ]; then
+        total=$(counter "$report" total)
+        ok=$(counter "$report" passed)
+        bad=$(counter "$report" failed)
     fi
     if [ "$code" != 0 ] && [ "$bad" = 0 ]; then
         echo "$project: the run broke off with exit code $code"
