@@ -44,9 +44,11 @@ internal static class DeleteCommand
                 .WaitAsync(Bound);
             exit = reply.Exit;
         }
-        catch (Exception e) when (e is KataException or TimeoutException or OperationCanceledException)
+        catch (Exception e)
         {
-            StandardStream.WriteError($"{string.Join('\n', log.Kept)}\n{arguments.Id}: {e.Message}\n");
+            // Whatever it was: without an answer the daemon keeps the bundle, and the id is taken for ever.
+            var reason = e is KataException or TimeoutException or OperationCanceledException ? e.Message : e.ToString();
+            StandardStream.WriteError($"{string.Join('\n', log.Kept)}\n{arguments.Id}: {reason}\n");
         }
 
         if (kind != ContainerKind.PodContainer)

@@ -54,14 +54,15 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
 
     private static HypervisorSettings ReadHypervisor(string source, TomlTable tables, string wanted)
     {
-        var names = wanted.Length > 0 ? [wanted] : tables.Keys.ToArray();
-        if (names is not [var name] || !tables.ContainsKey(name))
-            throw new KataException(ErrorKind.InvalidArgument, $"{source}: there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one");
         foreach (var key in tables.Keys)
         {
             if (OfUpstream.Contains(key))
                 throw new KataException(ErrorKind.InvalidArgument, $"{source}: hypervisor.{key} is not supported by this version; use {string.Join(" or ", Supported)}");
         }
+
+        var names = wanted.Length > 0 ? [wanted] : tables.Keys.ToArray();
+        if (names is not [var name] || !tables.ContainsKey(name))
+            throw new KataException(ErrorKind.InvalidArgument, $"{source}: there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one");
 
         var known = new SettingsSection(source, "hypervisor", tables);
         HypervisorSettings? settings = null;

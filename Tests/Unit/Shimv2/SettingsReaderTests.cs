@@ -1,0 +1,167 @@
+using FluentAssertions;
+using Kata.Adapters.Shimv2.Configuration;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Xunit;
+
+namespace Kata.Tests.Unit.Shimv2;
+
+public sealed class SettingsReaderTests
+{
+    private const string Source = "/etc/kata-containers/configuration.toml";
+    private const string Least = """
+        [hypervisor.qemu]
+        kernel = "/guest/vmlinux"
+        initrd = "/guest/initrd.img"
+        virtio_fs_daemon = "/usr/lib/qemu/virtiofsd"
+        """;
+
+    [Fact]
+    public void Parse_of_the_least_file_takes_the_defaults()
+    {
+        var settings = SettingsReader.Parse(Source, Least);
+
+        settings.Source.Should().Be(Source);
+        settings.Hypervisor.Name.Should().Be("qemu");
+        settings.Hypervisor.Path.Should().Be("/usr/bin/qemu-system-x86_64");
+        settings.Hypervisor.MemoryMib.Should().Be(512);
+        settings.Guest.DialTimeout.Should().Be(TimeSpan.FromSeconds(45));
+        settings.SandboxCgroupOnly.Should().BeTrue();
+    }
+
+    [Fact]
+    public void Parse_reads_upstreams_names()
+    {
+        var settings = SettingsReader.Parse(Source, Least + """
+
+            path = "/opt/qemu"
+            kernel_params = "a=1  b=\"x y\" c"
+            machine_type = "virt"
+            accelerator = "tcg"
+            guest_channel = "serial"
+            default_vcpus = 1.5
+            default_maxvcpus = 4
+            default_memory = 1024
+            default_maxmemory = 0
+            memory_slots = 0
+            virtio_fs_extra_args = ["--thread-pool-size=1"]
+            disable_vhost_net = true
+            enable_debug = true
+            [agent.kata]
+            dial_timeout = 90
+            kernel_modules = ["e1000e InterruptThrottleRate=3000"]
+            debug_console_enabled = true
+            [runtime]
+            enable_debug = true
+            sandbox_cgroup_only = false
+            create_container_timeout = 120
+            """);
+
+        var hypervisor = settings.Hypervisor;
+        hypervisor.Path.Should().Be("/opt/qemu");
+        hypervisor.KernelParameters.Should().Equal("a=1", "b=\"x y\"", "c");
+        hypervisor.Accelerator.Should().Be(Accelerator.Tcg);
+        hypervisor.Channel.Should().Be(GuestChannel.Serial);
+        hypervisor.DefaultVcpus.Should().Be(2);
+        hypervisor.MemorySlots.Should().Be(10);
+        hypervisor.VirtioFsExtraArguments.Should().Equal("--thread-pool-size=1");
+        hypervisor.DisableVhostNet.Should().BeTrue();
+        settings.Guest.DialTimeout.Should().Be(TimeSpan.FromSeconds(90));
+        settings.Guest.DebugConsole.Should().BeTrue();
+        settings.SandboxCgroupOnly.Should().BeFalse();
+        settings.CreateContainerTimeout.Should().Be(TimeSpan.FromSeconds(120));
+        settings.Debug.Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData("defualt_vcpus = 1", "unknown key hypervisor.qemu.defualt_vcpus; the nearest known one is hypervisor.qemu.default_vcpus")]
+    [InlineData("default_vcpus = \"1\"", "hypervisor.qemu.default_vcpus must be a number, not a string")]
+    [InlineData("default_memory = 12", "hypervisor.qemu.default_memory must be between 64 and 16777216, not 12")]
+    [InlineData("default_memory = 512.5", "hypervisor.qemu.default_memory must be a whole number, not a number with a fraction")]
+    [InlineData("default_maxmemory = 100", "hypervisor.qemu.default_maxmemory must be 0 or at least default_memory, 512")]
+    [InlineData("image = \"/i\"", "hypervisor.qemu.initrd and image are both set; the guest has one root")]
+    [InlineData("shared_fs = \"virtio-9p\"", "hypervisor.qemu.shared_fs must be one of \"virtio-fs\", \"none\", not \"virtio-9p\"")]
+    [InlineData("firmware = \"x\"", "hypervisor.qemu.firmware must be an absolute path, not \"x\"")]
+    [InlineData("enable_iommu = true", "hypervisor.qemu.enable_iommu is not supported by this version; take the line out or leave it off")]
+    [InlineData("virtio_fs_extra_args = [1]", "hypervisor.qemu.virtio_fs_extra_args must be a list of strings, not a whole number")]
+    [InlineData("virtio_fs_queue_size = 1000", "hypervisor.qemu.virtio_fs_queue_size must be a power of two")]
+    [InlineData("[hypervisor.firecracker]", "hypervisor.firecracker is not supported by this version; use qemu or clh")]
+    [InlineData("[hypervisors.qemu]", "unknown key hypervisors; the nearest known one is hypervisor")]
+    [InlineData("[agent.kata]\ndial_timeout_ms = 10", "unknown key agent.kata.dial_timeout_ms; the nearest known one is agent.kata.dial_timeout")]
+    [InlineData("[runtime]\ninternetworking_model = \"macvtap\"", "runtime.internetworking_model is not supported by this version; take the line out or leave it off")]
+    [InlineData("[runtime]\nhypervisor_name = \"clh\"", "there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one")]
+    [InlineData("[factory]\nenable_template = true", "factory.enable_template is not supported by this version; take the line out or leave it off")]
+    public void Parse_of_a_fault_names_file_and_key(string lines, string complaint)
+    {
+        Refusal(Least + "\n" + lines).Should().Be($"{Source}: {complaint}");
+    }
+
+    [Fact]
+    public void Parse_without_a_kernel_says_so()
+    {
+        Refusal("[hypervisor.qemu]\ninitrd = \"/i\"\nvirtio_fs_daemon = \"/v\"").Should().Be($"{Source}: hypervisor.qemu.kernel must name the guest's kernel");
+    }
+
+    [Fact]
+    public void Parse_of_no_toml_says_where()
+    {
+        Refusal("[hypervisor.qemu]\nkernel = ").Should().StartWith($"{Source} is not valid TOML: ");
+    }
+
+    [Fact]
+    public void Parse_of_upstreams_keys_that_are_off_takes_them()
+    {
+        var parse = () => SettingsReader.Parse(Source, Least + """
+
+            enable_annotations = ["enable_iommu"]
+            valid_hypervisor_paths = ["/usr/bin/qemu-system-x86_64"]
+            enable_iommu = false
+            pflashes = []
+            hot_plug_vfio = "no-port"
+            pcie_root_port = 0
+            block_device_driver = "virtio-scsi"
+            disable_guest_selinux = true
+            [factory]
+            enable_template = false
+            [agent.kata]
+            enable_tracing = false
+            cdh_api_timeout = 50
+            [runtime]
+            name = "virt_container"
+            hypervisor_name = "qemu"
+            agent_name = "kata"
+            internetworking_model = "tcfilter"
+            sandbox_bind_mounts = []
+            experimental = []
+            vfio_mode = "guest-kernel"
+            """);
+
+        parse.Should().NotThrow();
+    }
+
+    [Fact]
+    public void Find_goes_by_options_environment_and_defaults_in_turn()
+    {
+        var existing = typeof(SettingsReaderTests).Assembly.Location;
+
+        new SettingsPlaces("/env", [existing]).Find("/options").Should().Be("/options");
+        new SettingsPlaces("/env", [existing]).Find(null).Should().Be("/env");
+        new SettingsPlaces("", ["/nonexistent", existing]).Find("").Should().Be(existing);
+        FluentActions.Invoking(() => new SettingsPlaces("", ["/nonexistent"]).Find(null))
+            .Should().Throw<KataException>().WithMessage("no configuration was found; put one at /nonexistent*");
+    }
+
+    [Theory]
+    [InlineData("kernel", "kernel", 0)]
+    [InlineData("kernel", "kernal", 1)]
+    [InlineData("", "abc", 3)]
+    [InlineData("kitten", "sitting", 3)]
+    public void Distance_counts_changes(string one, string other, int expected)
+    {
+        EditDistance.Between(one, other).Should().Be(expected);
+        EditDistance.Between(other, one).Should().Be(expected);
+    }
+
+    private static string Refusal(string text) => FluentActions.Invoking(() => SettingsReader.Parse(Source, text))
+        .Should().Throw<KataException>().Where(e => e.Kind == ErrorKind.InvalidArgument).Which.Message;
+}
