@@ -12,10 +12,12 @@ suite=$1 directory=$2
 shift 2
 
 wanted=$(printf '%s\n' "$suite" "$@")
-if [ -f "$directory/.stamp" ] && [ "$(cat "$directory/.stamp")" = "$wanted" ]; then exit 0; fi
 
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
+exec 8> "$directory/.lock"
+flock 8
+if [ -f "$directory/.stamp" ] && [ "$(cat "$directory/.stamp")" = "$wanted" ]; then exit 0; fi
 # apt drops to its own user for downloads, which cannot always enter the directory: keep the private root in one it can.
 apt_root=$(mktemp -d "${TMPDIR:-/tmp}/kata-hex-apt.XXXXXX")
 trap 'rm -rf "$apt_root"' EXIT
@@ -23,38 +25,29 @@ chmod 755 "$apt_root"
 mkdir -p "$apt_root"/{lists/partial,cache/archives/partial,download}
 : > "$apt_root/status"
 
-# This machine's own Debian mirrors, as "URI kind" lines: kind is empty, "-updates" or "-security".
+# The mirrors that this machine is set up with, as "URI kind" lines: kind is empty, "-updates" or "-security". Others'
+# archives may be among them, which use Debian's suite names too.
 mirrors() {
     local codename
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2> /dev/null | awk -v codename="$codename" '
-        $1 == "deb" {
-            sub(/\[[^]]*\]/, "")
-            if (index($3, codename) == 1) print $2, substr($3, length(codename) + 1)
-        }' || true
-    cat /etc/apt/sources.list.d/*.sources 2> /dev/null | awk -v codename="$codename" '
-        function flush(  u, s, i, j, nu, ns) {
-            nu = split(uris, u, " "); ns = split(suites, s, " ")
-            for (i = 1; i <= nu; i++) for (j = 1; j <= ns; j++)
-                if (index(s[j], codename) == 1) print u[i], substr(s[j], length(codename) + 1)
-            uris = suites = ""
-        }
-        /^[ \t]*$/ { flush() }
-        /^URIs:/ { $1 = ""; uris = $0 }
-        /^Suites:/ { $1 = ""; suites = $0 }
-        END { flush() }' || true
+    {
+        cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2> /dev/null | awk '
+            $1 == "deb" { sub(/\[[^]]*\]/, ""); if (/ main( |$)/) print $2, $3 }' || true
+        sed -s '$G' /etc/apt/sources.list.d/*.sources 2> /dev/null | awk '
+            function flush(  u, s, i, j, nu, ns) {
+                nu = split(uris, u, " "); ns = split(suites, s, " ")
+                if (main) for (i = 1; i <= nu; i++) for (j = 1; j <= ns; j++) print u[i], s[j]
+                uris = suites = ""; main = 0
+            }
+            /^[ \t]*$/ { flush() }
+            /^URIs:/ { $1 = ""; uris = $0 }
+            /^Suites:/ { $1 = ""; suites = $0 }
+            /^Components:/ { main = / main( |$)/ }
+            END { flush() }' || true
+    } | awk -v names="$codename stable testing unstable sid" '
+        BEGIN { n = split(names, name, " ") }
+        { for (i = 1; i <= n; i++) if (index($2, name[i]) == 1) { print $1, substr($2, length(name[i]) + 1); break } }' | sort -u
 }
-
-mirrors | sort -u | while read -r uri kind; do
-    case "$suite$kind" in
-        sid | bookworm | bookworm-updates | bookworm-security | trixie | trixie-updates | trixie-security)
-            echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite$kind main" ;;
-    esac
-done > "$apt_root/sources.list"
-if ! [ -s "$apt_root/sources.list" ]; then
-    echo "debian.sh: no Debian mirror found in /etc/apt/sources.list or /etc/apt/sources.list.d" >&2
-    exit 1
-fi
 
 private_apt() {
     local tool=$1
@@ -75,6 +68,24 @@ quietly() {
 }
 
 echo "    reading Debian $suite's package lists"
+# An archive that has no such suite signed by Debian is somebody else's.
+: > "$apt_root/log"
+while read -r uri kind; do
+    case $kind in
+        '') ;;
+        -updates | -security) [ "$suite" != sid ] || continue ;;
+        *) continue ;;
+    esac
+    line="deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite$kind main"
+    echo "$line" > "$apt_root/sources.list"
+    if private_apt apt-get update >> "$apt_root/log" 2>&1; then echo "$line" >> "$apt_root/good"; fi
+done < <(mirrors)
+if ! [ -s "$apt_root/good" ]; then
+    tail -20 "$apt_root/log" >&2
+    echo "debian.sh: none of the mirrors in /etc/apt/sources.list and sources.list.d has Debian $suite" >&2
+    exit 1
+fi
+mv "$apt_root/good" "$apt_root/sources.list"
 quietly private_apt apt-get update
 
 packages=()
