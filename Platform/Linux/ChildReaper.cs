@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Kata.Platform.Linux;
 
 /// <summary>
@@ -15,15 +13,17 @@ public sealed class ChildReaper : IDisposable
     private readonly Dictionary<int, TaskCompletionSource<ProcessExit>> _adopted = [];
     private readonly Dictionary<int, ProcessExit> _ended = [];
     private readonly Queue<int> _endedOrder = new();
-    private readonly PosixSignalRegistration _onChild;
+    private volatile bool _disposed;
 
-    private ChildReaper() => _onChild = PosixSignalRegistration.Create((PosixSignal)Signals.SIGCHLD, _ => Drain());
+    private ChildReaper()
+    {
+    }
 
     /// <summary>Starts reaping. One per process.</summary>
     public static ChildReaper Start()
     {
         var reaper = new ChildReaper();
-        reaper.Drain();
+        new Thread(reaper.Run, 256 * 1024) { IsBackground = true, Name = "reaper" }.UnsafeStart();
         return reaper;
     }
 
@@ -44,9 +44,24 @@ public sealed class ChildReaper : IDisposable
         }
     }
 
-    public void Dispose() => _onChild.Dispose();
+    public void Dispose() => _disposed = true;
 
-    /// <summary>Takes every ended child there is. A signal can stand for several.</summary>
+    /// <summary>
+    /// A thread in waitid, not a handler of SIGCHLD: once one is registered, the runtime of PID 1 takes every child's
+    /// status itself.
+    /// </summary>
+    private void Run()
+    {
+        while (!_disposed)
+        {
+            if (WaitStatus.Take(WaitStatus.P_ALL, 0, WaitStatus.WEXITED | WaitStatus.WNOWAIT, out _) == Errno.ECHILD)
+                ProcessSpawner.Spawned.WaitOne();
+            else if (!_disposed)
+                Drain();
+        }
+    }
+
+    /// <summary>Takes every ended child there is.</summary>
     internal void Drain()
     {
         lock (_gate)

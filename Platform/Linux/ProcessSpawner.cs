@@ -56,6 +56,9 @@ public static class ProcessSpawner
     /// <summary>The same for callers that may block.</summary>
     public static SpawnedProcess Spawn(SpawnRequest request) => SpawnAsync(request).GetAwaiter().GetResult();
 
+    /// <summary>Set when there is a child where there may have been none.</summary>
+    internal static AutoResetEvent Spawned { get; } = new(false);
+
     internal static bool TryGet(int processId, out SpawnedProcess? process) => Known.TryGetValue(processId, out process);
 
     internal static void Forget(SpawnedProcess process) =>
@@ -72,6 +75,7 @@ public static class ProcessSpawner
             // Until someone waits for it, even an ended child keeps its pid.
             var process = new SpawnedProcess(PidFd.Open(processId), ProcFs.StartTime(processId) ?? 0);
             Known[processId] = process;
+            Spawned.Set();
             // It may have ended, and been reaped by its own watch, before it was listed.
             if (process.Exited.IsCompleted)
                 Forget(process);

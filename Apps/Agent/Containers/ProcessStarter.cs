@@ -1,4 +1,5 @@
 using System.Globalization;
+using Grpc.Core;
 using Kata.Apps.Agent.Processes;
 using Kata.Apps.Agent.Stdio;
 using Kata.Platform.Linux;
@@ -46,11 +47,26 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
         using var input = Pipe.Create(nonBlockingWriter: true);
         using var output = Pipe.Create(nonBlockingReader: true);
         using var errors = Pipe.Create(nonBlockingReader: true);
-        await run(pidFile, null, new StandardStreams(input.Reader, output.Writer, errors.Writer));
+        try
+        {
+            await run(pidFile, null, new StandardStreams(input.Reader, output.Writer, errors.Writer));
+        }
+        catch (RpcException e) when (ReadComplaint(errors.Reader) is { Length: > 0 } complaint)
+        {
+            // What went wrong before crun had opened its log.
+            throw AgentErrors.Internal($"{e.Status.Detail}: {complaint}");
+        }
 
         // Copies, so that the pipes can close everything else, whatever happens.
         return ProcessStreams.OverPipes(
             DescriptorIo.Duplicate(input.Writer), DescriptorIo.Duplicate(output.Reader), DescriptorIo.Duplicate(errors.Reader));
+    }
+
+    private static string ReadComplaint(SafeFileHandle errors)
+    {
+        var buffer = new byte[1024];
+        var read = DescriptorIo.TryRead(errors, buffer);
+        return System.Text.Encoding.UTF8.GetString(buffer, 0, Math.Max(0, read)).Trim();
     }
 
     private static async Task<ProcessStreams> RunWithTerminalAsync(string socketPath, string pidFile, CrunRun run, CancellationToken cancellation)
