@@ -7,13 +7,13 @@ namespace Kata.Core.Domain.Oci;
 public sealed record OciLinux
 {
     /// <summary>User id mappings.</summary>
-    public IReadOnlyList<OciIdMapping> UidMappings { get; init; } = [];
+    public IReadOnlyList<OciIdMapping> UidMappings { get; init => field = value ?? []; } = [];
 
     /// <summary>Group id mappings.</summary>
-    public IReadOnlyList<OciIdMapping> GidMappings { get; init; } = [];
+    public IReadOnlyList<OciIdMapping> GidMappings { get; init => field = value ?? []; } = [];
 
     /// <summary>Kernel parameters inside.</summary>
-    public IReadOnlyDictionary<string, string> Sysctl { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Sysctl { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 
     /// <summary>Limits.</summary>
     public OciResources? Resources { get; init; }
@@ -22,10 +22,10 @@ public sealed record OciLinux
     public string? CgroupsPath { get; init; }
 
     /// <summary>Namespaces.</summary>
-    public IReadOnlyList<OciNamespace> Namespaces { get; init; } = [];
+    public IReadOnlyList<OciNamespace> Namespaces { get; init => field = value ?? []; } = [];
 
     /// <summary>Device nodes.</summary>
-    public IReadOnlyList<OciDevice> Devices { get; init; } = [];
+    public IReadOnlyList<OciDevice> Devices { get; init => field = value ?? []; } = [];
 
     /// <summary>System call filter.</summary>
     public OciSeccomp? Seccomp { get; init; }
@@ -34,10 +34,10 @@ public sealed record OciLinux
     public string? RootfsPropagation { get; init; }
 
     /// <summary>Hidden paths.</summary>
-    public IReadOnlyList<string> MaskedPaths { get; init; } = [];
+    public IReadOnlyList<string> MaskedPaths { get; init => field = value ?? []; } = [];
 
     /// <summary>Read-only paths.</summary>
-    public IReadOnlyList<string> ReadonlyPaths { get; init; } = [];
+    public IReadOnlyList<string> ReadonlyPaths { get; init => field = value ?? []; } = [];
 
     /// <summary>SELinux label of mounts.</summary>
     public string? MountLabel { get; init; }
@@ -66,7 +66,7 @@ public sealed record OciIdMapping
 public sealed record OciNamespace
 {
     /// <summary>Kind: pid, network, mount, ipc, uts, user, cgroup, time.</summary>
-    public string Type { get; init; } = "";
+    public string Type { get; init => field = value ?? ""; } = "";
 
     /// <summary>Path of one to join.</summary>
     public string? Path { get; init; }
@@ -76,10 +76,10 @@ public sealed record OciNamespace
 public sealed record OciDevice
 {
     /// <summary>Path inside.</summary>
-    public string Path { get; init; } = "";
+    public string Path { get; init => field = value ?? ""; } = "";
 
     /// <summary>c, b, u or p.</summary>
-    public string Type { get; init; } = "";
+    public string Type { get; init => field = value ?? ""; } = "";
 
     /// <summary>Major number.</summary>
     public long Major { get; init; }
@@ -101,35 +101,35 @@ public sealed record OciDevice
 public sealed record OciSeccomp
 {
     /// <summary>What happens to calls that no rule names.</summary>
-    public string DefaultAction { get; init; } = "";
+    public string DefaultAction { get; init => field = value ?? ""; } = "";
 
     /// <summary>Error number for the default action.</summary>
     public uint? DefaultErrnoRet { get; init; }
 
     /// <summary>Architectures.</summary>
-    public IReadOnlyList<string> Architectures { get; init; } = [];
+    public IReadOnlyList<string> Architectures { get; init => field = value ?? []; } = [];
 
     /// <summary>Flags.</summary>
-    public IReadOnlyList<string> Flags { get; init; } = [];
+    public IReadOnlyList<string> Flags { get; init => field = value ?? []; } = [];
 
     /// <summary>Rules.</summary>
-    public IReadOnlyList<OciSyscall> Syscalls { get; init; } = [];
+    public IReadOnlyList<OciSyscall> Syscalls { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>A rule of a filter.</summary>
 public sealed record OciSyscall
 {
     /// <summary>Names of the calls.</summary>
-    public IReadOnlyList<string> Names { get; init; } = [];
+    public IReadOnlyList<string> Names { get; init => field = value ?? []; } = [];
 
     /// <summary>What happens.</summary>
-    public string Action { get; init; } = "";
+    public string Action { get; init => field = value ?? ""; } = "";
 
     /// <summary>Error number.</summary>
     public uint? ErrnoRet { get; init; }
 
     /// <summary>Conditions on arguments.</summary>
-    public IReadOnlyList<OciSyscallArg> Args { get; init; } = [];
+    public IReadOnlyList<OciSyscallArg> Args { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>A condition on an argument.</summary>
@@ -145,5 +145,5 @@ public sealed record OciSyscallArg
     public ulong ValueTwo { get; init; }
 
     /// <summary>Comparison.</summary>
-    public string Op { get; init; } = "";
+    public string Op { get; init => field = value ?? ""; } = "";
 }

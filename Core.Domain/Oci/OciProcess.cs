@@ -13,22 +13,22 @@ public sealed record OciProcess
     public OciBox? ConsoleSize { get; init; }
 
     /// <summary>Ids to run as.</summary>
-    public OciUser User { get; init; } = new();
+    public OciUser User { get; init => field = value ?? new(); } = new();
 
     /// <summary>Program and arguments.</summary>
-    public IReadOnlyList<string> Args { get; init; } = [];
+    public IReadOnlyList<string> Args { get; init => field = value ?? []; } = [];
 
     /// <summary>Environment.</summary>
-    public IReadOnlyList<string> Env { get; init; } = [];
+    public IReadOnlyList<string> Env { get; init => field = value ?? []; } = [];
 
     /// <summary>Working directory.</summary>
-    public string Cwd { get; init; } = "/";
+    public string Cwd { get; init => field = value ?? "/"; } = "/";
 
     /// <summary>Capabilities.</summary>
     public OciCapabilities? Capabilities { get; init; }
 
     /// <summary>Resource limits.</summary>
-    public IReadOnlyList<OciRlimit> Rlimits { get; init; } = [];
+    public IReadOnlyList<OciRlimit> Rlimits { get; init => field = value ?? []; } = [];
 
     /// <summary>No new privileges by exec.</summary>
     public bool NoNewPrivileges { get; init; }
@@ -73,7 +73,7 @@ public sealed record OciUser
     public uint? Umask { get; init; }
 
     /// <summary>Supplementary groups.</summary>
-    public IReadOnlyList<uint> AdditionalGids { get; init; } = [];
+    public IReadOnlyList<uint> AdditionalGids { get; init => field = value ?? []; } = [];
 
     /// <summary>User name.</summary>
     public string? Username { get; init; }
@@ -83,26 +83,26 @@ public sealed record OciUser
 public sealed record OciCapabilities
 {
     /// <summary>Bounding set.</summary>
-    public IReadOnlyList<string> Bounding { get; init; } = [];
+    public IReadOnlyList<string> Bounding { get; init => field = value ?? []; } = [];
 
     /// <summary>Effective set.</summary>
-    public IReadOnlyList<string> Effective { get; init; } = [];
+    public IReadOnlyList<string> Effective { get; init => field = value ?? []; } = [];
 
     /// <summary>Inheritable set.</summary>
-    public IReadOnlyList<string> Inheritable { get; init; } = [];
+    public IReadOnlyList<string> Inheritable { get; init => field = value ?? []; } = [];
 
     /// <summary>Permitted set.</summary>
-    public IReadOnlyList<string> Permitted { get; init; } = [];
+    public IReadOnlyList<string> Permitted { get; init => field = value ?? []; } = [];
 
     /// <summary>Ambient set.</summary>
-    public IReadOnlyList<string> Ambient { get; init; } = [];
+    public IReadOnlyList<string> Ambient { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>A resource limit.</summary>
 public sealed record OciRlimit
 {
     /// <summary>Name, such as RLIMIT_NOFILE.</summary>
-    public string Type { get; init; } = "";
+    public string Type { get; init => field = value ?? ""; } = "";
 
     /// <summary>Upper bound.</summary>
     public ulong Hard { get; init; }

@@ -7,7 +7,7 @@ namespace Kata.Core.Domain.Oci;
 public sealed record OciResources
 {
     /// <summary>Device rules.</summary>
-    public IReadOnlyList<OciDeviceRule> Devices { get; init; } = [];
+    public IReadOnlyList<OciDeviceRule> Devices { get; init => field = value ?? []; } = [];
 
     /// <summary>Memory.</summary>
     public OciMemory? Memory { get; init; }
@@ -19,10 +19,10 @@ public sealed record OciResources
     public OciPids? Pids { get; init; }
 
     /// <summary>Huge pages.</summary>
-    public IReadOnlyList<OciHugepageLimit> HugepageLimits { get; init; } = [];
+    public IReadOnlyList<OciHugepageLimit> HugepageLimits { get; init => field = value ?? []; } = [];
 
     /// <summary>Files of cgroup v2 by name.</summary>
-    public IReadOnlyDictionary<string, string> Unified { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Unified { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 
     /// <summary>Fields that are not named here, such as blockIO and network.</summary>
     [JsonExtensionData]
@@ -111,7 +111,7 @@ public sealed record OciPids
 public sealed record OciHugepageLimit
 {
     /// <summary>Such as 2MB.</summary>
-    public string PageSize { get; init; } = "";
+    public string PageSize { get; init => field = value ?? ""; } = "";
 
     /// <summary>Bytes.</summary>
     public ulong Limit { get; init; }

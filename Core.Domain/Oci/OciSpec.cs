@@ -10,7 +10,7 @@ namespace Kata.Core.Domain.Oci;
 public sealed record OciSpec
 {
     /// <summary>Version of the specification.</summary>
-    public string OciVersion { get; init; } = "";
+    public string OciVersion { get; init => field = value ?? ""; } = "";
 
     /// <summary>The container's init.</summary>
     public OciProcess? Process { get; init; }
@@ -22,13 +22,13 @@ public sealed record OciSpec
     public string? Hostname { get; init; }
 
     /// <summary>Mounts inside.</summary>
-    public IReadOnlyList<OciMount> Mounts { get; init; } = [];
+    public IReadOnlyList<OciMount> Mounts { get; init => field = value ?? []; } = [];
 
     /// <summary>Hooks.</summary>
     public OciHooks? Hooks { get; init; }
 
     /// <summary>Annotations.</summary>
-    public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Annotations { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 
     /// <summary>Linux part.</summary>
     public OciLinux? Linux { get; init; }
@@ -45,7 +45,7 @@ public sealed record OciSpec
 public sealed record OciRoot
 {
     /// <summary>Path, absolute or relative to the bundle.</summary>
-    public string Path { get; init; } = "";
+    public string Path { get; init => field = value ?? ""; } = "";
 
     /// <summary>Read-only.</summary>
     public bool Readonly { get; init; }
@@ -55,7 +55,7 @@ public sealed record OciRoot
 public sealed record OciMount
 {
     /// <summary>Where.</summary>
-    public string Destination { get; init; } = "";
+    public string Destination { get; init => field = value ?? ""; } = "";
 
     /// <summary>Filesystem type.</summary>
     public string? Type { get; init; }
@@ -64,7 +64,7 @@ public sealed record OciMount
     public string? Source { get; init; }
 
     /// <summary>fstab words.</summary>
-    public IReadOnlyList<string> Options { get; init; } = [];
+    public IReadOnlyList<string> Options { get; init => field = value ?? []; } = [];
 
     /// <summary>Id mappings and the like.</summary>
     [JsonExtensionData]
@@ -75,35 +75,35 @@ public sealed record OciMount
 public sealed record OciHooks
 {
     /// <summary>Old name of the create-runtime stage.</summary>
-    public IReadOnlyList<OciHook> Prestart { get; init; } = [];
+    public IReadOnlyList<OciHook> Prestart { get; init => field = value ?? []; } = [];
 
     /// <summary>On the host, before the container is created.</summary>
-    public IReadOnlyList<OciHook> CreateRuntime { get; init; } = [];
+    public IReadOnlyList<OciHook> CreateRuntime { get; init => field = value ?? []; } = [];
 
     /// <summary>In the container's namespaces, before its root is entered.</summary>
-    public IReadOnlyList<OciHook> CreateContainer { get; init; } = [];
+    public IReadOnlyList<OciHook> CreateContainer { get; init => field = value ?? []; } = [];
 
     /// <summary>In the container, before its process.</summary>
-    public IReadOnlyList<OciHook> StartContainer { get; init; } = [];
+    public IReadOnlyList<OciHook> StartContainer { get; init => field = value ?? []; } = [];
 
     /// <summary>On the host, after the start.</summary>
-    public IReadOnlyList<OciHook> Poststart { get; init; } = [];
+    public IReadOnlyList<OciHook> Poststart { get; init => field = value ?? []; } = [];
 
     /// <summary>On the host, after the deletion.</summary>
-    public IReadOnlyList<OciHook> Poststop { get; init; } = [];
+    public IReadOnlyList<OciHook> Poststop { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>One hook.</summary>
 public sealed record OciHook
 {
     /// <summary>Program.</summary>
-    public string Path { get; init; } = "";
+    public string Path { get; init => field = value ?? ""; } = "";
 
     /// <summary>Arguments, the name first.</summary>
-    public IReadOnlyList<string> Args { get; init; } = [];
+    public IReadOnlyList<string> Args { get; init => field = value ?? []; } = [];
 
     /// <summary>Environment.</summary>
-    public IReadOnlyList<string> Env { get; init; } = [];
+    public IReadOnlyList<string> Env { get; init => field = value ?? []; } = [];
 
     /// <summary>Limit in seconds.</summary>
     public int? Timeout { get; init; }
