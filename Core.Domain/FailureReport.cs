@@ -11,6 +11,9 @@ public sealed record PhaseTime(string Name, TimeSpan Elapsed);
 /// <summary>Why a phase failed, with what a person needs to mend it.</summary>
 public sealed record FailureReport
 {
+    /// <summary>What failed as a whole.</summary>
+    public string What { get; init; } = "sandbox start";
+
     /// <summary>The phase that failed.</summary>
     public required string Phase { get; init; }
 
@@ -36,7 +39,7 @@ public sealed record FailureReport
     public string Describe(string cause)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"sandbox start failed in phase {Phase} after {After.TotalSeconds:0.0} s: {cause}");
+        text.Append(CultureInfo.InvariantCulture, $"{What} failed in phase {Phase} after {After.TotalSeconds:0.0} s: {cause}");
         if (Vmm is { } end)
             text.Append(CultureInfo.InvariantCulture, $"; the VMM ended with {end}");
         AppendLines(text, "VMM said", VmmErrors);

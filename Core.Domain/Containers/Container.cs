@@ -97,10 +97,15 @@ public sealed class Container : AggregateRoot
         }
     }
 
-    /// <summary>The process could not be started. That is no exit: nothing is told, waiters get the status.</summary>
+    /// <summary>
+    /// The process could not be started. That is no exit: nothing is told, waiters get the status. One that has ended in
+    /// the meantime, with its machine or its init, has ended so.
+    /// </summary>
     public void RecordStartFailure(ProcessRef process, DateTimeOffset at)
     {
         var failed = Find(process);
+        if (failed.Exit is not null)
+            return;
         if (process.IsInit)
         {
             Take(ContainerTrigger.StartFailed);
@@ -111,7 +116,7 @@ public sealed class Container : AggregateRoot
             Take(failed, ProcessTrigger.StartFailed);
         }
 
-        failed.Exit ??= new ExitStatus(ExitStatus.Unknown, at);
+        failed.Exit = new ExitStatus(ExitStatus.Unknown, at);
     }
 
     /// <summary>Registers an exec; only a running container takes one.</summary>
@@ -157,7 +162,12 @@ public sealed class Container : AggregateRoot
     }
 
     /// <summary>The guest's kernel killed a process of it for lack of memory.</summary>
-    public void RecordOutOfMemory() => Tell(new ContainerOutOfMemory(Id));
+    public void RecordOutOfMemory()
+    {
+        // The guest can name any container: of one that nobody has been told of, or that is gone, nothing is told.
+        if (State is not (ContainerState.Creating or ContainerState.Deleted))
+            Tell(new ContainerOutOfMemory(Id));
+    }
 
     /// <summary>Its processes are frozen.</summary>
     public void RecordPause()

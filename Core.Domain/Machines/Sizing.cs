@@ -8,6 +8,9 @@ public static class Sizing
 {
     private const long Mib = 1024 * 1024;
 
+    // What cgroup v1 gives for a limit that is none: the largest number of whole pages.
+    private const long Unlimited = long.MaxValue & ~4095L;
+
     /// <summary>
     /// The size of a machine for its first container: the settings' base, plus the container's own limits or, for a pod,
     /// the sums that the container manager writes into the annotations.
@@ -27,10 +30,10 @@ public static class Sizing
         var memory = Annotation(spec, "io.kubernetes.cri.sandbox-memory") ?? spec.Linux?.Resources?.Memory?.Limit ?? 0;
 
         var most = Math.Max(1, maxVcpus > 0 ? Math.Min(maxVcpus, hostCpus) : hostCpus);
-        var own = quota > 0 && period > 0 ? (int)Math.Min((quota + period - 1) / period, most) : 0;
+        var own = quota > 0 && period > 0 ? (int)Math.Min((quota - 1) / period + 1, most) : 0;
         var vcpus = Math.Clamp((baseVcpus < 1 ? hostCpus : baseVcpus) + own, 1, most);
 
-        var memoryMib = baseMemoryMib + (memory > 0 ? (int)Math.Min((memory + Mib - 1) / Mib, int.MaxValue / 2) : 0);
+        var memoryMib = baseMemoryMib + (memory is > 0 and < Unlimited ? (int)Math.Min((memory - 1) / Mib + 1, int.MaxValue / 2) : 0);
         return new VmResources(vcpus, most, memoryMib, Math.Max(memoryMib, maxMemoryMib), memorySlots);
     }
 
