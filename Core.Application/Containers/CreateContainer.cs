@@ -9,6 +9,7 @@ using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using MediatR;
+using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Containers;
 
@@ -27,36 +28,30 @@ internal sealed class CreateContainerHandler(
     IProcessStdio stdio,
     IRootfsMounter mounter,
     IHookRunner hooks,
+    ISandboxStore store,
     SandboxBoot boot,
     SandboxStopper stopper,
     SandboxRecorder recorder,
     ContainerRelease release,
     FactPublisher publisher,
-    TimeProvider time) : IRequestHandler<CreateContainer, CreateContainerReply>
+    TimeProvider time,
+    ILogger<CreateContainerHandler> log) : IRequestHandler<CreateContainer, CreateContainerReply>
 {
     public async Task<CreateContainerReply> Handle(CreateContainer request, CancellationToken ct)
     {
-        var spec = await bundles.ReadAsync(request.Bundle, ct);
+        var timeline = new PhaseTimeline(time, (phase, isEnd, since) => store.WritePhase(sandbox.Id, phase, isEnd, since));
+        using var limits = new BootLimits(sandbox, time, ct);
+        var spec = await ReadSpecAsync(request, timeline, limits);
         var (kind, sandboxId) = ContainerAnnotations.Classify(spec.Annotations, request.Id.Value);
         if (sandboxId != identity.Sandbox)
             throw ContainerErrors.WrongSandbox(request.Id, identity.Sandbox.Value);
 
         var live = containers.Add(new Container(request.Id, kind, request.Bundle, request.Rootfs, request.Stdio));
         live.Spec = spec;
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, live.CreationCancelled);
         try
         {
-            return await CreateAsync(request, spec, kind, either.Token);
-        }
-        catch (Exception e)
-        {
-            var cancelled = live.CreationCancelled.IsCancellationRequested;
-            containers.Change(request.Id, c => c.RecordCreateFailure(cancelled));
-            containers.Remove(request.Id);
-            live.EndCreation();
-            if (cancelled && e is not KataException { Kind: ErrorKind.Aborted })
-                throw ContainerErrors.CreationCancelled(request.Id);
-            throw;
+            await using var cancelling = live.CreationCancelled.Register(limits.Cancel);
+            return await CreateAsync(request, live, kind, timeline, limits);
         }
         finally
         {
@@ -64,43 +59,91 @@ internal sealed class CreateContainerHandler(
         }
     }
 
-    private async Task<CreateContainerReply> CreateAsync(CreateContainer request, OciSpec spec, ContainerKind kind, CancellationToken ct)
+    private async Task<OciSpec> ReadSpecAsync(CreateContainer request, PhaseTimeline timeline, BootLimits limits)
     {
-        await using var undo = new UndoStack(time);
-        var pipes = await stdio.OpenAsync(new ProcessRef(request.Id), request.Stdio, ct);
+        try
+        {
+            return await timeline.RunAsync("bundle", () => bundles.ReadAsync(request.Bundle, limits.Token));
+        }
+        catch (Exception e)
+        {
+            throw limits.Explain(e, $"creation of container {request.Id}", timeline);
+        }
+    }
+
+    private async Task<CreateContainerReply> CreateAsync(
+        CreateContainer request, LiveContainer live, ContainerKind kind, PhaseTimeline timeline, BootLimits limits)
+    {
+        var undo = new UndoStack(time, e => BootLog.NotUndone(log, e.Message));
+        int pid;
+        IReadOnlyList<IDomainEvent> facts;
+        try
+        {
+            pid = await PrepareAsync(request, live.Spec!, kind, undo, timeline, limits);
+
+            // The point of no return: what the caller is told from here on is that the container exists.
+            limits.Token.ThrowIfCancellationRequested();
+            facts = containers.Change(request.Id, c =>
+            {
+                sandbox.RequireAgent();
+                c.RecordCreation(pid);
+            });
+        }
+        catch (Exception e)
+        {
+            var cancelled = live.CreationCancelled.IsCancellationRequested;
+            var failure = cancelled
+                ? ContainerErrors.CreationCancelled(request.Id)
+                : limits.Explain(e, $"creation of container {request.Id}", timeline);
+            await undo.DisposeAsync();
+            containers.Change(request.Id, c => c.RecordCreateFailure(cancelled));
+            containers.Remove(request.Id);
+            throw failure;
+        }
+
+        await recorder.SaveAsync();
+        await publisher.PublishAsync(facts);
+        return new CreateContainerReply(pid);
+    }
+
+    private async Task<int> PrepareAsync(
+        CreateContainer request, OciSpec spec, ContainerKind kind, UndoStack undo, PhaseTimeline timeline, BootLimits limits)
+    {
+        var ct = limits.Token;
+        var reference = new ProcessRef(request.Id);
+        var pipes = await timeline.RunAsync("stdio", () => stdio.OpenAsync(reference, request.Stdio, ct));
         undo.Push(_ => pipes.DisposeAsync().AsTask());
-        containers.Attach(new LiveProcess(new ProcessRef(request.Id), pipes, null, time));
+        containers.Attach(new LiveProcess(reference, pipes, null, time));
 
         if (kind == ContainerKind.PodContainer)
         {
             sandbox.RequireAgent();
+            limits.Begin(sandbox.Settings!);
             undo.Push(limit => release.ReleaseHostPartAsync(request.Id, limit));
-            await MountRootfsAsync(request, spec, sandbox.Share, ct);
+            await timeline.RunAsync("prepare", () => MountRootfsAsync(request, spec, sandbox.Share, ct));
         }
         else
         {
             undo.Push(_ => stopper.StopAsync());
-            await boot.RunAsync(spec, request.Options, (share, limit) => MountRootfsAsync(request, spec, share, limit), ct);
+            await boot.RunAsync(spec, request.Options, (share, limit) => MountRootfsAsync(request, spec, share, limit), timeline, limits);
         }
 
-        var pid = sandbox.Machine!.ProcessId;
-        if (spec.Hooks is { } h)
-            await hooks.RunAsync(HookStage.CreateRuntime, [.. h.Prestart, .. h.CreateRuntime], new HookState(request.Id, request.Bundle, pid, "creating"), ct);
-
         var agent = sandbox.RequireAgent();
-        var settings = sandbox.Settings!;
-        var noSeccomp = settings.DisableGuestSeccomp || sandbox.Guest is { SupportsSeccomp: false };
-        var guestSpec = await GuestSpec.BuildAsync(request.Id, kind, request.Bundle, spec, sandbox.Share, noSeccomp, ct);
-        undo.Push(limit => release.RemoveFromGuestAsync(request.Id, limit));
-        await agent.CreateAsync(guestSpec, ct);
+        var pid = sandbox.Machine?.ProcessId ?? throw SandboxErrors.MachineGone(sandbox.Id);
+        if (spec.Hooks is { } h && h.Prestart.Count + h.CreateRuntime.Count > 0)
+        {
+            await timeline.RunAsync("hooks", () => hooks.RunAsync(
+                HookStage.CreateRuntime, [.. h.Prestart, .. h.CreateRuntime], new HookState(request.Id, request.Bundle, pid, "creating"), ct));
+        }
 
-        // The point of no return: what the caller is told from here on is that the container exists.
-        ct.ThrowIfCancellationRequested();
-        var facts = containers.Change(request.Id, c => c.RecordCreation(pid));
-        undo.Commit();
-        await recorder.SaveAsync(CancellationToken.None);
-        await publisher.PublishAsync(facts);
-        return new CreateContainerReply(pid);
+        var noSeccomp = sandbox.Settings!.DisableGuestSeccomp || sandbox.Guest is { SupportsSeccomp: false };
+        var guestSpec = await timeline.RunAsync("guest-spec", () => GuestSpec.BuildAsync(request.Id, kind, request.Bundle, spec, sandbox.Share, noSeccomp, ct));
+
+        // The container that made the machine goes with it.
+        if (kind == ContainerKind.PodContainer)
+            undo.Push(limit => release.RemoveFromGuestAsync(request.Id, limit));
+        await timeline.RunAsync("create-container", () => agent.CreateAsync(guestSpec, ct));
+        return pid;
     }
 
     private Task MountRootfsAsync(CreateContainer request, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
@@ -111,6 +154,6 @@ internal sealed class CreateContainerHandler(
         var root = spec.Root?.Path is { Length: > 0 } path ? path : "rootfs";
         var source = root[0] == '/' ? HostPath.Parse(root, "root.path") : request.Bundle.Append(root);
         return mounter.MountAsync(
-            request.Id, request.Rootfs, source, share.RootfsTarget(request.Id), spec.Root?.Readonly ?? false, sandbox.Ledger!, ct);
+            request.Id, request.Rootfs, source, share.RootfsTarget(request.Id), spec.Root?.Readonly ?? false, sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id), ct);
     }
 }

@@ -13,6 +13,8 @@ namespace Kata.Core.Application.Containers;
 /// </summary>
 internal static class GuestSpec
 {
+    private const int MaxNamePart = 40;
+
     private static readonly string[] DroppedNamespaces = ["cgroup", "network", "time", "pid"];
 
     /// <summary>The container as the guest shall make it. Files and directories that it needs are shared on the way.</summary>
@@ -94,7 +96,13 @@ internal static class GuestSpec
     private static bool IsUnder(string? path, string root) =>
         path is not null && (path == root || path.StartsWith(root + "/", StringComparison.Ordinal));
 
-    private static string LastSegment(string path) => path.TrimEnd('/') is { Length: > 0 } trimmed ? trimmed[(trimmed.LastIndexOf('/') + 1)..] : "root";
+    // Cut, so that id, number and this stay within one file name, whatever characters they are of.
+    private static string LastSegment(string path)
+    {
+        var trimmed = path.TrimEnd('/');
+        var segment = trimmed.Length > 0 ? trimmed[(trimmed.LastIndexOf('/') + 1)..] : "root";
+        return segment.Length > MaxNamePart ? segment[..MaxNamePart] : segment;
+    }
 
     private static Dictionary<string, string> Annotate(IReadOnlyDictionary<string, string> annotations, ContainerKind kind, HostPath bundle) =>
         new(annotations)

@@ -17,7 +17,8 @@ internal sealed class PauseContainerHandler(LiveSandbox sandbox, ContainerRegist
         using (await containers.Find(new ProcessRef(request.Id)).Gate.EnterAsync(ct))
         {
             containers.Check(request.Id, c => c.Check(ContainerTrigger.GuestPaused));
-            await sandbox.RequireAgent().PauseAsync(request.Id, ct);
+            // The point of no return: what the guest has done is recorded, whoever has left.
+            await sandbox.RequireAgent().PauseAsync(request.Id, CancellationToken.None);
             facts = containers.Change(request.Id, c => c.RecordPause());
         }
 

@@ -17,7 +17,8 @@ internal sealed class ResumeContainerHandler(LiveSandbox sandbox, ContainerRegis
         using (await containers.Find(new ProcessRef(request.Id)).Gate.EnterAsync(ct))
         {
             containers.Check(request.Id, c => c.Check(ContainerTrigger.GuestResumed));
-            await sandbox.RequireAgent().ResumeAsync(request.Id, ct);
+            // The point of no return: what the guest has done is recorded, whoever has left.
+            await sandbox.RequireAgent().ResumeAsync(request.Id, CancellationToken.None);
             facts = containers.Change(request.Id, c => c.RecordResume());
         }
 

@@ -23,13 +23,15 @@ internal sealed class RecordMachineExitHandler(
         if (unexpected)
         {
             BootLog.Lost(log, request.Reason);
-            facts.AddRange(containers.KillAll(time.GetUtcNow()));
+            facts.AddRange(containers.KillAll(time.GetUtcNow(), _ => true));
         }
 
         facts.AddRange(sandbox.Change(s => s.RecordMachineExit()));
+
+        // Begun before the reactions: some wait for output, which a dead machine has no more of.
+        var stopping = unexpected ? stopper.StopAsync() : Task.CompletedTask;
         await publisher.PublishAsync(facts);
-        if (unexpected)
-            await stopper.StopAsync();
+        await stopping;
         return Done.Value;
     }
 }

@@ -20,6 +20,8 @@ internal sealed class RecordProcessExitHandler(
     public async Task<Done> Handle(RecordProcessExit request, CancellationToken ct)
     {
         var process = containers.Find(request.Process);
+        if (request.Process.IsInit)
+            containers.Report(request.Process.Container, request.Exit);
         IReadOnlyList<IDomainEvent> facts;
         using (await process.Gate.EnterAsync(ct))
         {

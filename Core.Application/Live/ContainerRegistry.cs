@@ -74,11 +74,30 @@ internal sealed class ContainerRegistry(ITaskEvents events)
         }
     }
 
-    /// <summary>Takes a container's process in.</summary>
+    /// <summary>Takes a container's process in; one that has ended in the meantime lets its waiters go.</summary>
     public void Attach(LiveProcess process)
     {
         lock (_lock)
-            FindUnderLock(process.Ref.Container).Processes[process.Ref] = process;
+        {
+            var live = FindUnderLock(process.Ref.Container);
+            live.Processes[process.Ref] = process;
+            if (ExitOf(live.Aggregate, process.Ref) is { } exit)
+                process.CompleteExit(exit);
+        }
+    }
+
+    /// <summary>The processes of a container that are open now; none if it is gone.</summary>
+    public IReadOnlyList<LiveProcess> ProcessesOf(ContainerId id)
+    {
+        lock (_lock)
+            return _containers.TryGetValue(id, out var live) ? [.. live.Processes.Values] : [];
+    }
+
+    /// <summary>Remembers how an init ended until that can be told; the first report wins.</summary>
+    public void Report(ContainerId id, ExitStatus exit)
+    {
+        lock (_lock)
+            FindUnderLock(id).ReportedExit ??= exit;
     }
 
     /// <summary>Lets a process's handles go.</summary>
@@ -133,15 +152,18 @@ internal sealed class ContainerRegistry(ITaskEvents events)
         }
     }
 
-    /// <summary>Every process that still runs ends as killed, at one instant, the execs of a container before its init.</summary>
-    public IReadOnlyList<IDomainEvent> KillAll(DateTimeOffset at)
+    /// <summary>
+    /// Every process of the chosen containers that still runs ends, at one instant, the execs of a container before its
+    /// init: as killed, unless the guest has already said how.
+    /// </summary>
+    public IReadOnlyList<IDomainEvent> KillAll(DateTimeOffset at, Func<Container, bool> choose)
     {
         lock (_lock)
         {
             var facts = new List<IDomainEvent>();
             var exit = new ExitStatus(ExitStatus.Killed, at);
-            foreach (var live in _containers.Values)
-                facts.AddRange(ChangeUnderLock(live, c => c.RecordExit(c.Init.Ref, exit)));
+            foreach (var live in _containers.Values.Where(live => choose(live.Aggregate)))
+                facts.AddRange(ChangeUnderLock(live, c => c.RecordExit(c.Init.Ref, live.ReportedExit ?? exit)));
             return facts;
         }
     }

@@ -16,13 +16,26 @@ internal sealed class LiveContainer(Container aggregate) : IDisposable
 
     public Dictionary<ProcessRef, LiveProcess> Processes { get; } = [];
 
+    /// <summary>How the guest says that the init ended, while that has not been told yet.</summary>
+    public ExitStatus? ReportedExit { get; set; }
+
     /// <summary>Fires when somebody calls the creation off.</summary>
     public CancellationToken CreationCancelled => _creation.Token;
 
     /// <summary>Completes when the creation has ended, undo included.</summary>
     public Task CreationEnded => _creationEnded.Task;
 
-    public void CancelCreation() => _creation.Cancel();
+    public void CancelCreation()
+    {
+        try
+        {
+            _creation.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The creation has failed by itself at the same moment.
+        }
+    }
 
     public void EndCreation() => _creationEnded.TrySetResult();
 

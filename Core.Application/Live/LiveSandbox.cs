@@ -47,6 +47,16 @@ internal sealed class LiveSandbox(ShimIdentity identity, ITaskEvents events) : I
     /// <summary>Completes when the boot has ended, its undo included; already complete if none was begun.</summary>
     public Task BootEnded { get; set; } = Task.CompletedTask;
 
+    /// <summary>Everything has been given back: the handles stand for nothing any more.</summary>
+    public void LetGo()
+    {
+        Agent = null;
+        Machine = null;
+        Share = null;
+        Cgroups = [];
+        Ledger = null;
+    }
+
     public void CancelBoot() => _bootCancelled.Cancel();
 
     /// <summary>One transition; its facts are queued and answered.</summary>

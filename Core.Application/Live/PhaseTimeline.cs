@@ -8,7 +8,7 @@ internal sealed class PhaseTimeline(TimeProvider time, Action<string, bool, Time
     private readonly Lock _lock = new();
     private readonly List<(string Name, long Begin, long? End)> _phases = [];
     private readonly long _begin = time.GetTimestamp();
-    private string? _failed;
+    private (string Phase, Exception Cause)? _failed;
 
     /// <summary>Time since the start began.</summary>
     public TimeSpan Elapsed => time.GetElapsedTime(_begin);
@@ -19,7 +19,17 @@ internal sealed class PhaseTimeline(TimeProvider time, Action<string, bool, Time
         get
         {
             lock (_lock)
-                return _failed ?? (_phases.Count > 0 ? _phases[^1].Name : "begin");
+                return _failed?.Phase ?? (_phases.Count > 0 ? _phases[^1].Name : "begin");
+        }
+    }
+
+    /// <summary>Why the first failed; null while none has.</summary>
+    public Exception? FirstFailure
+    {
+        get
+        {
+            lock (_lock)
+                return _failed?.Cause;
         }
     }
 
@@ -48,10 +58,10 @@ internal sealed class PhaseTimeline(TimeProvider time, Action<string, bool, Time
         {
             return await step();
         }
-        catch
+        catch (Exception e)
         {
             lock (_lock)
-                _failed ??= phase;
+                _failed ??= (phase, e);
             throw;
         }
         finally

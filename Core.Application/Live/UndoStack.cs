@@ -2,9 +2,10 @@ namespace Kata.Core.Application.Live;
 
 /// <summary>
 /// Steps that take back what has been done so far, run in reverse unless committed. They run under a budget of their
-/// own, not under the caller's token: an undo that a caller can cancel is none.
+/// own, not under the caller's token: an undo that a caller can cancel is none. A step that fails stops no other and is
+/// only told, since the failure that made the undo necessary is the one to be answered.
 /// </summary>
-internal sealed class UndoStack(TimeProvider time) : IAsyncDisposable
+internal sealed class UndoStack(TimeProvider time, Action<Exception> failed) : IAsyncDisposable
 {
     // Under the 5 s that a container manager grants after a failed creation.
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
@@ -17,30 +18,22 @@ internal sealed class UndoStack(TimeProvider time) : IAsyncDisposable
     /// <summary>What was done stays.</summary>
     public void Commit() => _steps.Clear();
 
-    /// <summary>Runs the steps, last first; one that fails stops no other, and the first failure is thrown at the end.</summary>
+    /// <summary>Runs the steps, last first. Does not fail, and ends within its budget.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_steps.Count == 0)
             return;
-
         using var budget = new CancellationTokenSource(Budget, time);
-        Exception? first = null;
         while (_steps.TryPop(out var step))
         {
             try
             {
-                await step(budget.Token);
+                await step(budget.Token).WaitAsync(budget.Token);
             }
             catch (Exception e)
             {
-                first ??= e;
+                failed(e);
             }
         }
-
-        if (first is not null)
-            throw new UndoFailedException(first);
     }
 }
-
-/// <summary>A step of an undo failed.</summary>
-internal sealed class UndoFailedException(Exception cause) : Exception($"taking back a failed step did not succeed: {cause.Message}", cause);

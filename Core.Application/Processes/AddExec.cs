@@ -2,6 +2,7 @@ using Kata.Core.Application.Containers;
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
 
@@ -21,18 +22,33 @@ internal sealed class AddExecHandler(
 
         // Added first, so that of two with one id only one opens the streams.
         var facts = containers.Change(request.Process.Container, c => c.AddExec(request.Process, request.Stdio));
+        IStdioPipes? pipes = null;
         try
         {
-            var pipes = await stdio.OpenAsync(request.Process, request.Stdio, ct);
+            pipes = await stdio.OpenAsync(request.Process, request.Stdio, ct);
             containers.Attach(new LiveProcess(request.Process, pipes, spec, time));
         }
         catch
         {
-            containers.Change(request.Process.Container, c => c.Delete(request.Process, time.GetUtcNow()));
+            if (pipes is not null)
+                await pipes.DisposeAsync();
+            Forget(request.Process);
             throw;
         }
 
         await publisher.PublishAsync(facts);
         return Done.Value;
+    }
+
+    private void Forget(ProcessRef process)
+    {
+        try
+        {
+            containers.Change(process.Container, c => c.Delete(process, time.GetUtcNow()));
+        }
+        catch (KataException)
+        {
+            // Its container has been deleted in the meantime, and with it the exec.
+        }
     }
 }

@@ -5,7 +5,9 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Oci;
 using MediatR;
+using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Processes;
 
@@ -26,7 +28,8 @@ internal sealed class DeleteProcessHandler(
     SandboxRecorder recorder,
     IHookRunner hooks,
     FactPublisher publisher,
-    TimeProvider time) : IRequestHandler<DeleteProcess, DeleteProcessReply>
+    TimeProvider time,
+    ILogger<DeleteProcessHandler> log) : IRequestHandler<DeleteProcess, DeleteProcessReply>
 {
     // As long as containerd's own shim waits for a client that is slow to read.
     private static readonly TimeSpan DrainInit = TimeSpan.FromSeconds(10);
@@ -47,9 +50,12 @@ internal sealed class DeleteProcessHandler(
         using (await process.Gate.EnterAsync(ct))
         {
             containers.Check(id, c => c.CheckDelete(request.Process));
-            await EndStreamsAsync(process, request.Process.IsInit ? DrainInit : DrainExec);
+            await Task.WhenAll(OthersThatGo(request.Process).Select(exec => EndStreamsAsync(exec, DrainExec))
+                .Prepend(EndStreamsAsync(process, request.Process.IsInit ? DrainInit : DrainExec)));
             if (request.Process.IsInit)
                 await ReleaseContainerAsync(id, ct);
+            foreach (var gone in OthersThatGo(request.Process))
+                await gone.Pipes.DisposeAsync();
             await process.Pipes.DisposeAsync();
             pid = containers.Read(id, c => c.Pid);
             (exit, facts) = containers.Change(id, c => c.Delete(request.Process, time.GetUtcNow()));
@@ -63,6 +69,10 @@ internal sealed class DeleteProcessHandler(
             containers.Detach(request.Process);
         return new DeleteProcessReply(pid, exit);
     }
+
+    // An init takes the execs along that nobody has deleted.
+    private IEnumerable<LiveProcess> OthersThatGo(ProcessRef process) =>
+        process.IsInit ? containers.ProcessesOf(process.Container).Where(other => !other.Ref.IsInit) : [];
 
     private async Task EndStreamsAsync(LiveProcess process, TimeSpan limit)
     {
@@ -83,12 +93,6 @@ internal sealed class DeleteProcessHandler(
         }
 
         await release.RemoveFromGuestAsync(id, ct);
-        foreach (var exec in containers.Find(id).Processes.Values.Where(p => !p.Ref.IsInit).ToList())
-        {
-            await EndStreamsAsync(exec, TimeSpan.Zero);
-            await exec.Pipes.DisposeAsync();
-        }
-
         await release.ReleaseHostPartAsync(id, ct);
     }
 
@@ -96,8 +100,21 @@ internal sealed class DeleteProcessHandler(
     {
         var live = containers.Find(id);
         containers.Remove(id);
-        await recorder.SaveAsync(ct);
+        await recorder.SaveAsync();
         if (live.Spec?.Hooks is { Poststop.Count: > 0 } h)
-            await hooks.RunAsync(HookStage.Poststop, h.Poststop, new HookState(id, live.Aggregate.Bundle, pid, "stopped"), ct);
+            await RunHooksAsync(h.Poststop, new HookState(id, live.Aggregate.Bundle, pid, "stopped"), ct);
+    }
+
+    // As the OCI runtime specification has it, a hook after the deletion is warned of and no more.
+    private async Task RunHooksAsync(IReadOnlyList<OciHook> poststop, HookState state, CancellationToken ct)
+    {
+        try
+        {
+            await hooks.RunAsync(HookStage.Poststop, poststop, state, ct);
+        }
+        catch (KataException e)
+        {
+            BootLog.HookFailed(log, nameof(HookStage.Poststop), state.Container.Value, e.Message);
+        }
     }
 }

@@ -1,9 +1,11 @@
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Sandboxes;
 using Kata.Core.Application.Watching;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Oci;
 using MediatR;
 using Microsoft.Extensions.Logging;
 
@@ -31,27 +33,31 @@ internal sealed class StartProcessHandler(
         using (await process.Gate.EnterAsync(ct))
         {
             containers.Check(request.Process.Container, c => c.CheckStart(request.Process));
-            facts = await StartAsync(process, ct);
+            ct.ThrowIfCancellationRequested();
+            facts = await StartAsync(process);
         }
 
         await publisher.PublishAsync(facts);
         var (pid, bundle) = containers.Read(request.Process.Container, c => (c.Pid, c.Bundle));
         if (request.Process.IsInit && containers.Find(request.Process.Container).Spec?.Hooks is { Poststart.Count: > 0 } h)
-            await hooks.RunAsync(HookStage.Poststart, h.Poststart, new HookState(request.Process.Container, bundle, pid, "running"), ct);
+            await RunHooksAsync(h.Poststart, new HookState(request.Process.Container, bundle, pid, "running"), ct);
         return new StartProcessReply(pid);
     }
 
-    private async Task<IReadOnlyList<IDomainEvent>> StartAsync(LiveProcess process, CancellationToken ct)
+    // The guest call is the point of no return: a caller that leaves must not turn a process that runs into one that failed.
+    private async Task<IReadOnlyList<IDomainEvent>> StartAsync(LiveProcess process)
     {
         var id = process.Ref.Container;
         IGuestAgent agent;
+        IReadOnlyList<IDomainEvent> facts;
         try
         {
             agent = sandbox.RequireAgent();
             if (process.Ref.IsInit)
-                await agent.StartAsync(id, ct);
+                await agent.StartAsync(id, CancellationToken.None);
             else
-                await agent.ExecAsync(process.Ref, process.ExecSpec!, ct);
+                await agent.ExecAsync(process.Ref, process.ExecSpec!, CancellationToken.None);
+            facts = containers.Change(id, c => c.RecordStart(process.Ref));
         }
         catch (Exception)
         {
@@ -61,19 +67,31 @@ internal sealed class StartProcessHandler(
             throw;
         }
 
-        var facts = containers.Change(id, c => c.RecordStart(process.Ref));
         var (terminal, size) = containers.Read(id, c => (c.Find(process.Ref).Stdio.Terminal, c.Find(process.Ref).WantedSize));
         if (terminal && size is { } wanted)
-            await ResizeAsync(agent, process.Ref, wanted, ct);
+            await ResizeAsync(agent, process.Ref, wanted);
         process.Watcher = new ProcessWatcher(process, terminal, agent, sender, time, log);
         return facts;
     }
 
-    private static async Task ResizeAsync(IGuestAgent agent, ProcessRef process, TerminalSize size, CancellationToken ct)
+    // As the OCI runtime specification has it, a hook after the start is warned of and no more.
+    private async Task RunHooksAsync(IReadOnlyList<OciHook> poststart, HookState state, CancellationToken ct)
     {
         try
         {
-            await agent.ResizeAsync(process, size, ct);
+            await hooks.RunAsync(HookStage.Poststart, poststart, state, ct);
+        }
+        catch (KataException e)
+        {
+            BootLog.HookFailed(log, nameof(HookStage.Poststart), state.Container.Value, e.Message);
+        }
+    }
+
+    private static async Task ResizeAsync(IGuestAgent agent, ProcessRef process, TerminalSize size)
+    {
+        try
+        {
+            await agent.ResizeAsync(process, size, CancellationToken.None);
         }
         catch (KataException)
         {

@@ -17,22 +17,9 @@ internal sealed class StopSandboxWhenItsInitExits(ContainerRegistry containers, 
     {
         if (!fact.Process.IsInit || KindOf(fact.Process.Container) is null or ContainerKind.PodContainer)
             return;
-        if (WatcherOf(fact.Process) is { } watcher)
-            await watcher.OutputEnded;
+        var watchers = containers.ProcessesOf(fact.Process.Container).Select(process => process.Watcher).OfType<ProcessWatcher>();
+        await Task.WhenAll(watchers.Select(watcher => watcher.OutputEnded));
         await stopper.StopAsync();
-    }
-
-    private ProcessWatcher? WatcherOf(ProcessRef process)
-    {
-        try
-        {
-            return containers.Find(process).Watcher;
-        }
-        catch (KataException)
-        {
-            // Deleted in the meantime, and with it the watcher.
-            return null;
-        }
     }
 
     private ContainerKind? KindOf(ContainerId id)

@@ -2,61 +2,115 @@ using Kata.Core.Application.Live;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// What may end a boot early: the caller, the budget of the settings, a stop of the sandbox, and the death of the VMM or
-/// of the file daemon, which wins the race against any handshake.
+/// What may end a container's creation early, the boot of its machine included: the caller, the one budget of the settings,
+/// a stop of the sandbox, and the death of the VMM or of the file daemon, which wins the race against any handshake.
 /// </summary>
 internal sealed class BootLimits : IDisposable
 {
+    // Holds until the settings are known; the default that they have themselves.
+    private static readonly TimeSpan UntilSettled = TimeSpan.FromSeconds(60);
+
+    private readonly LiveSandbox _sandbox;
     private readonly CancellationTokenSource _budget;
     private readonly CancellationTokenSource _all;
     private readonly CancellationToken _caller;
     private readonly TimeProvider _time;
-    private TimeSpan _allowed;
+    private readonly long _begin;
+    private TimeSpan _allowed = UntilSettled;
     private TimeSpan? _dialAllowed;
     private CancellationTokenSource? _dialBudget;
     private string? _death;
+    private KataException? _explained;
 
     public BootLimits(LiveSandbox sandbox, TimeProvider time, CancellationToken caller)
     {
+        _sandbox = sandbox;
         _time = time;
         _caller = caller;
-        _budget = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        _begin = time.GetTimestamp();
+        _budget = new CancellationTokenSource(UntilSettled, time);
         _all = CancellationTokenSource.CreateLinkedTokenSource(caller, sandbox.BootCancelled, _budget.Token);
     }
 
     /// <summary>Fires at the first of them.</summary>
     public CancellationToken Token => _all.Token;
 
-    /// <summary>The settings are known: their budget runs from now on.</summary>
+    /// <summary>Somebody calls it off.</summary>
+    public void Cancel() => _all.Cancel();
+
+    /// <summary>The settings are known: their budget holds, counted from the begin.</summary>
     public void Begin(RuntimeSettings settings)
     {
         _allowed = settings.CreateContainerTimeout;
-        _budget.CancelAfter(_allowed);
+        var rest = _allowed - _time.GetElapsedTime(_begin);
+        _budget.CancelAfter(rest > TimeSpan.Zero ? rest : TimeSpan.Zero);
     }
 
-    /// <summary>A token that also fires when the machine or the file daemon ends, or when the dial budget is spent.</summary>
-    public CancellationTokenSource WhileAlive(IVirtualMachine machine, ISharedDirectory? share, TimeSpan dialTimeout)
+    /// <summary>A token that also fires when the machine or the file daemon ends.</summary>
+    public CancellationTokenSource WhileAlive(IVirtualMachine machine, ISharedDirectory? share)
     {
-        _dialAllowed = dialTimeout;
-        _dialBudget = new CancellationTokenSource(dialTimeout, _time);
-        var alive = CancellationTokenSource.CreateLinkedTokenSource(_all.Token, _dialBudget.Token);
+        var alive = CancellationTokenSource.CreateLinkedTokenSource(_all.Token);
         _ = WatchAsync(machine.Exited, _ => "the virtual machine ended before its agent answered", alive);
         if (share is not null)
             _ = WatchAsync(share.Exited, reason => $"the file daemon ended: {reason}", alive);
         return alive;
     }
 
-    /// <summary>The kind and the sentence for a failure, by asking which source fired.</summary>
-    public (ErrorKind Kind, string Text) Translate(Exception cause, LiveSandbox sandbox)
+    /// <summary>A token that also fires when the time for the agent's answer is spent.</summary>
+    public CancellationTokenSource Dial(TimeSpan timeout, CancellationToken alive)
+    {
+        _dialAllowed = timeout;
+        _dialBudget = new CancellationTokenSource(timeout, _time);
+        return CancellationTokenSource.CreateLinkedTokenSource(alive, _dialBudget.Token);
+    }
+
+    /// <summary>
+    /// The failure to answer: which phase, after how long, why, and the machine's last words. Called before anything is
+    /// undone, while the machine can still be asked. What has been explained already stays as it is.
+    /// </summary>
+    public KataException Explain(Exception failure, string what, PhaseTimeline timeline)
+    {
+        if (_explained is not null && ReferenceEquals(failure, _explained))
+            return _explained;
+        if (_sandbox.BootCancelled.IsCancellationRequested)
+            return _explained = SandboxErrors.StoppedWhileBooting(_sandbox.Id);
+        var cause = timeline.FirstFailure ?? failure;
+        var (kind, text) = Translate(cause);
+        var known = (cause as KataException)?.Report;
+        var machine = _sandbox.Machine;
+        var report = new FailureReport
+        {
+            What = what,
+            Phase = timeline.FailedPhase,
+            After = timeline.Elapsed,
+            Phases = timeline.Phases,
+            Vmm = known?.Vmm ?? (machine is { Exited.IsCompletedSuccessfully: true } ? machine.Exited.Result.End : null),
+            VmmErrors = known?.VmmErrors is { Count: > 0 } errors ? errors : machine?.ErrorTail ?? [],
+            Console = known?.Console is { Count: > 0 } console ? console : machine?.ConsoleTail ?? [],
+            Hint = known?.Hint,
+        };
+        return _explained = SandboxErrors.BootFailed(kind, text, report, cause);
+    }
+
+    public void Dispose()
+    {
+        _all.Dispose();
+        _budget.Dispose();
+        _dialBudget?.Dispose();
+    }
+
+    // By asking which source fired: the exception that reaches us says only that something was cancelled.
+    private (ErrorKind Kind, string Text) Translate(Exception cause)
     {
         if (_death is { } death)
             return (ErrorKind.Unavailable, death);
-        if (sandbox.Machine is { Exited.IsCompleted: true })
-            return (ErrorKind.Unavailable, "the virtual machine ended before its agent answered");
+        if (_sandbox.Machine is { Exited.IsCompleted: true })
+            return (ErrorKind.Unavailable, "the virtual machine has ended");
         if (_budget.IsCancellationRequested)
             return (ErrorKind.DeadlineExceeded, $"the whole start may take {_allowed.TotalSeconds:0} s (create_container_timeout)");
         if (_dialBudget is { IsCancellationRequested: true })
@@ -66,13 +120,6 @@ internal sealed class BootLimits : IDisposable
         if (_caller.IsCancellationRequested)
             return (ErrorKind.Aborted, "the caller gave up");
         return (ErrorKind.Internal, $"{cause.GetType().Name}: {cause.Message}");
-    }
-
-    public void Dispose()
-    {
-        _all.Dispose();
-        _budget.Dispose();
-        _dialBudget?.Dispose();
     }
 
     private async Task WatchAsync<T>(Task<T> end, Func<T, string> describe, CancellationTokenSource alive)

@@ -27,6 +27,9 @@ internal static partial class BootLog
     [LoggerMessage(1156, LogLevel.Warning, "watching for out-of-memory events has ended: {Reason}")]
     public static partial void OomWatchEnded(ILogger log, string reason);
 
+    [LoggerMessage(1158, LogLevel.Warning, "a {Stage} hook of container {Container} failed and is passed over: {Reason}")]
+    public static partial void HookFailed(ILogger log, string stage, string container, string reason);
+
     [LoggerMessage(1157, LogLevel.Warning, "the state of the sandbox could not be written: {Reason}")]
     public static partial void NotRecorded(ILogger log, string reason);
 }

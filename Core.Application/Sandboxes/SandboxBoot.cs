@@ -12,8 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// The boot of the sandbox as named steps under one deadline. A step that fails undoes all of them before the failure is
-/// told, with the phase, the times, the VMM's end and its last words.
+/// The boot of the sandbox as named steps under one deadline. A step that fails leaves the sandbox Broken; what has been
+/// acquired by then is in the ledger and the open handles, and the caller stops the sandbox to give it back.
 /// </summary>
 internal sealed class SandboxBoot(
     LiveSandbox sandbox,
@@ -24,7 +24,6 @@ internal sealed class SandboxBoot(
     IBootAssets assets,
     IEnumerable<IHypervisor> hypervisors,
     IGuestAgentConnector connector,
-    SandboxTeardown teardown,
     SandboxRecorder recorder,
     MachineWatcher machineWatcher,
     OomWatcher oomWatcher,
@@ -37,33 +36,33 @@ internal sealed class SandboxBoot(
     /// share is there.
     /// </summary>
     public async Task RunAsync(
-        OciSpec spec, RuntimeOptions? options, Func<ISharedDirectory?, CancellationToken, Task> whileGuestBoots, CancellationToken ct)
+        OciSpec spec,
+        RuntimeOptions? options,
+        Func<ISharedDirectory?, CancellationToken, Task> whileGuestBoots,
+        PhaseTimeline timeline,
+        BootLimits limits)
     {
         sandbox.Change(s => s.BeginBoot());
+        var begin = time.GetTimestamp();
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         sandbox.BootEnded = ended.Task;
-        var timeline = new PhaseTimeline(time, (phase, isEnd, since) => store.WritePhase(sandbox.Id, phase, isEnd, since));
         try
         {
-            using var limits = new BootLimits(sandbox, time, ct);
-            try
-            {
-                await BootAsync(spec, options, whileGuestBoots, timeline, limits);
-            }
-            catch (Exception e)
-            {
-                var failure = Explain(e, timeline, limits);
-                await UndoAsync();
-                BootLog.Failed(log, failure.Message);
-                throw failure;
-            }
+            await BootAsync(spec, options, whileGuestBoots, timeline, limits);
+        }
+        catch (Exception e)
+        {
+            var failure = limits.Explain(e, "sandbox start", timeline);
+            BootLog.Failed(log, failure.Message);
+            await publisher.PublishAsync(sandbox.Change(s => s.RecordBootFailure()));
+            throw failure;
         }
         finally
         {
             ended.SetResult();
         }
 
-        BootLog.Ready(log, sandbox.Id, timeline.Elapsed.TotalMilliseconds,
+        BootLog.Ready(log, sandbox.Id, time.GetElapsedTime(begin).TotalMilliseconds,
             string.Join(", ", timeline.Phases.Select(p => $"{p.Name} {p.Elapsed.TotalMilliseconds:0} ms")));
     }
 
@@ -74,11 +73,13 @@ internal sealed class SandboxBoot(
         var settings = sandbox.Settings = await timeline.RunAsync("settings", () => settingsSource.ReadAsync(options, spec.Annotations, ct));
         limits.Begin(settings);
         var ledger = sandbox.Ledger = await timeline.RunAsync("claim", () => store.ClaimAsync(sandbox.Id, sandbox.Owner, ct));
-
         if (settings.SandboxCgroupOnly)
         {
-            sandbox.Cgroups = await timeline.RunAsync("cgroup", () => cgroups.CreateAsync(spec.Linux?.CgroupsPath, ledger, ct));
-            await cgroups.MoveAsync(sandbox.Cgroups, Environment.ProcessId, ct);
+            await timeline.RunAsync("cgroup", async () =>
+            {
+                sandbox.Cgroups = await cgroups.CreateAsync(spec.Linux?.CgroupsPath, ledger, ct);
+                await cgroups.MoveAsync(sandbox.Cgroups, Environment.ProcessId, ct);
+            });
         }
 
         var placement = new VmPlacement { StateDirectory = SandboxPaths.State(sandbox.Id), Cgroups = sandbox.Cgroups };
@@ -89,42 +90,48 @@ internal sealed class SandboxBoot(
                 sandbox.Share = await shares.StartAsync(sandbox.Id, settings.Hypervisor, placement, ledger, ct));
         await Task.WhenAll(finding, sharing);
         var share = await sharing;
+        var boot = await finding;
 
-        var vm = BuildVm(settings, await finding, spec, share);
-        var machine = sandbox.Machine = await timeline.RunAsync("launch-vmm", () => Hypervisor(settings).LaunchAsync(vm, placement, ledger, ct));
+        var machine = await timeline.RunAsync("launch-vmm", async () =>
+            sandbox.Machine = await Hypervisor(settings).LaunchAsync(BuildVm(settings, boot, spec, share), placement, ledger, ct));
         BootLog.Launched(log, machine.ProcessId, machine.Choices);
 
-        var beside = timeline.RunAsync("prepare", () => whileGuestBoots(share, ct));
-        try
-        {
-            using var dial = limits.WhileAlive(machine, share, settings.Guest.DialTimeout);
-            sandbox.Agent = await timeline.RunAsync("agent", () => connector.ConnectAsync(machine.Guest, dial.Token));
-            sandbox.Guest = await timeline.RunAsync("open-sandbox", () => sandbox.Agent.OpenAsync(BuildGuest(settings, spec, share), dial.Token));
-            if (vm.Resources.Vcpus > 1)
-                await timeline.RunAsync("online-cpus", () => sandbox.Agent.OnlineResourcesAsync(vm.Resources, dial.Token));
-        }
-        finally
-        {
-            await beside.WaitAsync(CancellationToken.None).ContinueWith(_ => { }, TaskScheduler.Default);
-        }
+        using var alive = limits.WhileAlive(machine, share);
+        await BothAsync(
+            timeline.RunAsync("prepare", () => whileGuestBoots(share, alive.Token)),
+            OpenGuestAsync(settings, spec, share, machine, timeline, limits, alive.Token),
+            alive);
 
-        await beside;
         ct.ThrowIfCancellationRequested();
         var facts = sandbox.Change(s => s.RecordGuestAnswer());
-        machineWatcher.Start();
-        oomWatcher.Start();
-        await recorder.SaveAsync(ct);
+        machineWatcher.Start(machine, share, sandbox.Agent!);
+        oomWatcher.Start(sandbox.Agent!);
+        await recorder.SaveAsync();
         await publisher.PublishAsync(facts);
     }
 
-    private async Task UndoAsync()
+    private async Task OpenGuestAsync(
+        RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, IVirtualMachine machine, PhaseTimeline timeline, BootLimits limits, CancellationToken alive)
     {
-        var facts = sandbox.Change(s => s.RecordBootFailure());
-        var left = await teardown.RunAsync(sandbox, closeGuest: false);
-        if (left.Length > 0)
-            BootLog.NotUndone(log, left);
-        await publisher.PublishAsync(facts);
+        using var dial = limits.Dial(settings.Guest.DialTimeout, alive);
+        var agent = await timeline.RunAsync("agent", async () => sandbox.Agent = await connector.ConnectAsync(machine.Guest, dial.Token));
+        sandbox.Guest = await timeline.RunAsync("open-sandbox", () => agent.OpenAsync(BuildGuest(settings, spec, share), dial.Token));
+        var resources = Resources(settings.Hypervisor, spec);
+        if (resources.Vcpus > 1)
+            await timeline.RunAsync("online-cpus", () => agent.OnlineResourcesAsync(resources, dial.Token));
     }
+
+    // Neither outlives the other: what one of them still acquired would be missed by whoever gives back.
+    private static async Task BothAsync(Task one, Task other, CancellationTokenSource both)
+    {
+        var first = await Task.WhenAny(one, other);
+        if (!first.IsCompletedSuccessfully)
+            await both.CancelAsync();
+        await Task.WhenAll(one, other);
+    }
+
+    private static VmResources Resources(HypervisorSettings h, OciSpec spec) =>
+        Sizing.ForSandbox(h.DefaultVcpus, h.MaxVcpus, h.MemoryMib, h.MaxMemoryMib, h.MemorySlots, Environment.ProcessorCount, spec);
 
     private IHypervisor Hypervisor(RuntimeSettings settings) =>
         hypervisors.FirstOrDefault(h => h.Name == settings.Hypervisor.Name)
@@ -156,7 +163,7 @@ internal sealed class SandboxBoot(
                 Debug = h.Debug,
             },
             Boot = boot with { KernelParameters = [.. boot.KernelParameters, .. AgentParameters(settings)] },
-            Resources = Sizing.ForSandbox(h.DefaultVcpus, h.MaxVcpus, h.MemoryMib, h.MaxMemoryMib, h.MemorySlots, Environment.ProcessorCount, spec),
+            Resources = Resources(h, spec),
             Devices = devices,
         };
     }
@@ -203,26 +210,5 @@ internal sealed class SandboxBoot(
             Storages = storages,
             KernelModules = settings.Guest.KernelModules,
         };
-    }
-
-    private KataException Explain(Exception cause, PhaseTimeline timeline, BootLimits limits)
-    {
-        if (sandbox.BootCancelled.IsCancellationRequested)
-            return SandboxErrors.StoppedWhileBooting(sandbox.Id);
-
-        var (kind, text) = limits.Translate(cause, sandbox);
-        var known = (cause as KataException)?.Report;
-        var machine = sandbox.Machine;
-        var report = new FailureReport
-        {
-            Phase = timeline.FailedPhase,
-            After = timeline.Elapsed,
-            Phases = timeline.Phases,
-            Vmm = known?.Vmm ?? (machine is { Exited.IsCompletedSuccessfully: true } ? machine.Exited.Result.End : null),
-            VmmErrors = known?.VmmErrors is { Count: > 0 } errors ? errors : machine?.ErrorTail ?? [],
-            Console = known?.Console is { Count: > 0 } console ? console : machine?.ConsoleTail ?? [],
-            Hint = known?.Hint,
-        };
-        return SandboxErrors.BootFailed(kind, text, report, cause);
     }
 }

@@ -6,12 +6,18 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>Writes what other processes may read of the sandbox; at Ready and when the set of containers changes.</summary>
-internal sealed class SandboxRecorder(LiveSandbox sandbox, ContainerRegistry containers, ISandboxStore store, ILogger<SandboxRecorder> log)
+internal sealed class SandboxRecorder(
+    LiveSandbox sandbox, ContainerRegistry containers, ISandboxStore store, TimeProvider time, ILogger<SandboxRecorder> log)
 {
-    public async Task SaveAsync(CancellationToken ct)
+    // One small file on a disk in memory; whoever waits for it has more urgent things to say.
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(2);
+
+    /// <summary>Writes it if the sandbox is Ready. Does not fail: the ledger is what must not be lost, this is for readers.</summary>
+    public async Task SaveAsync()
     {
         if (sandbox.State != SandboxState.Ready)
             return;
+        using var bound = new CancellationTokenSource(Bound, time);
         try
         {
             await store.SaveAsync(new SandboxSnapshot
@@ -23,11 +29,10 @@ internal sealed class SandboxRecorder(LiveSandbox sandbox, ContainerRegistry con
                 Hypervisor = sandbox.Settings?.Hypervisor.Name ?? "",
                 Choices = sandbox.Machine?.Choices ?? "",
                 Containers = containers.CreatedIds,
-            }, ct);
+            }, bound.Token);
         }
-        catch (Kata.Core.Domain.KataException e)
+        catch (Exception e)
         {
-            // The ledger is what must not be lost; this file is for readers.
             BootLog.NotRecorded(log, e.Message);
         }
     }

@@ -1,4 +1,6 @@
 using Kata.Core.Application.Live;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Microsoft.Extensions.Logging;
 
@@ -9,37 +11,67 @@ internal sealed class SandboxStopper(
     LiveSandbox sandbox, ContainerRegistry containers, SandboxTeardown teardown, FactPublisher publisher, TimeProvider time, ILogger<SandboxStopper> log)
 {
     private readonly Lock _lock = new();
-    private Task? _stopping;
+    private TaskCompletionSource? _stopped;
 
-    /// <summary>Stops the sandbox; returns when everything has been given back, or throws naming what has not.</summary>
+    /// <summary>Completes when the stop that was begun last has told its facts; never faults.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
+
+    /// <summary>
+    /// Stops the sandbox; returns when everything has been given back, or throws naming what has not. After such a failure
+    /// the next call begins again with what is still held.
+    /// </summary>
     public Task StopAsync()
     {
+        TaskCompletionSource stopped;
         lock (_lock)
-            return _stopping ??= RunAsync();
+        {
+            if (_stopped is { Task.IsFaulted: false } running)
+                return running.Task;
+            stopped = _stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        Completion = RunAsync(stopped);
+        return stopped.Task;
     }
 
-    private async Task RunAsync()
+    private async Task RunAsync(TaskCompletionSource stopped)
+    {
+        var facts = new List<IDomainEvent>();
+        try
+        {
+            await EndAsync(facts);
+            stopped.SetResult();
+        }
+        catch (Exception e)
+        {
+            stopped.SetException(e);
+        }
+
+        // Only now: a reaction may ask for this same stop, and would wait for itself.
+        await publisher.PublishAsync(facts);
+    }
+
+    private async Task EndAsync(List<IDomainEvent> facts)
     {
         var begin = time.GetTimestamp();
         sandbox.CancelBoot();
         await sandbox.BootEnded;
 
-        var facts = new List<Domain.IDomainEvent>();
         var wasReady = sandbox.State == SandboxState.Ready;
         facts.AddRange(sandbox.Change(s => s.BeginStop()));
-        facts.AddRange(containers.KillAll(time.GetUtcNow()));
-        if (sandbox.State == SandboxState.Stopped)
-        {
-            await publisher.PublishAsync(facts);
-            return;
-        }
 
-        var left = await teardown.RunAsync(sandbox, closeGuest: wasReady);
+        // A pod's own exit is told after its machine is gone: others take its network down on it.
+        var at = time.GetUtcNow();
+        facts.AddRange(containers.KillAll(at, c => c.Kind != ContainerKind.PodSandbox));
+        var left = sandbox.State == SandboxState.Stopped ? "" : await teardown.RunAsync(sandbox, closeGuest: wasReady);
+        facts.AddRange(containers.KillAll(at, _ => true));
+        if (sandbox.State == SandboxState.Stopped)
+            return;
+
         facts.AddRange(left.Length == 0
             ? sandbox.Change(s => s.RecordRelease())
             : sandbox.Change(s => s.RecordReleaseFailure()));
         BootLog.Stopped(log, sandbox.Id, time.GetElapsedTime(begin).TotalMilliseconds);
-        await publisher.PublishAsync(facts);
         if (left.Length > 0)
             throw SandboxErrors.NotReleased(sandbox.Id, left, null);
     }

@@ -16,6 +16,9 @@ internal sealed class SandboxTeardown(
     // The container manager allows 5 s for its delete binary; this keeps clear of it.
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
 
+    // What is left of the budget belongs to the ledger: it finds what the handles could not end.
+    private static readonly TimeSpan HandlesBudget = TimeSpan.FromSeconds(3);
+
     // A guest that closes its sandbox powers off within a tenth of this; one that hangs is killed.
     private static readonly TimeSpan PowerOffGrace = TimeSpan.FromSeconds(1.5);
 
@@ -23,25 +26,31 @@ internal sealed class SandboxTeardown(
     public async Task<string> RunAsync(LiveSandbox sandbox, bool closeGuest)
     {
         using var budget = new CancellationTokenSource(Budget, time);
+        using var handles = new CancellationTokenSource(HandlesBudget, time);
         var grace = TimeSpan.Zero;
         if (sandbox.Agent is { } agent)
         {
             if (closeGuest && await CloseGuestAsync(agent, sandbox))
                 grace = PowerOffGrace;
-            await QuietlyAsync("agent connection", agent.DisposeAsync().AsTask());
+            await QuietlyAsync("agent connection", () => agent.DisposeAsync().AsTask(), handles.Token);
         }
 
         if (sandbox.Machine is { } machine)
-            await QuietlyAsync("machine", machine.StopAsync(grace, budget.Token));
+            await QuietlyAsync("machine", () => machine.StopAsync(grace, handles.Token), handles.Token);
         if (sandbox.Share is { } share)
-            await QuietlyAsync("shared directory", share.StopAsync(budget.Token));
+            await QuietlyAsync("shared directory", () => share.StopAsync(handles.Token), handles.Token);
         if (sandbox.Cgroups.Count > 0)
-            await QuietlyAsync("cgroup", cgroups.LeaveAsync(sandbox.Cgroups, budget.Token));
+            await QuietlyAsync("cgroup", () => cgroups.LeaveAsync(sandbox.Cgroups, budget.Token), budget.Token);
 
-        var left = sandbox.Ledger is { } ledger ? await ReleaseAsync(ledger, budget.Token) : "";
-        if (left.Length == 0)
-            await QuietlyAsync("state directory", store.DeleteAsync(sandbox.Id, budget.Token));
-        return left;
+        // Without a ledger the state directory is not ours: another shim may live in it.
+        if (sandbox.Ledger is not { } ledger)
+            return "";
+        var left = await ReleaseAsync(ledger, budget.Token);
+        if (left.Length > 0)
+            return left;
+        await QuietlyAsync("state directory", () => store.DeleteAsync(sandbox.Id, budget.Token), budget.Token);
+        sandbox.LetGo();
+        return "";
     }
 
     /// <summary>Releases what a ledger names. The answer names what is still held, or is empty.</summary>
@@ -82,11 +91,11 @@ internal sealed class SandboxTeardown(
         }
     }
 
-    private async Task QuietlyAsync(string what, Task step)
+    private async Task QuietlyAsync(string what, Func<Task> step, CancellationToken limit)
     {
         try
         {
-            await step;
+            await step().WaitAsync(limit);
         }
         catch (Exception e)
         {

@@ -52,7 +52,7 @@ public sealed class ShimLifetime
         {
             await _events.DrainAsync(bound.Token);
         }
-        catch (OperationCanceledException)
+        catch (Exception)
         {
             ShimLog.EventsLeft(_log);
         }

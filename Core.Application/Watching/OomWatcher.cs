@@ -1,31 +1,44 @@
 using Kata.Core.Application.Facts;
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Watching;
 
 /// <summary>Turns the guest's out-of-memory events into facts; ends with the agent's connection.</summary>
-internal sealed class OomWatcher(LiveSandbox sandbox, ISender sender, ILogger<OomWatcher> log)
+internal sealed class OomWatcher(ISender sender, ILogger<OomWatcher> log)
 {
     /// <summary>Completes with the connection; never faults.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     /// <summary>Begins to watch.</summary>
-    public void Start() => Completion = WatchAsync();
+    public void Start(IGuestAgent agent) => Completion = WatchAsync(agent);
 
-    private async Task WatchAsync()
+    private async Task WatchAsync(IGuestAgent agent)
     {
         try
         {
-            await foreach (var container in sandbox.Agent!.OutOfMemoryAsync(CancellationToken.None))
-                await sender.Send(new RecordOutOfMemory(container), CancellationToken.None);
+            await foreach (var container in agent.OutOfMemoryAsync(CancellationToken.None))
+                await RecordAsync(container);
         }
         catch (KataException e)
         {
             BootLog.OomWatchEnded(log, e.Message);
+        }
+    }
+
+    private async Task RecordAsync(ContainerId container)
+    {
+        try
+        {
+            await sender.Send(new RecordOutOfMemory(container), CancellationToken.None);
+        }
+        catch (KataException)
+        {
+            // Deleted in the meantime, or a name that the guest made up: neither ends the watch.
         }
     }
 }

@@ -28,6 +28,7 @@ internal sealed class ProcessWatcher : IAsyncDisposable
     private readonly CancellationTokenSource _copying = new();
     private readonly Task _output;
     private readonly Task _input;
+    private int _disposed;
 
     public ProcessWatcher(LiveProcess process, bool terminal, IGuestAgent agent, ISender sender, TimeProvider time, ILogger log)
     {
@@ -67,6 +68,8 @@ internal sealed class ProcessWatcher : IAsyncDisposable
     /// <summary>Breaks off the copying; what is under way ends.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         await _copying.CancelAsync();
         await Task.WhenAll(_output, _input);
         _copying.Dispose();
