@@ -1,7 +1,5 @@
-using System.Net.Sockets;
 using Kata.Adapters.Qemu.Channels;
 using Kata.Adapters.Qemu.CommandLine;
-using Kata.Adapters.Qemu.Qmp;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
@@ -41,11 +39,12 @@ internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILog
             monitor = StateSocket.Reserve(placement.StateDirectory, "qmp.sock", ledger);
             var listener = inherited.Add(monitor.Listen());
             channel = await _channels.OpenAsync(spec.Machine, placement, inherited, ledger, ct);
+            var vhostNet = spec.Machine.VhostNet && host.HasVhostNet();
             var arguments = QemuCommandLine.Print(spec, new HostChoices
             {
                 Architecture = host.Architecture,
                 Kvm = accelerator.Kvm,
-                VhostNet = spec.Machine.VhostNet && host.HasVhostNet(),
+                VhostNet = vhostNet,
                 QmpDescriptor = listener,
                 Channel = channel.Options,
                 IsBlockDevice = path => FileStatus.TryOf(path)?.IsBlockDevice ?? false,
@@ -65,7 +64,12 @@ internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILog
             var qmp = await launch.GreetAsync(socket, process, ct);
             var choices = $"{accelerator.Reason}; {channel.Reason}";
             logger.Launched(spec.Sandbox, qmp.Version.ToString(), process.ProcessId, launch.Elapsed, choices);
-            return new QemuMachine(spec.Sandbox, process, qmp, channel, monitor, choices, logger);
+            var control = new QemuControl(qmp);
+            return new QemuMachine(spec.Sandbox, process, control, channel, monitor, choices, logger)
+            {
+                Hotplug = QemuCommandLine.CanPlug(spec, host.Architecture) ? new QemuHotplug(control, vhostNet, time) : null,
+                Resize = QemuCommandLine.CanGrow(spec, host.Architecture) ? new QemuResize(control, spec.Resources) : null,
+            };
         }
         catch (Exception failure)
         {

@@ -1,8 +1,5 @@
-using System.Text.Json;
 using Kata.Adapters.Qemu.Channels;
-using Kata.Adapters.Qemu.Qmp;
 using Kata.Core.Application.Ports;
-using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
 using Microsoft.Extensions.Logging;
@@ -14,7 +11,7 @@ internal sealed class QemuMachine : IVirtualMachine
 {
     private readonly SandboxId _sandbox;
     private readonly SupervisedProcess _process;
-    private readonly QmpClient _qmp;
+    private readonly QemuControl _control;
     private readonly GuestChannelSetup _channel;
     private readonly StateSocket _monitor;
     private readonly ILogger _logger;
@@ -23,11 +20,11 @@ internal sealed class QemuMachine : IVirtualMachine
     private Task? _released;
 
     public QemuMachine(
-        SandboxId sandbox, SupervisedProcess process, QmpClient qmp, GuestChannelSetup channel, StateSocket monitor, string choices, ILogger logger)
+        SandboxId sandbox, SupervisedProcess process, QemuControl control, GuestChannelSetup channel, StateSocket monitor, string choices, ILogger logger)
     {
         _sandbox = sandbox;
         _process = process;
-        _qmp = qmp;
+        _control = control;
         _channel = channel;
         _monitor = monitor;
         _logger = logger;
@@ -43,17 +40,17 @@ internal sealed class QemuMachine : IVirtualMachine
 
     public Task<VmExit> Exited => _process.Exited;
 
-    public IDeviceHotplug? Hotplug => null;
+    public IDeviceHotplug? Hotplug { get; init; }
 
-    public IVmResize? Resize => null;
+    public IVmResize? Resize { get; init; }
 
     public IReadOnlyList<string> ErrorTail => _process.Errors.Lines;
 
     public IReadOnlyList<string> ConsoleTail => _process.Output.Lines;
 
-    public Task PauseAsync(CancellationToken ct) => CommandAsync("stop", ct);
+    public Task PauseAsync(CancellationToken ct) => _control.ExecuteAsync("stop", "stop the vCPUs", ct);
 
-    public Task ResumeAsync(CancellationToken ct) => CommandAsync("cont", ct);
+    public Task ResumeAsync(CancellationToken ct) => _control.ExecuteAsync("cont", "let the vCPUs run", ct);
 
     public async Task StopAsync(TimeSpan grace, CancellationToken ct)
     {
@@ -68,7 +65,7 @@ internal sealed class QemuMachine : IVirtualMachine
 
     private async Task ReleaseAsync()
     {
-        await _qmp.DisposeAsync();
+        await _control.DisposeAsync();
         await _channel.ReleaseAsync();
         _monitor.Release();
         await _watch;
@@ -80,18 +77,5 @@ internal sealed class QemuMachine : IVirtualMachine
         _logger.Ended(_sandbox, exit.End?.ToString() ?? "a status that was lost");
         foreach (var line in _process.Errors.Lines)
             _logger.Said(_sandbox, line);
-    }
-
-    private async Task<JsonElement> CommandAsync(string command, CancellationToken ct)
-    {
-        try
-        {
-            return await _qmp.ExecuteAsync(command, ct);
-        }
-        catch (QmpException failure)
-        {
-            throw new KataException(
-                failure.IsConnectionLost ? ErrorKind.Unavailable : ErrorKind.FailedPrecondition, $"QEMU did not {command}: {failure.Message}", failure);
-        }
     }
 }

@@ -26,6 +26,7 @@ internal sealed record HostChoices
 /// <summary>A machine's description to QEMU's options, in the order in which they are printed.</summary>
 internal static class QemuCommandLine
 {
+    private const string Pc = "q35";
     private const string Memory = "ram";
     private const string Image = "image";
     private const int MostVcpusX64 = 240;
@@ -52,6 +53,7 @@ internal static class QemuCommandLine
             new MonitorOption("qmp"),
             new StdioChardev("console"),
             new SerialOption("console"),
+            .. CanPlug(spec, host.Architecture) ? [PciSlots.BridgeOption] : Array.Empty<QemuOption>(),
             .. ImageOptions(spec.Boot),
             .. host.Channel,
             .. spec.Devices.SelectMany(device => DeviceOptions(device, host)),
@@ -60,14 +62,23 @@ internal static class QemuCommandLine
         ];
     }
 
+    /// <summary>True for the machine types to which vCPUs and memory can be added as this adapter does it.</summary>
+    public static bool CanGrow(VmSpec spec, Architecture architecture) => TypeName(spec, architecture) == Pc;
+
+    /// <summary>True where devices can be added too. UEFI firmware leaves a conventional bridge on the root bus without windows.</summary>
+    public static bool CanPlug(VmSpec spec, Architecture architecture) => CanGrow(spec, architecture) && spec.Machine.Firmware is null;
+
+    /// <summary>The default of the settings is the x86 one; elsewhere it means the one that there is.</summary>
+    private static string TypeName(VmSpec spec, Architecture architecture) => spec.Machine.MachineType switch
+    {
+        "" or Pc => architecture == Architecture.Arm64 ? "virt" : Pc,
+        var named => named,
+    };
+
     private static MachineTypeOption MachineType(VmSpec spec, HostChoices host)
     {
         var isArm = host.Architecture == Architecture.Arm64;
-        var type = spec.Machine.MachineType is { Length: > 0 } named ? named : isArm ? "virt" : "q35";
-        // The default of the settings is the x86 one.
-        if (isArm && type == "q35")
-            type = "virt";
-        return new MachineTypeOption(type, host.Kvm ? "kvm" : "tcg")
+        return new MachineTypeOption(TypeName(spec, host.Architecture), host.Kvm ? "kvm" : "tcg")
         {
             GicVersion = isArm ? host.Kvm ? "host" : "3" : null,
             Nvdimm = IsNvdimm(spec.Boot),
@@ -148,7 +159,7 @@ internal static class QemuCommandLine
     private static bool IsNvdimm(BootAssets boot) => boot.Image is not null && boot.ImageDriver != ImageDriver.VirtioBlk;
 
     /// <summary>QEMU takes 31 bytes.</summary>
-    private static string NodeName(string id)
+    internal static string NodeName(string id)
     {
         const int longest = 31;
         var name = $"node-{id}";

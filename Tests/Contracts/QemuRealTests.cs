@@ -46,12 +46,29 @@ public sealed class QemuRealTests : HypervisorContract
         await using var machine = await Hypervisor.LaunchAsync(
             spec with { Machine = spec.Machine with { Debug = true } }, Placement, Ledger, Ct);
 
-        while (!machine.ConsoleTail.Any(line => line.Contains("] Run /init", StringComparison.Ordinal) || line.Contains("Freeing unused", StringComparison.Ordinal)))
-        {
-            Ct.ThrowIfCancellationRequested();
-            machine.Exited.IsCompleted.Should().BeFalse();
-            await Task.Yield();
-        }
+        await BootedAsync(machine);
+    }
+
+    [Fact]
+    public async Task Hotplug_when_guest_runs_adds_and_removes_a_disk_and_grows_the_machine()
+    {
+        var spec = Machine(VmmBehaviour.Works);
+        var file = Path.Combine(Directory.CreateDirectory(StateDirectory + "-disks").FullName, "disk");
+        await File.WriteAllBytesAsync(file, new byte[1 << 20], Ct);
+        await using var machine = await Hypervisor.LaunchAsync(
+            spec with { Machine = spec.Machine with { Debug = true } }, Placement, Ledger, Ct);
+        await BootedAsync(machine);
+
+        var first = await machine.Hotplug!.AttachAsync(new BlockDevice("one", HostPath.Parse(file, "disk"), ReadOnly: true), Ct);
+        first.GuestAddress.Should().Be("02/01");
+        await machine.Hotplug.DetachAsync(first, Ct);
+        await machine.Hotplug.DetachAsync(first, Ct);
+        var second = await machine.Hotplug.AttachAsync(new BlockDevice("one", HostPath.Parse(file, "disk"), ReadOnly: false), Ct);
+        second.GuestAddress.Should().Be("02/01");
+        var reached = await machine.Resize!.ResizeAsync(new VmResources(2, 2, 512, 1024, 2), Ct);
+
+        reached.Vcpus.Should().Be(2);
+        reached.MemoryMib.Should().Be(512);
     }
 
     [Theory]
@@ -70,6 +87,15 @@ public sealed class QemuRealTests : HypervisorContract
             .Should().NotContain(line => line.Contains(" rw", StringComparison.Ordinal));
         OpenModes(machine.ProcessId, "rootfs.img").Should().NotContain(mode => mode != 0);
         File.GetLastWriteTimeUtc(image.Value).Should().Be(before);
+    }
+
+    private async Task BootedAsync(IVirtualMachine machine)
+    {
+        while (!machine.ConsoleTail.Any(line => line.Contains("Run /init", StringComparison.Ordinal) || line.Contains("Freeing unused", StringComparison.Ordinal)))
+        {
+            machine.Exited.IsCompleted.Should().BeFalse();
+            await Task.Delay(TimeSpan.FromMilliseconds(50), Ct);
+        }
     }
 
     /// <summary>The access modes with which a process has a file open.</summary>

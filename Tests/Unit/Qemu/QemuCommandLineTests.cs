@@ -26,6 +26,7 @@ public sealed class QemuCommandLineTests
         "-mon chardev=qmp,mode=control",
         "-chardev stdio,id=console,signal=off",
         "-serial chardev:console",
+        "-device pci-bridge,bus=pcie.0,id=hot,chassis_nr=1,shpc=off,addr=2,io-reserve=4k,mem-reserve=1m,pref64-reserve=1m",
         "-object rng-random,id=rng0,filename=/dev/urandom",
         "-device virtio-rng-pci,id=rng,rng=rng0",
         "-chardev socket,id=share,path=/run/vc/sbs/pod1/vhost-fs.sock",
@@ -133,6 +134,16 @@ public sealed class QemuCommandLineTests
             "-chardev socket,id=share,path=/run/a,,b",
             "-device vhost-user-fs-pci,id=fs-share,chardev=share,tag=t,queue-size=8,cache-size=64M",
         ]);
+
+    [Theory]
+    [InlineData("microvm", null)]
+    [InlineData("q35", "/usr/share/OVMF.fd")]
+    public void Print_when_nothing_can_be_plugged_has_no_bridge(string type, string? firmware)
+    {
+        var machine = A.Vm().Machine with { MachineType = type, Firmware = firmware is null ? null : A.Path(firmware) };
+
+        Lines(A.Vm() with { Machine = machine }, A.Host()).Should().NotContain(l => l.Contains("pci-bridge"));
+    }
 
     [Fact]
     public void Print_when_debugging_names_threads_and_lets_the_kernel_speak()

@@ -1,0 +1,96 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Kata.Adapters.Qemu.Qmp;
+using Kata.Core.Domain;
+
+namespace Kata.Adapters.Qemu;
+
+/// <summary>Commands to one QEMU in the core's terms: failures have kinds, and the end of a device is waited for.</summary>
+internal sealed class QemuControl : IAsyncDisposable
+{
+    private readonly QmpClient _qmp;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, TaskCompletionSource> _leaving = [];
+    private readonly Task _listening;
+
+    public QemuControl(QmpClient qmp)
+    {
+        _qmp = qmp;
+        _listening = ListenAsync();
+    }
+
+    /// <summary>Executes a command; <paramref name="what"/> completes the sentence "QEMU did not …".</summary>
+    public Task<JsonElement> ExecuteAsync(string command, string what, CancellationToken ct) => ExecuteAsync<object>(command, null, null, what, ct);
+
+    /// <summary>Executes a command with arguments.</summary>
+    public async Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, string what, CancellationToken ct)
+    {
+        try
+        {
+            return await _qmp.ExecuteAsync(command, arguments, type, ct);
+        }
+        catch (QmpException failure)
+        {
+            var kind = failure.IsConnectionLost ? ErrorKind.Unavailable
+                : failure.ErrorClass == "DeviceNotFound" ? ErrorKind.NotFound
+                : QemuHints.IsExhausted([failure.Message]) ? ErrorKind.ResourceExhausted
+                : ErrorKind.FailedPrecondition;
+            throw new KataException(kind, $"QEMU did not {what}: {failure.Message}", failure);
+        }
+    }
+
+    /// <summary>Asks the guest to let a device go and waits until it has. A device that is gone is no failure.</summary>
+    public async Task RemoveDeviceAsync(string id, TimeSpan limit, TimeProvider time, CancellationToken ct)
+    {
+        // device_del answers before the guest lets go; DEVICE_DELETED is the event that means it.
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+            _leaving[id] = gone;
+        try
+        {
+            await ExecuteAsync("device_del", new ById(id), QmpJson.Default.ById, $"remove device {id}", ct);
+            await gone.Task.WaitAsync(limit, time, ct);
+        }
+        catch (KataException unknown) when (unknown.Kind == ErrorKind.NotFound)
+        {
+            // It went without us.
+        }
+        catch (TimeoutException)
+        {
+            throw new KataException(ErrorKind.DeadlineExceeded, $"the guest did not let device {id} go within {limit.TotalSeconds} s");
+        }
+        finally
+        {
+            lock (_gate)
+                _leaving.Remove(id);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _qmp.DisposeAsync();
+        await _listening;
+    }
+
+    private async Task ListenAsync()
+    {
+        await foreach (var happened in _qmp.Events.ReadAllAsync())
+        {
+            // Inner parts of a device have no id of their own.
+            if (happened is not { Name: "DEVICE_DELETED", Data: { ValueKind: JsonValueKind.Object } data }
+                || !data.TryGetProperty("device", out var device) || device.ValueKind != JsonValueKind.String)
+                continue;
+            lock (_gate)
+            {
+                if (_leaving.TryGetValue(device.GetString()!, out var gone))
+                    gone.TrySetResult();
+            }
+        }
+        var reason = await _qmp.Closed;
+        lock (_gate)
+        {
+            foreach (var gone in _leaving.Values)
+                gone.TrySetException(new KataException(ErrorKind.Unavailable, $"QMP connection lost: {reason}"));
+        }
+    }
+}
