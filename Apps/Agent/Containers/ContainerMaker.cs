@@ -14,6 +14,8 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, Crun crun, ProcessSta
     /// <summary>How long a killed process may take to end; only one stuck in the kernel takes longer than moments.</summary>
     private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(10);
 
+    private int _execs;
+
     /// <summary>Up to a container whose init waits for the word to start. What fails leaves nothing behind.</summary>
     public async Task CreateAsync(Oci.CreateContainerRequest request, CancellationToken cancellation)
     {
@@ -101,7 +103,7 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, Crun crun, ProcessSta
         adapted.Capabilities ??= container.Spec.Process.Capabilities?.Clone();
 
         container.ReserveExec(request.ExecId);
-        var file = Path.Combine(container.Bundle, $"exec-{Guid.NewGuid():N}.json");
+        var file = Path.Combine(container.Bundle, $"exec-{Interlocked.Increment(ref _execs)}.json");
         try
         {
             WriteFile(file, OciConfig.Write(adapted));

@@ -51,7 +51,8 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
         {
             await run(pidFile, null, new StandardStreams(input.Reader, output.Writer, errors.Writer));
         }
-        catch (RpcException e) when (ReadComplaint(errors.Reader) is { Length: > 0 } complaint)
+        catch (RpcException e) when (ReadComplaint(errors.Reader) is { Length: > 0 } complaint
+            && !e.Status.Detail.Contains(complaint, StringComparison.Ordinal))
         {
             // What went wrong before crun had opened its log.
             throw AgentErrors.Internal($"{e.Status.Detail}: {complaint}");

@@ -16,6 +16,9 @@ internal static class GuestMetrics
         Add(text, "kata_agent_threads", "gauge", "Agent threads", Pick(status, "Threads"));
         Add(text, "kata_agent_total_vm", "gauge", "Agent virtual memory in bytes", Scale(Pick(status, "VmSize")));
         Add(text, "kata_agent_total_rss", "gauge", "Agent resident memory in bytes", Scale(Pick(status, "VmRSS")));
+        Add(text, "kata_agent_proc_status", "gauge", "Agent memory in kB", status
+            .Where(line => line.StartsWith("Vm", StringComparison.Ordinal) || line.StartsWith("Rss", StringComparison.Ordinal))
+            .SelectMany(line => Pair(line, label: true)));
         Add(text, "kata_guest_meminfo", "gauge", "Guest memory", Scale(ReadLines("/proc/meminfo").SelectMany(line => Pair(line, label: true))));
         Add(text, "kata_guest_load", "gauge", "Guest load", Load());
         return text.ToString();
