@@ -22,13 +22,20 @@ internal sealed class BootAssetLocator : IBootAssets
         return Task.FromResult(new BootAssets
         {
             Kernel = kernel,
-            Initrd = settings.Initrd.Length > 0 ? Find(settings.Initrd, "initrd", settings) : null,
+            Initrd = settings.Initrd.Length > 0 ? Find(settings.Initrd, "initrd", settings) : image is null ? null : BootInitrdOf(image),
             Image = image,
             ImageBytes = image is null ? 0 : new FileInfo(image.Value).Length,
             ImageDriver = settings.DisableImageNvdimm ? ImageDriver.VirtioBlk : ImageDriver.Nvdimm,
             RootFsType = settings.RootFsType,
             KernelParameters = settings.KernelParameters,
         });
+    }
+
+    // A kernel whose drivers are modules needs a small initrd to reach its root image; it lies beside the image.
+    private static HostPath? BootInitrdOf(HostPath image)
+    {
+        var beside = $"{(image.Value.EndsWith(".img", StringComparison.Ordinal) ? image.Value[..^4] : image.Value)}-boot.img";
+        return File.Exists(beside) ? HostPath.Parse(beside, "initrd of the image") : null;
     }
 
     private static HostPath Find(string path, string key, HypervisorSettings settings)

@@ -1,0 +1,19 @@
+using Kata.Adapters.Guest;
+using Kata.Adapters.Shimv2;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Apps.Admin;
+
+/// <summary>The ports that an administrator's questions need; no sandbox is run from here.</summary>
+internal static class AdminComposition
+{
+    public static ServiceProvider Build()
+    {
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
+        services.AddSingleton(TimeProvider.System);
+        services.AddShimv2().AddGuestResources();
+        return services.BuildServiceProvider();
+    }
+}
