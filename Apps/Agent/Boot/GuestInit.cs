@@ -1,4 +1,5 @@
 using Kata.Apps.Agent.Sandboxes;
+using Kata.Apps.Agent.Serving;
 using Kata.Platform.Linux;
 
 namespace Kata.Apps.Agent.Boot;
@@ -54,19 +55,42 @@ internal static class GuestInit
             ? server.ServeUnixAsync(path, CancellationToken.None)
             : server.ServeVsockAsync(options.ServerPort);
 
+        if (options.DebugConsole)
+        {
+            _ = Watch(
+                options.DebugConsolePort > 0 ? DebugConsole.ServeVsockAsync(options.DebugConsolePort, log) : DebugConsole.ServeConsoleAsync(log),
+                "debug console",
+                log);
+        }
+
         // What no answer waits for.
         GuestMounts.PrepareCgroups(GuestPaths.Guest.CgroupRoot);
         composition.Prepare();
 
-        // A channel that the kernel lacks completes at once, one that breaks takes the machine with it.
-        if (vsock.IsFaulted)
-        {
-            await vsock;
-        }
-
-        await composition.Sandbox.Destroyed;
+        // A channel that the kernel lacks completes at once; one that breaks takes the machine with it.
+        await await Task.WhenAny(composition.Sandbox.Destroyed, UnlessItBreaks(vsock));
         await server.StopAsync(StopLimit);
         log.Info("powering off");
+    }
+
+    /// <summary>Completes only by failing.</summary>
+    private static async Task UnlessItBreaks(Task task)
+    {
+        await task;
+        await Task.Delay(Timeout.Infinite);
+    }
+
+    /// <summary>Tells of the end of something that the guest can live without.</summary>
+    private static async Task Watch(Task task, string name, AgentLog log)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+        {
+            log.Warning($"{name}: {e.Message}");
+        }
     }
 
     private static AgentLog OpenLog()

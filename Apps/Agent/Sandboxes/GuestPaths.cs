@@ -21,6 +21,8 @@ internal sealed record GuestPaths(string Run, string CgroupRoot)
 
     public string UtsNamespace => Path.Combine(Namespaces, "uts");
 
+    public string PidNamespace => Path.Combine(Namespaces, "pid");
+
     /// <summary>Short, because a socket's path has 107 bytes.</summary>
     public string Consoles => Path.Combine(Run, "kata-consoles");
 

@@ -111,7 +111,7 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
             // The first one lends its pid namespace to those that share it.
             if (_pidNamespace.Length == 0)
             {
-                _pidNamespace = $"/proc/{container.Init.ProcessId}/ns/pid";
+                _pidNamespace = Keep($"/proc/{container.Init.ProcessId}/ns/pid", paths.PidNamespace);
             }
         }
     }
@@ -183,6 +183,24 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
         if (File.Exists("/etc/resolv.conf"))
         {
             Mounts.Bind(file, "/etc/resolv.conf", recursive: false);
+        }
+    }
+
+    /// <summary>By a mount, because the pid in its path may come to mean another process.</summary>
+    private string Keep(string pidNamespace, string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(paths.Namespaces);
+            File.WriteAllBytes(path, []);
+            Mounts.Bind(pidNamespace, path, recursive: false);
+            return path;
+        }
+        catch (IOException e)
+        {
+            // Its init has ended already: nobody could join it.
+            log.Warning($"pid namespace of the sandbox: {e.Message}");
+            return "";
         }
     }
 }
