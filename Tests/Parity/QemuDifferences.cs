@@ -70,7 +70,6 @@ internal static class QemuDifferences
 
         Upstreams("vga none", "-nodefaults leaves the display out already"),
         Upstreams("append tsc=reliable", NoEffect),
-        Upstreams("append no_timer_check", NoEffect),
         Upstreams("append rcupdate.rcu_expedited=1", NoEffect),
         Upstreams("append i8042.*", NoEffect),
         Upstreams("append noreplace-smp", NoEffect),
