@@ -1,0 +1,139 @@
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+using Kata.Tests.Harness.Agent;
+
+namespace Kata.Tests.Harness;
+
+/// <summary>Makes machines in memory.</summary>
+public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
+{
+    /// <summary>Virtual time from the launch to the VMM's first answer.</summary>
+    public TimeSpan LaunchTime { get; set; } = TimeSpan.FromMilliseconds(60);
+
+    /// <summary>What the programs of the guest do.</summary>
+    public GuestPrograms Programs { get; } = new();
+
+    /// <summary>The specifications of the machines that were launched.</summary>
+    public List<VmSpec> Launched { get; } = [];
+
+    /// <inheritdoc/>
+    public string Name => "qemu";
+
+    /// <inheritdoc/>
+    public async Task<IVirtualMachine> LaunchAsync(VmSpec spec, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
+    {
+        Launched.Add(spec);
+        var taken = new List<AcquiredResource>();
+        try
+        {
+            await host.EnterAsync("hypervisor.launch", ct);
+            taken.Add(host.Take(ledger, ResourceKind.SocketFile, $"{placement.StateDirectory}/qmp.sock"));
+            taken.Add(host.Take(ledger, ResourceKind.Process, "vmm", pid: host.NewPid()));
+            var machine = new HarnessMachine(host, ledger, taken, new HarnessGuest(host, Programs), placement.StateDirectory);
+            host.Machine = machine;
+            await host.EnterAsync("hypervisor.handshake", ct);
+            await host.Time.Delay(LaunchTime, ct);
+            if (machine.Exited.IsCompleted)
+                throw machine.Ended();
+            return machine;
+        }
+        catch
+        {
+            foreach (var resource in Enumerable.Reverse(taken))
+                host.GiveBack(ledger, resource);
+            throw;
+        }
+    }
+}
+
+/// <summary>A machine in memory.</summary>
+public sealed class HarnessMachine : IVirtualMachine
+{
+    private readonly HarnessHost _host;
+    private readonly IResourceLedger _ledger;
+    private readonly IReadOnlyList<AcquiredResource> _taken;
+    private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal HarnessMachine(HarnessHost host, IResourceLedger ledger, IReadOnlyList<AcquiredResource> taken, HarnessGuest guest, HostPath state)
+    {
+        _host = host;
+        _ledger = ledger;
+        _taken = taken;
+        Guest = guest;
+        Endpoint = new SerialEndpoint(state.Append("agent.sock"));
+        Resource = taken[^1];
+        guest.PoweredOff += () => Die(new VmmEnd(0, null));
+    }
+
+    /// <summary>What runs in it.</summary>
+    public HarnessGuest Guest { get; }
+
+    /// <summary>The VMM as the ledger has it.</summary>
+    public AcquiredResource Resource { get; }
+
+    /// <summary>How the agent is reached.</summary>
+    public GuestEndpoint Endpoint { get; }
+
+    /// <summary>How the VMM is stopped at last: false for one that only a signal ends.</summary>
+    public bool StopsByItself { get; set; } = true;
+
+    /// <inheritdoc/>
+    public int ProcessId => Resource.ProcessId;
+
+    /// <inheritdoc/>
+    public string Choices => "in memory";
+
+    /// <inheritdoc/>
+    public Task<VmExit> Exited => _exited.Task;
+
+    /// <inheritdoc/>
+    public IDeviceHotplug? Hotplug => null;
+
+    /// <inheritdoc/>
+    public IVmResize? Resize => null;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ErrorTail { get; set; } = [];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ConsoleTail { get; set; } = ["the last line of the console"];
+
+    GuestEndpoint IVirtualMachine.Guest => Endpoint;
+
+    /// <inheritdoc/>
+    public Task PauseAsync(CancellationToken ct) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task ResumeAsync(CancellationToken ct) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public async Task StopAsync(TimeSpan grace, CancellationToken ct)
+    {
+        if (_host.Enter("machine.stop"))
+            await _host.HangAsync("machine.stop", ct);
+        if (grace > TimeSpan.Zero && !_exited.Task.IsCompleted)
+            await Task.WhenAny(_exited.Task, _host.Time.Delay(grace, CancellationToken.None));
+        Die(new VmmEnd(null, 15));
+        foreach (var resource in _taken.Reverse())
+            _host.GiveBack(_ledger, resource);
+    }
+
+    /// <summary>The VMM ends.</summary>
+    public void Die(VmmEnd end)
+    {
+        if (!_exited.TrySetResult(new VmExit(end, _host.Time.GetUtcNow())))
+            return;
+        _host.Drop(Resource);
+        Guest.Disconnect("the machine has ended");
+        Guest.Stop();
+    }
+
+    /// <summary>The failure of whoever needs it alive.</summary>
+    public KataException Ended() => new(ErrorKind.Unavailable, "the VMM has ended") { Report = new FailureReport { Phase = "", After = default, Vmm = _exited.Task.Result.End } };
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero, CancellationToken.None);
+}

@@ -1,0 +1,28 @@
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+
+namespace Kata.Tests.Harness;
+
+/// <summary>Mounts in memory.</summary>
+public sealed class HarnessRootfs(HarnessHost host) : IRootfsMounter
+{
+    /// <inheritdoc/>
+    public async Task MountAsync(
+        ContainerId container, IReadOnlyList<MountSpec> mounts, HostPath source, HostPath target, bool readOnly, IResourceLedger ledger, CancellationToken ct)
+    {
+        AcquiredResource? taken = null;
+        try
+        {
+            taken = host.Take(ledger, ResourceKind.Mount, target.Value, container);
+            await host.EnterAsync("rootfs.mount", ct);
+        }
+        catch
+        {
+            if (taken is not null)
+                host.GiveBack(ledger, taken);
+            throw;
+        }
+    }
+}
