@@ -115,7 +115,27 @@ skeleton() {
 # pack ROOT FILE: an initramfs, the same bytes for the same content. lz4 is the one compression that boot does not feel.
 pack() {
     find "$1" -exec touch -hd @0 {} +
-    (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet) | lz4 -q -l -9 -c > "$2"
+    {
+        early_devices
+        (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet) | lz4 -q -l -9 -c
+    } > "$2"
+}
+
+# An archive in front of the other with /dev/urandom in it, written by hand since mknod needs root. The agent's .NET
+# runtime looks for that file once, before the agent can mount /dev, and never again if it was not there: Guid.NewGuid
+# would fail for good.
+early_devices() {
+    cpio_entry dev 40755 0 0
+    cpio_entry dev/urandom 20666 1 9
+    cpio_entry TRAILER!!! 0 0 0
+}
+
+# cpio_entry NAME OCTAL-MODE MAJOR MINOR: header and name, filled up to four bytes.
+cpio_entry() {
+    local length=$((${#1} + 1))
+    printf "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s\\0" \
+        0 "$((8#$2))" 0 0 1 0 0 0 0 "$3" "$4" "$length" 0 "$1"
+    head -c $(((4 - (110 + length) % 4) % 4)) /dev/zero
 }
 
 echo "    kernel $version"

@@ -31,7 +31,11 @@ internal sealed class HostUnchanged
         catch (TimeoutException)
         {
             var kept = Keep(subject);
+            // A test that broke off leaves its containers; what they hold is not what the runtime left.
+            var tasks = (await _host.CtrAsync("task", "list", "-q")).Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries);
             await TidyAsync();
+            if (tasks.Length > 0)
+                throw new InvalidOperationException($"{subject} left containers: {string.Join(", ", tasks)}; logs in {kept}");
             throw new InvalidOperationException(
                 $"{subject} left the host changed:\n{string.Join('\n', difference)}\nlogs in {kept}");
         }
