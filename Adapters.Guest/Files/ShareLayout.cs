@@ -81,6 +81,29 @@ internal sealed class ShareLayout
     public HostPath RootfsTarget(ContainerId container) => Mounted.Append($"{container}/rootfs");
 
     /// <summary>
+    /// Binds a root that exists already to the place of <see cref="RootfsTarget"/>, with what is mounted below it; read-only
+    /// also where the mount is propagated to.
+    /// </summary>
+    /// <param name="source">What is bound.</param>
+    /// <param name="rootfsTarget">The container's root in the share.</param>
+    /// <param name="at">Where in that root; usually the root itself.</param>
+    /// <param name="readOnly">Whether nobody may write there.</param>
+    public static void BindRoot(string source, HostPath rootfsTarget, HostPath at, bool readOnly)
+    {
+        if (!readOnly)
+        {
+            Bind(source, at);
+            return;
+        }
+
+        var root = HostPath.Parse(Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(rootfsTarget.Value))), "share directory");
+        var staged = root.Append($"private/{Path.GetFileName(Path.GetDirectoryName(rootfsTarget.Value))}");
+        Directory.CreateDirectory(staged.Value);
+        BindStaged(source, staged, at);
+        Directory.Delete(staged.Value);
+    }
+
+    /// <summary>
     /// Shows a file or directory to the guest and answers its name below the share. It is held while it is looked at, so
     /// that what is bound is what was looked at.
     /// </summary>
@@ -145,6 +168,21 @@ internal sealed class ShareLayout
     /// A mount that is made read-only where the guest sees it would stay writable in the copies that it was propagated to;
     /// so it is made read-only out of sight, and bound from there.
     /// </summary>
+    private static void BindStaged(string from, HostPath staged, HostPath target)
+    {
+        try
+        {
+            Mounts.Bind(from, staged.Value);
+            Mounts.SetPropagation(staged.Value, MountFlags.MS_PRIVATE | MountFlags.MS_REC);
+            Mounts.MakeReadOnly(staged.Value, recursive: true);
+            Bind(staged.Value, target);
+        }
+        finally
+        {
+            Mounts.UnmountTree(staged.Value);
+        }
+    }
+
     private void BindReadOnly(ContainerId container, string from, string segment, HostPath target)
     {
         var staged = Staging.Append(segment);
@@ -154,14 +192,10 @@ internal sealed class ShareLayout
         {
             using (var staging = BeneathPath.Open(Staging.Value))
                 MakeTarget(staging, segment, Directory.Exists(target.Value));
-            Mounts.Bind(from, staged.Value);
-            Mounts.SetPropagation(staged.Value, MountFlags.MS_PRIVATE | MountFlags.MS_REC);
-            Mounts.MakeReadOnly(staged.Value, recursive: true);
-            Bind(staged.Value, target);
+            BindStaged(from, staged, target);
         }
         finally
         {
-            Mounts.UnmountTree(staged.Value);
             using (var staging = BeneathPath.Open(Staging.Value))
                 staging.DeleteTree(segment);
             _ledger.Forget(resource);

@@ -1,3 +1,4 @@
+using Kata.Adapters.Guest.Files;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
@@ -24,7 +25,7 @@ internal sealed class RootfsMounter : IRootfsMounter
             Directory.CreateDirectory(target.Value);
             ledger.Record(mount);
             if (mounts.Count == 0)
-                Mounts.Bind(source.Value, target.Value, recursive: true, readOnly);
+                ShareLayout.BindRoot(source.Value, target, target, readOnly);
             foreach (var spec in mounts)
                 await MountAsync(spec, target, readOnly);
         }
@@ -49,11 +50,13 @@ internal sealed class RootfsMounter : IRootfsMounter
             var layers = OverlayLayers.Parse(spec.Options);
             await Mounts.MountOverlayAsync(layers.Lower, layers.Upper, layers.Work, at.Value, layers.Flags, layers.Others);
         }
+        else if (spec.Options.Contains("bind") || spec.Options.Contains("rbind"))
+        {
+            ShareLayout.BindRoot(spec.Source, target, at, readOnly || spec.Options.Contains("ro"));
+        }
         else
         {
             Mounts.Mount(spec.Source, at.Value, spec.Type, spec.Options);
-            if (readOnly && spec.Type is "bind" or "rbind")
-                Mounts.MakeReadOnly(at.Value, recursive: true);
         }
     }
 

@@ -62,7 +62,7 @@ public sealed record MachineOptions
     public bool Debug { get; init; }
 
     /// <summary>How long QMP or the API may take to answer after the VMM was started.</summary>
-    public TimeSpan ControlTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan ControlTimeout { get; init; } = TimeSpan.FromSeconds(20);
 }
 
 /// <summary>How the guest's instructions are run.</summary>
