@@ -23,6 +23,7 @@ internal sealed class RecordMachineExitHandler(
         if (unexpected)
         {
             BootLog.Lost(log, request.Reason);
+            sandbox.LostReason = request.Reason;
             facts.AddRange(containers.KillAll(time.GetUtcNow(), _ => true));
         }
 

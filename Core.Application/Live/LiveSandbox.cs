@@ -47,6 +47,9 @@ internal sealed class LiveSandbox(ShimIdentity identity, ITaskEvents events) : I
     /// <summary>Completes when the boot has ended, its undo included; already complete if none was begun.</summary>
     public Task BootEnded { get; set; } = Task.CompletedTask;
 
+    /// <summary>Why the machine was lost; null if it was not.</summary>
+    public string? LostReason { get; set; }
+
     /// <summary>Everything has been given back: the handles stand for nothing any more.</summary>
     public void LetGo()
     {

@@ -23,12 +23,15 @@ internal sealed class UndoStack(TimeProvider time, Action<Exception> failed) : I
     {
         if (_steps.Count == 0)
             return;
-        using var budget = new CancellationTokenSource(Budget, time);
+        var begin = time.GetTimestamp();
         while (_steps.TryPop(out var step))
         {
+            // Half of what is left while others wait: a step that hangs must not starve those after it.
+            var rest = Budget - time.GetElapsedTime(begin);
+            using var limit = new CancellationTokenSource(_steps.Count > 0 ? rest / 2 : rest, time);
             try
             {
-                await step(budget.Token).WaitAsync(budget.Token);
+                await step(limit.Token).WaitAsync(limit.Token);
             }
             catch (Exception e)
             {

@@ -25,6 +25,7 @@ internal sealed class BootLimits : IDisposable
     private TimeSpan? _dialAllowed;
     private CancellationTokenSource? _dialBudget;
     private string? _death;
+    private bool _agentAnswers;
     private KataException? _explained;
 
     public BootLimits(LiveSandbox sandbox, TimeProvider time, CancellationToken caller)
@@ -61,6 +62,9 @@ internal sealed class BootLimits : IDisposable
         return alive;
     }
 
+    /// <summary>From now on the machine watcher says what becomes of the machine; its end may be somebody's wish.</summary>
+    public void RecordAnswer() => _agentAnswers = true;
+
     /// <summary>A token that also fires when the time for the agent's answer is spent.</summary>
     public CancellationTokenSource Dial(TimeSpan timeout, CancellationToken alive)
     {
@@ -77,8 +81,6 @@ internal sealed class BootLimits : IDisposable
     {
         if (_explained is not null && ReferenceEquals(failure, _explained))
             return _explained;
-        if (_sandbox.BootCancelled.IsCancellationRequested)
-            return _explained = SandboxErrors.StoppedWhileBooting(_sandbox.Id);
         var cause = timeline.FirstFailure ?? failure;
         var (kind, text) = Translate(cause);
         var known = (cause as KataException)?.Report;
@@ -109,6 +111,10 @@ internal sealed class BootLimits : IDisposable
     {
         if (_death is { } death)
             return (ErrorKind.Unavailable, death);
+        if (_sandbox.LostReason is { } lost)
+            return (ErrorKind.Unavailable, lost);
+        if (_sandbox.BootCancelled.IsCancellationRequested)
+            return (ErrorKind.Aborted, $"sandbox {_sandbox.Id} was stopped meanwhile");
         if (_sandbox.Machine is { Exited.IsCompleted: true })
             return (ErrorKind.Unavailable, "the virtual machine has ended");
         if (_budget.IsCancellationRequested)
@@ -129,6 +135,8 @@ internal sealed class BootLimits : IDisposable
         if (await Task.WhenAny(end, over.Task) != end)
             return;
 
+        if (_agentAnswers)
+            return;
         _death ??= describe(await end);
         try
         {

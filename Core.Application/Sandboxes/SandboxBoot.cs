@@ -102,6 +102,7 @@ internal sealed class SandboxBoot(
             OpenGuestAsync(settings, spec, share, machine, timeline, limits, alive.Token),
             alive);
 
+        limits.RecordAnswer();
         ct.ThrowIfCancellationRequested();
         var facts = sandbox.Change(s => s.RecordGuestAnswer());
         machineWatcher.Start(machine, share, sandbox.Agent!);

@@ -48,7 +48,16 @@ internal sealed class SandboxTeardown(
         var left = await ReleaseAsync(ledger, budget.Token);
         if (left.Length > 0)
             return left;
-        await QuietlyAsync("state directory", () => store.DeleteAsync(sandbox.Id, budget.Token), budget.Token);
+        try
+        {
+            await store.DeleteAsync(sandbox.Id, budget.Token).WaitAsync(budget.Token);
+        }
+        catch (Exception e)
+        {
+            TeardownLog.StepFailed(log, "state directory", e);
+            return $"state directory of {sandbox.Id}: {e.Message}";
+        }
+
         sandbox.LetGo();
         return "";
     }

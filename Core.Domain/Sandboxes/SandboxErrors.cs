@@ -15,10 +15,6 @@ public static class SandboxErrors
     public static KataException NotReady(SandboxId id, SandboxState state) =>
         new(ErrorKind.FailedPrecondition, $"sandbox {id} is {state}, not Ready");
 
-    /// <summary>The sandbox was stopped while its boot was under way.</summary>
-    public static KataException StoppedWhileBooting(SandboxId id) =>
-        new(ErrorKind.Aborted, $"sandbox {id} was stopped while it was starting");
-
     /// <summary>A step of the boot failed; the report says which and why.</summary>
     public static KataException BootFailed(ErrorKind kind, string cause, FailureReport report, Exception? inner) =>
         new(kind, report.Describe(cause), inner) { Report = report };

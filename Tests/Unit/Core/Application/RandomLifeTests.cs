@@ -1,0 +1,183 @@
+using CsCheck;
+using FluentAssertions;
+using Kata.Core.Application.Processes;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Tests.Harness;
+using Xunit;
+
+namespace Kata.Tests.Unit.Core.Application;
+
+/// <summary>Any requests in any order, with anything going wrong at any moment, keep the invariants.</summary>
+public sealed class RandomLifeTests
+{
+    // The longest bound of a request is the behaviour's 90 s; a creation adds its undo.
+    private static readonly TimeSpan LongestRequest = TimeSpan.FromSeconds(91);
+
+    private static readonly string[] Programs = ["true", "false", "sleep", "cat", "hello", "nonsense", "flood", "daemon"];
+
+    [Fact]
+    public void Requests_and_faults_at_random_keep_the_invariants() =>
+        Gen.Int[0, int.MaxValue].Sample(seed => Live(seed), iter: 150, threads: 2);
+
+    private static void Live(int seed)
+    {
+        var random = new Random(seed);
+        var pod = random.Next(2) == 0;
+        var shim = new HarnessShim(FaultSchedule.Random(random, 3));
+        shim.Stdio.ClientsRead = random.Next(4) != 0;
+        shim.Programs["flood"] = async process =>
+        {
+            await process.WriteAsync(GuestStream.Stdout, new byte[200 * 1024]);
+            return 9;
+        };
+        shim.Programs["daemon"] = process =>
+        {
+            process.LeavesStreamsOpen = true;
+            return Task.FromResult(0);
+        };
+        shim.Run(async () =>
+        {
+            var under = new List<Task>();
+            for (var step = random.Next(4, 40); step > 0; step--)
+            {
+                var request = Step(shim, random, pod);
+                if (random.Next(3) == 0)
+                    under.Add(request);
+                else
+                    await request;
+                if (random.Next(3) == 0)
+                    await shim.Time.Delay(TimeSpan.FromMilliseconds(random.Next(1, 3000)));
+            }
+
+            await End(shim);
+            await Task.WhenAll(under);
+        });
+
+        KeepsInvariants(shim);
+    }
+
+    private static Task Step(HarnessShim shim, Random random, bool pod)
+    {
+        var container = pod && random.Next(4) != 0 ? $"c{random.Next(2)}" : "pod";
+        var exec = random.Next(2) == 0 ? null : $"e{random.Next(2)}";
+        var program = Programs[random.Next(Programs.Length)];
+        var kind = container != "pod" ? ContainerKind.PodContainer : pod ? ContainerKind.PodSandbox : ContainerKind.Single;
+        return random.Next(16) switch
+        {
+            0 or 1 or 2 => Bounded(shim, () => shim.CreateAsync(container, kind, program, stdin: random.Next(2) == 0)),
+            3 or 4 => Bounded(shim, () => shim.StartAsync(container)),
+            5 => Bounded(shim, () => shim.StartAsync(container, exec)),
+            6 or 7 => Bounded(shim, () => shim.ExecAsync(container, exec ?? "e0", program)),
+            8 => Bounded(shim, () => shim.KillAsync(container, exec, signal: random.Next(2) == 0 ? 9u : 15u, all: random.Next(4) == 0)),
+            9 => Bounded(shim, () => shim.DeleteAsync(container, exec)),
+            10 => Bounded(shim, () => shim.PauseAsync(container)),
+            11 => Bounded(shim, () => shim.ResumeAsync(container)),
+            12 => Bounded(shim, () => shim.CloseStdinAsync(container, exec)),
+            13 => Bounded(shim, () => shim.StateAsync(container, exec)),
+            14 => Bounded(shim, () => shim.ResizeAsync(container, 80, 24, exec)),
+            _ => random.Next(6) == 0 ? Bounded(shim, shim.StopAsync) : Bounded(shim, () => shim.SendAsync(new ListProcesses(ContainerId.Parse(container)))),
+        };
+    }
+
+    // Every request ends within its bound, with a reply, a refusal, or the fault of a port that broke its word.
+    private static async Task Bounded(HarnessShim shim, Func<Task> request)
+    {
+        var begin = shim.Time.Elapsed;
+        try
+        {
+            await request();
+        }
+        catch (KataException)
+        {
+        }
+        catch (Exception e) when (e is InvalidOperationException && e.Message.Contains("by the schedule", StringComparison.Ordinal))
+        {
+        }
+
+        (shim.Time.Elapsed - begin).Should().BeLessThan(LongestRequest);
+    }
+
+    private static async Task End(HarnessShim shim)
+    {
+        // What was hung stays so; a disk that is full stays full.
+        (await shim.ShutDownAsync(now: true)).Should().BeTrue();
+        var begin = shim.Time.Elapsed;
+        await shim.Ended;
+        (shim.Time.Elapsed - begin).Should().BeLessThan(TimeSpan.FromSeconds(10));
+
+        // A fault can strike the stop itself once; the next finds what is still written down.
+        await Bounded(shim, shim.StopAsync);
+        await Bounded(shim, shim.StopAsync);
+        await Bounded(shim, shim.StopAsync);
+        await Bounded(shim, shim.StopAsync);
+    }
+
+    private static void KeepsInvariants(HarnessShim shim)
+    {
+        var facts = shim.Events.Facts;
+        shim.Host.Held.Should().BeEmpty();
+        shim.Host.ShimIsInCgroup.Should().BeFalse();
+
+        foreach (var life in Lives(facts))
+            life.Should().MatchRegex("^C(S([PR]|o|a|s|x|d)*)?(X?D?)?$|^C?o*X?D?$", "facts of a container leave in order");
+
+        // Exactly one exit per process that was told started, and none after it.
+        foreach (var started in facts.OfType<ContainerStarted>())
+            ExitsOf(facts, new ProcessRef(started.Container)).Should().BeGreaterThanOrEqualTo(1);
+        foreach (var started in facts.OfType<ExecStarted>())
+            ExitsOf(facts, started.Process).Should().BeGreaterThanOrEqualTo(1);
+
+        // No exec's exit after its init's, until the container is made anew.
+        var ended = new HashSet<ContainerId>();
+        foreach (var fact in facts)
+        {
+            if (fact is ContainerCreated created)
+                ended.Remove(created.Container);
+            if (fact is not ProcessExited exited)
+                continue;
+            if (exited.Process.IsInit)
+                ended.Add(exited.Process.Container).Should().BeTrue("an exit is told once");
+            else
+                ended.Contains(exited.Process.Container).Should().BeFalse("an exec's exit comes first");
+        }
+
+        facts.OfType<SandboxStopped>().Count().Should().BeLessThanOrEqualTo(1);
+    }
+
+    private static int ExitsOf(IReadOnlyList<IDomainEvent> facts, ProcessRef process) =>
+        facts.OfType<ProcessExited>().Count(exited => exited.Process == process);
+
+    // One letter a fact, one text a life from its creation on.
+    private static IEnumerable<string> Lives(IReadOnlyList<IDomainEvent> facts)
+    {
+        var lives = new Dictionary<ContainerId, string>();
+        var done = new List<string>();
+        foreach (var fact in facts)
+        {
+            var (container, letter) = fact switch
+            {
+                ContainerCreated f => (f.Container, "C"),
+                ContainerStarted f => (f.Container, "S"),
+                ContainerPaused f => (f.Container, "P"),
+                ContainerResumed f => (f.Container, "R"),
+                ContainerOutOfMemory f => (f.Container, "o"),
+                ExecAdded f => (f.Process.Container, "a"),
+                ExecStarted f => (f.Process.Container, "s"),
+                ExecDeleted f => (f.Process.Container, ""),
+                ProcessExited { Process.IsInit: false } f => (f.Process.Container, "x"),
+                ProcessExited f => (f.Process.Container, "X"),
+                ContainerDeleted f => (f.Container, "D"),
+                _ => (null, ""),
+            };
+            if (container is null)
+                continue;
+            if (letter == "C" && lives.Remove(container, out var before))
+                done.Add(before);
+            lives[container] = lives.GetValueOrDefault(container, "") + letter;
+        }
+
+        return done.Concat(lives.Values);
+    }
+}
