@@ -204,7 +204,7 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
     public async Task Run_when_the_disk_for_the_state_is_full_says_so()
     {
         await Host.InsideAsync("mkdir", "-p", "/run/vc");
-        (await Host.InsideAsync("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", "/run/vc")).Exited(0);
+        (await Host.InsideAsync("busybox", "mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", "/run/vc")).Exited(0);
         try
         {
             await Host.InsideAsync("sh", "-c", "cat /dev/zero > /run/vc/fill");
@@ -215,7 +215,7 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
         }
         finally
         {
-            await Host.InsideAsync("umount", "-l", "/run/vc");
+            await Host.InsideAsync("busybox", "umount", "-l", "/run/vc");
         }
     }
 

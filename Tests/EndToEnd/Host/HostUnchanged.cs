@@ -67,7 +67,7 @@ internal sealed class HostUnchanged
         foreach (var process in Difference().Where(d => d.StartsWith("+ process ", StringComparison.Ordinal)))
             await Command.RunAsync("kill", ["-KILL", process.Split(' ')[2]]);
         foreach (var mount in Difference().Where(d => d.StartsWith("+ mount ", StringComparison.Ordinal)))
-            await _host.InsideAsync("umount", "-l", mount.Split(' ')[2]);
+            await _host.InsideAsync("busybox", "umount", "-l", mount.Split(' ')[2]);
         foreach (var path in Difference().Where(d => d.StartsWith("+ path /run/", StringComparison.Ordinal)))
             await _host.InsideAsync("rm", "-rf", "--one-file-system", path["+ path ".Length..]);
         HostPicture.RemoveCgroups(_host.Namespace);
