@@ -70,7 +70,8 @@ internal sealed class SandboxBoot(
         OciSpec spec, RuntimeOptions? options, Func<ISharedDirectory?, CancellationToken, Task> whileGuestBoots, PhaseTimeline timeline, BootLimits limits)
     {
         var ct = limits.Token;
-        var settings = sandbox.Settings = await timeline.RunAsync("settings", () => settingsSource.ReadAsync(options, spec.Annotations, ct));
+        var settings = sandbox.Settings = await timeline.RunAsync("settings", async () =>
+            RuntimeSettingsValidator.Require(await settingsSource.ReadAsync(options, spec.Annotations, ct)));
         limits.Begin(settings);
         var ledger = sandbox.Ledger = await timeline.RunAsync("claim", () => store.ClaimAsync(sandbox.Id, sandbox.Owner, ct));
         if (settings.SandboxCgroupOnly)
