@@ -22,7 +22,7 @@ internal static class ShimLauncher
             program, "-namespace", arguments.Namespace, "-address", arguments.Address, "-publish-binary", arguments.PublishBinary,
             "-id", arguments.Id, "-socket", socketPath, .. arguments.Debug ? ["-debug"] : Array.Empty<string>(),
         ];
-        var child = ProcessSpawner.Spawn(new SpawnRequest
+        var pid = DetachedProcess.Start(new SpawnRequest
         {
             Path = program,
             Arguments = words,
@@ -31,8 +31,8 @@ internal static class ShimLauncher
             WorkingDirectory = bundle,
             Group = SpawnGroup.Session,
         });
-        RaiseOomScore(child.ProcessId);
-        return child.ProcessId;
+        RaiseOomScore(pid);
+        return pid;
     }
 
     private static List<string> ServerEnvironment(string? ttrpcAddress)

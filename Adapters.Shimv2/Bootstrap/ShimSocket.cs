@@ -1,7 +1,7 @@
-using System.Net.Sockets;
 using System.Text;
 using Kata.Core.Domain;
 using Kata.Platform.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
@@ -37,37 +37,24 @@ internal static class ShimSocket
     /// Binds and listens, with the directory 0700 and the socket 0600. Null if a living shim listens there already; what a
     /// dead one left is replaced, once.
     /// </summary>
-    public static Socket? Bind(string path)
+    public static SafeFileHandle? Bind(string path)
     {
         CreateDirectory(Path.GetDirectoryName(path)!);
         try
         {
-            return UnixSocket.Listen(path, SocketMode);
+            return UnixListener.Bind(path, SocketMode);
         }
         catch (LinuxException e) when (e.Errno == Errno.EADDRINUSE)
         {
             if (IsAlive(path))
                 return null;
             Unlink(path);
-            return UnixSocket.Listen(path, SocketMode);
+            return UnixListener.Bind(path, SocketMode);
         }
     }
 
     /// <summary>True if something listens there. A unix socket says so at once, without waiting for the other side.</summary>
-    public static bool IsAlive(string path)
-    {
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
-        try
-        {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-            return true;
-        }
-        catch (SocketException e)
-        {
-            // A full backlog belongs to a listener that is busy, not dead.
-            return e.SocketErrorCode == SocketError.WouldBlock;
-        }
-    }
+    public static bool IsAlive(string path) => UnixListener.IsListening(path);
 
     /// <summary>Removes the socket file; already gone is success.</summary>
     public static void Unlink(string path)

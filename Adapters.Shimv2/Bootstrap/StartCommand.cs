@@ -37,12 +37,12 @@ internal static class StartCommand
 
     private static void Launch(ShimArguments arguments, string? ttrpcAddress, string bundle, string path)
     {
-        var listener = ShimSocket.Bind(path);
+        using var listener = ShimSocket.Bind(path);
         if (listener is null)
             return;
         try
         {
-            var pid = ShimLauncher.Launch(arguments, ttrpcAddress, bundle, path, listener.SafeHandle);
+            var pid = ShimLauncher.Launch(arguments, ttrpcAddress, bundle, path, listener);
             BundleFiles.Write(bundle, BundleFiles.ShimPid, pid.ToString(System.Globalization.CultureInfo.InvariantCulture));
         }
         catch
@@ -50,7 +50,5 @@ internal static class StartCommand
             ShimSocket.Unlink(path);
             throw;
         }
-
-        GC.KeepAlive(listener);
     }
 }

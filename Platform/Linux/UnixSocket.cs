@@ -79,7 +79,7 @@ public static class UnixSocket
     }
 
     /// <summary><c>struct sockaddr_un</c>: family, then a path with its NUL, or a NUL and the abstract name.</summary>
-    private static byte[] RawAddress(string path)
+    internal static byte[] RawAddress(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         byte[] address = path[0] == '@'
