@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace Kata.Core.Domain.Storage;
 
@@ -11,8 +12,8 @@ internal static class AbsolutePath
     {
         if (string.IsNullOrEmpty(text) || text[0] != '/')
             throw Invalid(what, "must be an absolute path");
-        if (text.Length > MaxLength)
-            throw Invalid(what, $"is longer than {MaxLength} characters");
+        if (Encoding.UTF8.GetByteCount(text) > MaxLength)
+            throw Invalid(what, $"is longer than {MaxLength} bytes");
         if (text.Contains('\0'))
             throw Invalid(what, "contains a NUL character");
 

@@ -19,7 +19,7 @@ public sealed class RandomLifeTests
 
     [Fact]
     public void Requests_and_faults_at_random_keep_the_invariants() =>
-        Gen.Int[0, int.MaxValue].Sample(seed => Live(seed), iter: 150, threads: 2);
+        Gen.Int[0, int.MaxValue].Sample(seed => Live(seed), iter: 200, threads: 2);
 
     private static void Live(int seed)
     {
@@ -40,6 +40,12 @@ public sealed class RandomLifeTests
         shim.Run(async () =>
         {
             var under = new List<Task>();
+            if (random.Next(4) != 0)
+            {
+                await Bounded(shim, () => shim.CreateAsync("pod", pod ? ContainerKind.PodSandbox : ContainerKind.Single));
+                await Bounded(shim, () => shim.StartAsync("pod"));
+            }
+
             for (var step = random.Next(4, 40); step > 0; step--)
             {
                 var request = Step(shim, random, pod);
