@@ -89,7 +89,7 @@ public sealed class HostMatrixTests(HostLife life) : IClassFixture<HostLife>, IA
     {
         var id = Host.NewId("kill");
         var running = Host.RunAsync(HostContainerd.Run(id, "sh -c 'echo container runs; sleep 1000'") + " > /run/out 2>&1");
-        (await Host.RunAsync("until grep -q 'container runs' /run/out; do sleep 0.1; done")).Exited(0);
+        (await Host.RunAsync("for i in $(seq 600); do grep -q 'container runs' /run/out && exit 0; sleep 0.1; done; cat /run/out /run/vc/sbs/*/timeline.jsonl; tail -50 /run/containerd.log; exit 1")).Exited(0);
 
         (await Host.RunAsync($"pid=$(pgrep -o -f '^[^ ]*{pattern}') && kill -KILL $pid")).Exited(0);
 
