@@ -142,7 +142,8 @@ public sealed class ServerTests
         {
             OnUnary = async (note, context) =>
             {
-                await using var registration = context.CancellationToken.Register(canceled.SetResult);
+                // Left registered: a registration undone by the delay's own cancellation would never be called.
+                context.CancellationToken.Register(canceled.SetResult);
                 started.SetResult(context);
                 await Task.Delay(Timeout.InfiniteTimeSpan, context.CancellationToken);
                 return note;
