@@ -11,7 +11,7 @@ internal static class PrivateHost
     private const string Mark = "KATA_BENCH_INSIDE";
 
     // The shell is the first process: it reaps what loses its parent.
-    private const string Init = "mount -t tmpfs tmpfs /run && mkdir -p /run/lock && ip link set lo up && \"$@\"";
+    private const string Init = "mount -t tmpfs tmpfs /run && mkdir -p /run/lock && ip link set lo up && \"$@\"; exit $?";
 
     /// <summary>True in the program that does the work.</summary>
     public static bool IsInside => Environment.GetEnvironmentVariable(Mark) == "1";

@@ -5,6 +5,7 @@ using Grpc.Core;
 using Kata.Platform.Linux;
 using Kata.Platform.Protos.Containerd.TaskV2;
 using Kata.Platform.Ttrpc;
+using Microsoft.Win32.SafeHandles;
 using TaskClient = Kata.Platform.Protos.Containerd.TaskV2.Task.TaskClient;
 
 namespace Kata.Tests.Benchmarks.Host;
@@ -17,11 +18,13 @@ internal sealed class Shim : IAsyncDisposable
 
     private readonly string _id;
     private readonly string _address;
+    private readonly SafeFileHandle _log;
     private TtrpcClient? _connection;
 
-    private Shim(string id, string address, int pid, TimeSpan toAddress)
+    private Shim(string id, string address, int pid, TimeSpan toAddress, SafeFileHandle log)
     {
         _id = id;
+        _log = log;
         _address = address;
         Pid = pid;
         ToAddress = toAddress;
@@ -51,13 +54,16 @@ internal sealed class Shim : IAsyncDisposable
         if (configuration is not null)
             start.Environment["KATA_CONF_FILE"] = configuration;
 
+        // The server's log; what comes stays in it, which is little.
+        var fifo = Path.Combine(bundle.Path, "log");
+        Fifo.Create(fifo);
+        var log = Fifo.OpenBoth(fifo);
         var answer = new byte[4096];
-        var length = 0;
         var since = Stopwatch.GetTimestamp();
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
         var output = process.StandardOutput.BaseStream;
-        length = await output.ReadAsync(answer);
+        var length = await output.ReadAsync(answer);
         var took = Stopwatch.GetElapsedTime(since);
         var error = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -66,7 +72,7 @@ internal sealed class Shim : IAsyncDisposable
         var address = Encoding.UTF8.GetString(answer, 0, length).Trim();
         int? server = null;
         await Until.TrueAsync(() => (server = FindServer(kind, id, process.Id)) is not null, TimeSpan.FromSeconds(3), $"server of {kind.Name} for {id} ({error})");
-        return new Shim(id, address, server!.Value, took);
+        return new Shim(id, address, server!.Value, took, log);
     }
 
     /// <summary>The task service.</summary>
@@ -119,6 +125,7 @@ internal sealed class Shim : IAsyncDisposable
 
         if (_connection is not null)
             await _connection.DisposeAsync();
+        _log.Dispose();
         File.Delete(_address["unix://".Length..]);
     }
 
