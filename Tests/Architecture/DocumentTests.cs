@@ -1,0 +1,75 @@
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Xunit;
+
+namespace Kata.Tests.Architecture;
+
+/// <summary>What the documents say holds.</summary>
+public sealed partial class DocumentTests
+{
+    private static readonly string[] Text = [".md", ".cs", ".csproj", ".props", ".sh", ".toml", ".proto", ".yml", ".json", "Makefile", ".targets"];
+
+    public static TheoryData<string> Pages => [.. Repository.Files("", ".md")];
+
+    [Fact]
+    public void State_machines_page_is_printed_from_the_tables()
+    {
+        if (Environment.GetEnvironmentVariable("PRINT_DOCS") is { Length: > 0 })
+            File.WriteAllText(Path.Combine(Repository.Root, StateMachinePage.Path), StateMachinePage.Print());
+
+        Repository.Read(StateMachinePage.Path).Should().Be(StateMachinePage.Print(), "PRINT_DOCS=1 with this test writes it anew");
+    }
+
+    [Fact]
+    public void Readme_fits_on_a_few_screens() => Repository.Read("README.md").Split('\n').Length.Should().BeLessThan(150);
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Links_resolve(string page)
+    {
+        foreach (Match link in Link().Matches(Code().Replace(Repository.Read(page), "")))
+        {
+            var target = link.Groups[1].Value;
+            if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith('#') || target.StartsWith("mailto:", StringComparison.Ordinal))
+                continue;
+            var path = Path.Combine(Path.GetDirectoryName(page)!, target.Split('#')[0]);
+            Repository.Has(path).Should().BeTrue($"{page} links to {target}");
+        }
+    }
+
+    [Fact]
+    public void Files_name_no_path_of_a_build_machine()
+    {
+        // Put together, so that this file does not name them either.
+        string[] places = ["/wor" + "k/main", "/wor" + "k/shared", "/wor" + "k/.", "/tmp/ka" + "ta/", "/tmp/ar" + "t/"];
+
+        foreach (var path in Repository.Files("", Text))
+        {
+            var text = Repository.Read(path);
+            places.Where(place => text.Contains(place, StringComparison.Ordinal)).Should().BeEmpty($"of {path}");
+        }
+    }
+
+    [Fact]
+    public void Decisions_are_numbered_without_gaps()
+    {
+        var numbers = Repository.Files("docs/adr", ".md").Select(path => int.Parse(Path.GetFileName(path)[..4], System.Globalization.CultureInfo.InvariantCulture));
+
+        numbers.Should().Equal(Enumerable.Range(1, numbers.Count()));
+    }
+
+    [Fact]
+    public void Comments_hold_no_plans()
+    {
+        var plans = new Regex(@"//.*\b(TO" + @"DO|FIX" + @"ME|HA" + @"CK|XX" + @"X)\b");
+
+        foreach (var path in Repository.Files("", ".cs"))
+            plans.Match(Repository.Read(path)).Value.Should().BeEmpty($"of {path}");
+    }
+
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"```.*?```|`[^`\n]*`", RegexOptions.Singleline)]
+    private static partial Regex Code();
+}
