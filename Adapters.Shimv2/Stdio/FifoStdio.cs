@@ -5,42 +5,66 @@ using Microsoft.Win32.SafeHandles;
 namespace Kata.Adapters.Shimv2.Stdio;
 
 /// <summary>
-/// Input by a fifo. We hold a writing end of our own, so that a client that detaches is no end of input: that is for
-/// <see cref="LetEnd"/> to say, and only what the client has written before is then still to be read.
+/// Input by a fifo. Until <see cref="Begin"/> it is held without being open for reading, so that its path may go; from then
+/// on we hold a writing end of our own, so that a client that detaches is no end of input: that is for <see cref="LetEnd"/> to
+/// say, and only what the client has written before is then still to be read.
 /// </summary>
 internal sealed class FifoInput : IInput
 {
-    private readonly SafeFileHandle _reader;
-    private readonly SafeFileHandle _holder;
+    private readonly Lock _lock = new();
+    private readonly SafeFileHandle _place;
+    private SafeFileHandle? _reader;
+    private SafeFileHandle? _holder;
+    private bool _mayEnd;
+    private bool _disposed;
 
-    private FifoInput(SafeFileHandle reader, SafeFileHandle holder)
-    {
-        _reader = reader;
-        _holder = holder;
-    }
+    private FifoInput(SafeFileHandle place) => _place = place;
 
     public static FifoInput Open(string path)
     {
-        var reader = Fifo.OpenReader(path);
-        try
+        var place = DescriptorIo.Open(path, OpenFlags.O_PATH);
+        if (FileStatus.Of(place).IsFifo)
+            return new FifoInput(place);
+        place.Dispose();
+        throw new LinuxException(Errno.EINVAL, "open", path + ", which is no fifo");
+    }
+
+    public void Begin()
+    {
+        lock (_lock)
         {
-            return new FifoInput(reader, Fifo.OpenWriter(path));
-        }
-        catch
-        {
-            reader.Dispose();
-            throw;
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_reader is not null)
+                return;
+            var path = $"/proc/self/fd/{_place.DangerousGetHandle()}";
+            _reader = Fifo.OpenReader(path);
+            if (!_mayEnd)
+                _holder = Fifo.OpenWriter(path);
         }
     }
 
-    public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken ct) => DescriptorIo.ReadAsync(_reader, buffer, ct);
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken ct) =>
+        DescriptorIo.ReadAsync(_reader ?? throw new InvalidOperationException("input has not begun"), buffer, ct);
 
-    public void LetEnd() => _holder.Dispose();
+    public void LetEnd()
+    {
+        lock (_lock)
+        {
+            _mayEnd = true;
+            _holder?.Dispose();
+        }
+    }
 
     public void Dispose()
     {
-        _holder.Dispose();
-        Poller.Close(_reader);
+        lock (_lock)
+        {
+            _disposed = true;
+            _holder?.Dispose();
+            if (_reader is not null)
+                Poller.Close(_reader);
+            _place.Dispose();
+        }
     }
 }
 

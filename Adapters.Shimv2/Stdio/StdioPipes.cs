@@ -6,6 +6,9 @@ namespace Kata.Adapters.Shimv2.Stdio;
 /// <summary>Where input comes from.</summary>
 internal interface IInput : IDisposable
 {
+    /// <summary>Lets the client see that somebody reads. Idempotent.</summary>
+    void Begin();
+
     /// <summary>0 at the end, which cannot come before <see cref="LetEnd"/>.</summary>
     ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken ct);
 
@@ -32,6 +35,8 @@ internal sealed class StdioPipes(IInput? input, IOutputs outputs) : IStdioPipes
     public bool HasStdin => input is not null;
 
     public bool Takes(GuestStream stream) => outputs.Takes(stream);
+
+    public void BeginStdin() => input?.Begin();
 
     public ValueTask<int> ReadStdinAsync(Memory<byte> buffer, CancellationToken ct) =>
         input?.ReadAsync(buffer, ct) ?? ValueTask.FromResult(0);

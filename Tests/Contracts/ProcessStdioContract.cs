@@ -37,6 +37,7 @@ public abstract class ProcessStdioContract
     {
         await using var client = NewClient();
         await using var pipes = await Port.OpenAsync(Process, client.Paths, CancellationToken.None);
+        pipes.BeginStdin();
 
         await client.WriteStdinAsync("hello");
 
@@ -48,6 +49,7 @@ public abstract class ProcessStdioContract
     {
         await using var client = NewClient();
         await using var pipes = await Port.OpenAsync(Process, client.Paths, CancellationToken.None);
+        pipes.BeginStdin();
         await client.WriteStdinAsync("last words");
         client.CloseStdin();
         (await ReadAsync(pipes)).Should().Be("last words");
@@ -64,6 +66,7 @@ public abstract class ProcessStdioContract
     {
         await using var client = NewClient();
         await using var pipes = await Port.OpenAsync(Process, client.Paths, CancellationToken.None);
+        pipes.BeginStdin();
         await client.WriteStdinAsync("before");
         client.CloseStdin();
 

@@ -61,6 +61,22 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
     }
 
     [Fact]
+    public async Task Open_leaves_the_input_untaken_until_the_process_runs()
+    {
+        await using var client = (FifoClient)NewClient();
+        await using var pipes = await Port.OpenAsync(Process, client.Paths, CancellationToken.None);
+
+        var early = () => Fifo.OpenWriter(client.Paths.Stdin).Dispose();
+        early.Should().Throw<LinuxException>().Which.Errno.Should().Be(Errno.ENXIO);
+        File.Delete(client.Paths.Stdin);
+        pipes.BeginStdin();
+
+        await client.WriteStdinAsync("hello");
+        var buffer = new byte[16];
+        (await pipes.ReadStdinAsync(buffer, CancellationToken.None)).Should().Be(5);
+    }
+
+    [Fact]
     public async Task Write_while_the_client_is_away_is_there_when_it_is_back()
     {
         var path = Path.Combine(_directory, "stdout");
