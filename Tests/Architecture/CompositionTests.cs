@@ -195,7 +195,8 @@ public sealed class CompositionTests
                 "signal" => 9u,
                 "stdin" when field.FieldType == Google.Protobuf.Reflection.FieldType.Bool => true,
                 "exec_id" when type.Name.StartsWith("Exec", StringComparison.Ordinal) => "e",
-                "spec" or "resources" => new Any { TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/Process", Value = ByteString.CopyFromUtf8("{}") },
+                "spec" => new Any { TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/Process", Value = ByteString.CopyFromUtf8("{}") },
+                "resources" => new Any { TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources", Value = ByteString.CopyFromUtf8("{}") },
                 _ => null,
             };
             if (value is not null)
