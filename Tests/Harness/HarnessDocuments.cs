@@ -66,6 +66,8 @@ public sealed class HarnessAssets(HarnessHost host) : IBootAssets
     public async Task<BootAssets> FindAsync(HypervisorSettings settings, CancellationToken ct)
     {
         await host.EnterAsync("assets.find", ct);
+        if (settings.Initrd.Length > 0 == settings.Image.Length > 0)
+            throw new KataException(ErrorKind.InvalidArgument, "set one of initrd and image");
         return new BootAssets
         {
             Kernel = Find(settings.Kernel, "kernel"),
@@ -93,7 +95,7 @@ public sealed class HarnessHooks(HarnessHost host) : IHookRunner
         foreach (var hook in hooks)
         {
             if (hook.Path.EndsWith("false", StringComparison.Ordinal))
-                throw new KataException(ErrorKind.Internal, $"hook {hook.Path} ended with 1");
+                throw new KataException(ErrorKind.Internal, $"hook {hook.Path} ended with 1: it said no");
             Ran.Add((stage, hook.Path, state));
         }
     }

@@ -42,6 +42,8 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
     /// <summary>Nothing can be written.</summary>
     public bool DiskIsFull { get; set; }
 
+    internal Dictionary<SandboxId, StateDirectory> Directories { get; } = [];
+
     /// <summary>What is under way, for the text of a failure.</summary>
     public string Pending => string.Join(", ", _pending.Values);
 

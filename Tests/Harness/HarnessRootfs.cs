@@ -8,6 +8,9 @@ namespace Kata.Tests.Harness;
 /// <summary>Mounts in memory.</summary>
 public sealed class HarnessRootfs(HarnessHost host) : IRootfsMounter
 {
+    /// <summary>Sources that are not there.</summary>
+    public HashSet<string> Missing { get; } = [];
+
     /// <inheritdoc/>
     public async Task MountAsync(
         ContainerId container, IReadOnlyList<MountSpec> mounts, HostPath source, HostPath target, bool readOnly, IResourceLedger ledger, CancellationToken ct)
@@ -17,6 +20,8 @@ public sealed class HarnessRootfs(HarnessHost host) : IRootfsMounter
         {
             taken = host.Take(ledger, ResourceKind.Mount, target.Value, container);
             await host.EnterAsync("rootfs.mount", ct);
+            if (Missing.Contains(mounts.Count > 0 ? mounts[0].Source : source.Value))
+                throw new Core.Domain.KataException(Core.Domain.ErrorKind.InvalidArgument, $"the root of container {container} is missing");
         }
         catch
         {

@@ -3,31 +3,35 @@ using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Tests.Harness;
 
-/// <summary>State directories in memory.</summary>
+/// <summary>State directories in memory, as one shim sees them; they lie on the host, where others see them too.</summary>
 public sealed class HarnessStore(HarnessHost host) : ISandboxStore
 {
-    private readonly Dictionary<SandboxId, StateDirectory> _directories = [];
-
     /// <summary>The phases that were written.</summary>
     public List<(string Phase, bool IsEnd, TimeSpan Since)> Phases { get; } = [];
 
-    /// <summary>A shim, this or another one, made a directory and holds it.</summary>
+    /// <summary>Another shim made a directory, and lives or has died since.</summary>
     public HarnessLedger HoldByOther(SandboxId id, SandboxOwner owner, bool alive)
     {
         var directory = Make(id, owner);
-        directory.IsAlive = alive;
-        directory.IsOurs = false;
+        directory.Holder = alive ? new HarnessStore(host) : null;
         return directory.Ledger;
     }
 
     /// <summary>What a sandbox's directory holds; null if there is none.</summary>
-    public HarnessLedger? LedgerOf(SandboxId id) => _directories.GetValueOrDefault(id)?.Ledger;
+    public HarnessLedger? LedgerOf(SandboxId id) => host.Directories.GetValueOrDefault(id)?.Ledger;
+
+    /// <summary>The shim dies: its locks end with it.</summary>
+    public void Die()
+    {
+        foreach (var directory in host.Directories.Values.Where(directory => directory.Holder == this))
+            directory.Holder = null;
+    }
 
     /// <inheritdoc/>
     public async Task<IResourceLedger> ClaimAsync(SandboxId id, SandboxOwner owner, CancellationToken ct)
     {
         await host.EnterAsync("store.claim", ct);
-        if (_directories.TryGetValue(id, out var found) && found is { IsAlive: true, IsOurs: false })
+        if (host.Directories.TryGetValue(id, out var found) && found.Holder is { } holder && holder != this)
             throw SandboxErrors.InUse(id, found.Owner.ToString());
         host.Write("the state directory");
         if (found is not null)
@@ -44,11 +48,11 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
     public async Task<TakeOver> TakeOverAsync(SandboxId id, CancellationToken ct)
     {
         await host.EnterAsync("store.take-over", ct);
-        if (!_directories.TryGetValue(id, out var found))
+        if (!host.Directories.TryGetValue(id, out var found))
             return new TakeOver(false, null);
-        if (found.IsAlive)
+        if (found.Holder is not null)
             return new TakeOver(true, null);
-        found.IsOurs = found.IsAlive = true;
+        found.Holder = this;
         return new TakeOver(false, found.Ledger);
     }
 
@@ -57,13 +61,13 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
     {
         await host.EnterAsync("store.save", ct);
         host.Write("the snapshot");
-        if (_directories.TryGetValue(snapshot.Sandbox, out var found))
+        if (host.Directories.TryGetValue(snapshot.Sandbox, out var found))
             found.Snapshot = snapshot;
     }
 
     /// <inheritdoc/>
     public Task<SandboxSnapshot?> LoadAsync(SandboxId id, CancellationToken ct) =>
-        Task.FromResult(_directories.GetValueOrDefault(id)?.Snapshot);
+        Task.FromResult(host.Directories.GetValueOrDefault(id)?.Snapshot);
 
     /// <inheritdoc/>
     public void WritePhase(SandboxId id, string phase, bool isEnd, TimeSpan sinceBegin) => Phases.Add((phase, isEnd, sinceBegin));
@@ -78,7 +82,7 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
     private StateDirectory Make(SandboxId id, SandboxOwner owner)
     {
         host.Hold(new AcquiredResource(ResourceKind.Directory, SandboxPaths.State(id).Value));
-        return _directories[id] = new StateDirectory(owner, new HarnessLedger(host));
+        return host.Directories[id] = new StateDirectory(owner, new HarnessLedger(host)) { Holder = this };
     }
 
     // Sockets of machine and daemons lie in the directory and go with it.
@@ -88,21 +92,20 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
         foreach (var inside in host.Held.Where(held => held.Kind == ResourceKind.SocketFile && held.Name.StartsWith(path + "/", StringComparison.Ordinal)).ToList())
             host.Drop(inside);
         host.Drop(new AcquiredResource(ResourceKind.Directory, path));
-        _directories.Remove(id);
+        host.Directories.Remove(id);
     }
+}
 
-    private sealed class StateDirectory(SandboxOwner owner, HarnessLedger ledger)
-    {
-        public SandboxOwner Owner { get; } = owner;
+/// <summary>A state directory; the holder of its lock is the shim that lives, if one does.</summary>
+internal sealed class StateDirectory(SandboxOwner owner, HarnessLedger ledger)
+{
+    public SandboxOwner Owner { get; } = owner;
 
-        public HarnessLedger Ledger { get; } = ledger;
+    public HarnessLedger Ledger { get; } = ledger;
 
-        public bool IsAlive { get; set; } = true;
+    public HarnessStore? Holder { get; set; }
 
-        public bool IsOurs { get; set; } = true;
-
-        public SandboxSnapshot? Snapshot { get; set; }
-    }
+    public SandboxSnapshot? Snapshot { get; set; }
 }
 
 /// <summary>A ledger in memory.</summary>

@@ -1,0 +1,80 @@
+using FluentAssertions;
+using Kata.Adapters.Guest.Cgroups;
+using Kata.Adapters.Guest.Cleanup;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Tests.Harness;
+using Xunit;
+
+namespace Kata.Tests.Contracts;
+
+/// <summary>What every <see cref="ISandboxCgroup"/> keeps to.</summary>
+public abstract class SandboxCgroupContract
+{
+    private readonly HypervisorLedger _ledger = new();
+
+    protected abstract ISandboxCgroup Cgroup { get; }
+
+    protected abstract IResourceReleaser Releaser { get; }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    public async Task Create_when_the_bundle_names_none_makes_none(string? path)
+    {
+        (await Cgroup.CreateAsync(path, _ledger, default)).Should().BeEmpty();
+        _ledger.Read().IsEmpty.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Create_when_named_is_written_down_and_can_be_entered_left_and_released()
+    {
+        var made = await Cgroup.CreateAsync($"/contract-{Guid.NewGuid():N}/box", _ledger, default);
+
+        made.Should().NotBeEmpty();
+        _ledger.Read().Held.Select(held => held.Name).Should().Contain(made.Select(path => path.Value));
+        _ledger.Read().Held.Should().OnlyContain(held => held.Kind == ResourceKind.Cgroup && held.Owner == null);
+        await Cgroup.MoveAsync(made, Environment.ProcessId, default);
+        await Cgroup.ApplyAsync(made, new OciResources(), default);
+        await Cgroup.LeaveAsync(made, default);
+        foreach (var resource in _ledger.Read().ReleaseOrder())
+        {
+            await Releaser.ReleaseAsync(resource, default);
+            await Releaser.ReleaseAsync(resource, default);
+            _ledger.Forget(resource);
+        }
+
+        IsThere(made[0].Value).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Leave_when_never_entered_is_success() => await Cgroup.LeaveAsync([], default);
+
+    protected abstract bool IsThere(string directory);
+}
+
+/// <summary>The cgroup of the harness.</summary>
+public sealed class SandboxCgroupHarnessTests : SandboxCgroupContract
+{
+    private readonly HarnessHost _host = new();
+
+    public SandboxCgroupHarnessTests() => Cgroup = new HarnessCgroup(_host);
+
+    protected override ISandboxCgroup Cgroup { get; }
+
+    protected override IResourceReleaser Releaser => new HarnessReleaser(_host);
+
+    protected override bool IsThere(string directory) => _host.Held.Any(held => held.Name == directory);
+}
+
+/// <summary>The host's cgroups. Needs root, and moves this process out and back.</summary>
+[Trait("category", "real")]
+public sealed class SandboxCgroupRealTests : SandboxCgroupContract
+{
+    protected override ISandboxCgroup Cgroup { get; } = new SandboxCgroup();
+
+    protected override IResourceReleaser Releaser { get; } = new ResourceReleaser();
+
+    protected override bool IsThere(string directory) => Directory.Exists(directory);
+}
