@@ -30,7 +30,7 @@ internal static class AgentDifferences
 
         Upstreams("call OnlineCPUMem", NothingAdded),
         Upstreams("call UpdateEphemeralMounts", "no storage of the sandbox has a size that follows the machine's memory"),
-        Upstreams("call RemoveStaleVirtiofsShareMounts", "the share's daemon lets go of a removed directory by itself"),
+        Upstreams("call RemoveStaleVirtiofsShareMounts", "the host detaches its mounts lazily, so nothing waits for the share's daemon to let go"),
 
         Ours("ReadStdout container_id=pod exec_id=pod len=32768", Drained),
         Ours("ReadStderr container_id=pod exec_id=pod len=32768", Drained),

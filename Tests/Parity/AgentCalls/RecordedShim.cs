@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Kata.Adapters.Guest.Bundles;
+using Kata.Adapters.Shimv2.Stdio;
 using Kata.Adapters.Vsock.Agent;
 using Kata.Core.Application;
 using Kata.Core.Application.Containers;
@@ -35,10 +36,14 @@ internal sealed class RecordedShim : IAsyncDisposable
     private readonly HarnessEvents _events;
     private readonly string _directory = Directory.CreateTempSubdirectory("kata-life-").FullName;
     private readonly Recording _recording;
+    private readonly bool _fifos;
 
-    public RecordedShim(Recording recording)
+    /// <param name="recording">The specifications.</param>
+    /// <param name="fifos">Streams are real fifos, which clients open; else they are in memory.</param>
+    public RecordedShim(Recording recording, bool fifos = false)
     {
         _recording = recording;
+        _fifos = fifos;
         Agent = ScriptedAgent.Listen(Path.Combine(_directory, "agent.sock"));
         _stdio = new HarnessStdio(_host);
         _events = new HarnessEvents(_host);
@@ -56,7 +61,7 @@ internal sealed class RecordedShim : IAsyncDisposable
             .AddSingleton<IBundleReader>(new RecordedBundles(recording))
             .AddSingleton<ISettingsSource>(new HarnessSettings(_host))
             .AddSingleton<IGuestAgentConnector>(new ConnectorTo(Agent.Endpoint))
-            .AddSingleton<IProcessStdio>(_stdio)
+            .AddSingleton<IProcessStdio>(fifos ? new ProcessStdio(null!) : _stdio)
             .AddSingleton<IHookRunner>(new HarnessHooks(_host))
             .AddSingleton<ITaskEvents>(_events)
             .AddApplication()
@@ -132,6 +137,9 @@ internal sealed class RecordedShim : IAsyncDisposable
     /// <summary>Whoever holds the other ends of a process's streams.</summary>
     public Client ClientOf(string id, string? exec = null) => _stdio.ClientOf(ProcessRef.Parse(id, exec));
 
+    /// <summary>The path of a fifo.</summary>
+    public string Fifo(string name) => Path.Combine(_directory, name);
+
     /// <summary>Waits until something holds that no port tells of.</summary>
     public async Task UntilAsync(Func<bool> condition)
     {
@@ -147,8 +155,17 @@ internal sealed class RecordedShim : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    private static Stdio Streams(string name, bool terminal, bool stdin) =>
-        new(stdin ? $"/fifos/{name}-in" : "", $"/fifos/{name}-out", terminal ? "" : $"/fifos/{name}-err", terminal);
+    private Stdio Streams(string name, bool terminal, bool stdin)
+    {
+        var streams = new Stdio(stdin ? Fifo($"{name}-in") : "", Fifo($"{name}-out"), terminal ? "" : Fifo($"{name}-err"), terminal);
+        if (_fifos)
+        {
+            foreach (var path in new[] { streams.Stdin, streams.Stdout, streams.Stderr }.Where(path => path.Length > 0))
+                Platform.Linux.Fifo.Create(path);
+        }
+
+        return streams;
+    }
 
     private Task<TReply> SendAsync<TReply>(MediatR.IRequest<TReply> request) =>
         _services.GetRequiredService<Core.Application.Messaging.ISender>().Send(request, CancellationToken.None);

@@ -7,7 +7,11 @@ using Kata.Platform.Protos.Agent;
 namespace Kata.Tests.Parity.AgentCalls;
 
 /// <summary>A call to the agent.</summary>
-internal sealed record AgentCall(string Method, IMessage Message);
+internal sealed record AgentCall(string Method, IMessage Message)
+{
+    /// <summary>The calls, by their number, whose answer it comes after.</summary>
+    public IReadOnlyList<int> After { get; init; } = [];
+}
 
 /// <summary>One recorded life of upstream's shim.</summary>
 internal sealed class Recording(string name)
@@ -26,7 +30,10 @@ internal sealed class Recording(string name)
     public IReadOnlyList<AgentCall> Calls() => [.. Lines("calls.jsonl").Select(line =>
     {
         var method = (string)line["method"]!;
-        return new AgentCall(method, Parser.Parse(line["message"]!.ToJsonString(), RequestOf(method)));
+        return new AgentCall(method, Parser.Parse(line["message"]!.ToJsonString(), RequestOf(method)))
+        {
+            After = [.. line["after"]?.AsArray().Select(number => (int)number!) ?? []],
+        };
     })];
 
     /// <summary>The task events, in their order.</summary>
