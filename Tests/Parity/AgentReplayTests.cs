@@ -24,7 +24,7 @@ public sealed class AgentReplayTests
         var answers = await PlayAsync("run-echo");
 
         Output(answers, "pod").Should().Be("hello world\n");
-        Exits(answers, "pod").Should().Equal(0, 0);
+        Exits(answers, "pod").Should().Equal(0);
     }
 
     [MachineFact]
@@ -36,10 +36,11 @@ public sealed class AgentReplayTests
         Exits(answers, "uuid-2").Should().Equal(0);
         Exits(answers, "uuid-3").Should().Equal(7);
         Exits(answers, "uuid-4").Should().Equal(143);
-        Exits(answers, "pod").Should().Equal(143, 143);
+        Exits(answers, "pod").Should().Equal(143);
     }
 
-    // Every call must be answered, and with success, but the one that waits for a container out of memory when the sandbox goes.
+    // Every call must be answered, and with success, but two: who waits a second time for a process finds none, since the
+    // first wait took it away; and who waits for a container out of memory when the sandbox goes is sent away.
     private static async Task<IReadOnlyList<Answer>> PlayAsync(string life)
     {
         await using var machine = await GuestMachine.BootAsync();
@@ -49,10 +50,20 @@ public sealed class AgentReplayTests
             await player.SendAsync(call);
         var answers = await player.AnswersAsync();
 
-        string.Join('\n', answers.Where(answer => answer.Message is null && answer.Call.Method != "GetOOMEvent")).Should().BeEmpty("the guest said {0}", machine.Said);
-        answers.Where(answer => answer.Call.Method == "GetOOMEvent").Should().OnlyContain(answer => answer.Status.StatusCode != StatusCode.OK);
+        string.Join('\n', answers.Where(answer => answer.Message is null).Except(Refused(answers))).Should().BeEmpty("the guest said {0}", machine.Said);
+        Refused(answers).Should().OnlyContain(answer => answer.Message == null);
         await machine.EndedAsync(PowerOffLimit);
-        return answers;
+        return [.. answers.Except(Refused(answers))];
+    }
+
+    private static IEnumerable<Answer> Refused(IReadOnlyList<Answer> answers)
+    {
+        var again = answers.Where(answer => answer.Call.Method == "WaitProcess")
+            .GroupBy(answer => answer.Call.Message.ToString())
+            .SelectMany(waits => waits.Skip(1))
+            .ToList();
+        again.Should().OnlyContain(answer => answer.Status.StatusCode == StatusCode.NotFound);
+        return [.. again, .. answers.Where(answer => answer.Call.Method == "GetOOMEvent")];
     }
 
     private static string Output(IEnumerable<Answer> answers, string exec) => string.Concat(answers
