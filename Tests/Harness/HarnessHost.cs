@@ -10,6 +10,7 @@ namespace Kata.Tests.Harness;
 public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time = null)
 {
     private readonly List<AcquiredResource> _held = [];
+    private readonly Lock _lock = new();
     private readonly List<string> _calls = [];
     private readonly Dictionary<int, string> _pending = [];
     private int _nextCall;
@@ -66,8 +67,14 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
     /// <summary>Begins a port call that cannot wait. True if the schedule wants it to.</summary>
     public bool Enter(string call)
     {
-        _calls.Add(call);
-        switch (Faults.Take(call))
+        Fault? due;
+        lock (_lock)
+        {
+            _calls.Add(call);
+            due = Faults.Take(call);
+        }
+
+        switch (due)
         {
             case null:
                 return false;
@@ -99,15 +106,21 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
     /// <summary>Waits until the token fires.</summary>
     public async Task HangAsync(string call, CancellationToken ct)
     {
-        var id = _nextCall++;
-        _pending[id] = call;
+        int id;
+        lock (_lock)
+        {
+            id = _nextCall++;
+            _pending[id] = call;
+        }
+
         try
         {
             await Task.Delay(Timeout.InfiniteTimeSpan, ct);
         }
         finally
         {
-            _pending.Remove(id);
+            lock (_lock)
+                _pending.Remove(id);
         }
     }
 

@@ -18,6 +18,8 @@ public sealed class GuestProcess
         Ref = reference;
         Spec = spec;
         Container = container;
+        if (spec.Terminal)
+            Output(GuestStream.Stderr).Close();
     }
 
     /// <summary>Which process.</summary>
@@ -40,6 +42,9 @@ public sealed class GuestProcess
 
     /// <summary>A grandchild holds the streams open when it ends.</summary>
     public bool LeavesStreamsOpen { get; set; }
+
+    /// <summary>Bytes of its input that it has not read.</summary>
+    public int UnreadInput => Input.Count;
 
     internal HarnessGuestContainer Container { get; }
 

@@ -34,7 +34,7 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     internal GuestPrograms Programs => programs;
 
     /// <summary>One of its processes.</summary>
-    public GuestProcess Process(ProcessRef process) => _containers[process.Container].Find(process);
+    public GuestProcess Process(ProcessRef process) => Find(process.Container).Find(process);
 
     /// <summary>Tells the host that a container has run out of memory.</summary>
     public void RunOutOfMemory(ContainerId container)

@@ -3,8 +3,9 @@ namespace Kata.Tests.Harness.Streams;
 /// <summary>A pipe in memory: bounded, with a writer that waits while it is full and a reader that waits while it is empty.</summary>
 public sealed class BytePipe(int capacity = 64 * 1024)
 {
+    private readonly Lock _lock = new();
     private readonly Queue<byte> _bytes = new();
-    private TaskCompletionSource _changed = new();
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The write end is closed.</summary>
     public bool IsClosed { get; private set; }
@@ -13,31 +14,38 @@ public sealed class BytePipe(int capacity = 64 * 1024)
     public Exception? Broken { get; private set; }
 
     /// <summary>Bytes that nobody has read.</summary>
-    public int Count => _bytes.Count;
-
-    /// <summary>Waits until something changes.</summary>
-    public Task ChangedAsync(CancellationToken ct) => _changed.Task.WaitAsync(ct);
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+                return _bytes.Count;
+        }
+    }
 
     /// <summary>Writes all of it, waiting for room.</summary>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken ct)
     {
         while (data.Length > 0)
         {
-            if (Broken is { } broken)
-                throw broken;
-            if (IsClosed)
-                throw new IOException("the pipe is closed");
-            var room = Math.Min(capacity - _bytes.Count, data.Length);
-            if (room == 0)
+            Task changed;
+            lock (_lock)
             {
-                await ChangedAsync(ct);
-                continue;
+                if (Broken is { } broken)
+                    throw broken;
+                if (IsClosed)
+                    throw new IOException("the pipe is closed");
+                var room = Math.Min(capacity - _bytes.Count, data.Length);
+                foreach (var b in data.Span[..room])
+                    _bytes.Enqueue(b);
+                data = data[room..];
+                if (room > 0)
+                    Change();
+                changed = _changed.Task;
             }
 
-            foreach (var b in data.Span[..room])
-                _bytes.Enqueue(b);
-            data = data[room..];
-            Change();
+            if (data.Length > 0)
+                await changed.WaitAsync(ct);
         }
     }
 
@@ -47,41 +55,53 @@ public sealed class BytePipe(int capacity = 64 * 1024)
         while (true)
         {
             ct.ThrowIfCancellationRequested();
-            if (Broken is { } broken)
-                throw broken;
-            if (_bytes.Count > 0)
+            Task changed;
+            lock (_lock)
             {
-                var count = Math.Min(buffer.Length, _bytes.Count);
-                for (var i = 0; i < count; i++)
-                    buffer.Span[i] = _bytes.Dequeue();
-                Change();
-                return count;
+                if (Broken is { } broken)
+                    throw broken;
+                if (_bytes.Count > 0)
+                {
+                    var count = Math.Min(buffer.Length, _bytes.Count);
+                    for (var i = 0; i < count; i++)
+                        buffer.Span[i] = _bytes.Dequeue();
+                    Change();
+                    return count;
+                }
+
+                if (IsClosed)
+                    return 0;
+                changed = _changed.Task;
             }
 
-            if (IsClosed)
-                return 0;
-            await ChangedAsync(ct);
+            await changed.WaitAsync(ct);
         }
     }
 
     /// <summary>Closes the write end.</summary>
     public void Close()
     {
-        IsClosed = true;
-        Change();
+        lock (_lock)
+        {
+            IsClosed = true;
+            Change();
+        }
     }
 
     /// <summary>The other end is gone.</summary>
     public void Break(Exception why)
     {
-        Broken ??= why;
-        Change();
+        lock (_lock)
+        {
+            Broken ??= why;
+            Change();
+        }
     }
 
     private void Change()
     {
         var changed = _changed;
-        _changed = new TaskCompletionSource();
-        changed.TrySetResult();
+        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        changed.SetResult();
     }
 }
