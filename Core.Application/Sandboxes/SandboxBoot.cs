@@ -163,6 +163,7 @@ internal sealed class SandboxBoot(
                 VsockDaemon = h.VsockDaemon.Length > 0 ? HostPath.Parse(h.VsockDaemon, "vhost_vsock_daemon") : null,
                 VhostNet = !h.DisableVhostNet,
                 Debug = h.Debug,
+                ControlTimeout = settings.Guest.DialTimeout < MachineOptions.LongestControlTimeout ? settings.Guest.DialTimeout : MachineOptions.LongestControlTimeout,
             },
             Boot = boot with { KernelParameters = [.. boot.KernelParameters, .. AgentParameters(settings)] },
             Resources = Resources(h, spec),

@@ -61,8 +61,11 @@ public sealed record MachineOptions
     /// <summary>More output from guest kernel and agent.</summary>
     public bool Debug { get; init; }
 
+    /// <summary>A VMM answers within a second; twenty are for one that is itself emulated on a busy machine.</summary>
+    public static readonly TimeSpan LongestControlTimeout = TimeSpan.FromSeconds(20);
+
     /// <summary>How long QMP or the API may take to answer after the VMM was started.</summary>
-    public TimeSpan ControlTimeout { get; init; } = TimeSpan.FromSeconds(20);
+    public TimeSpan ControlTimeout { get; init; } = LongestControlTimeout;
 }
 
 /// <summary>How the guest's instructions are run.</summary>
