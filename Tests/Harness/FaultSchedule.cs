@@ -14,6 +14,9 @@ public enum FaultKind
     /// <summary>The call does not return until its token fires; an agent's call also ends with its deadline or its connection.</summary>
     Hang,
 
+    /// <summary>The call takes a while, then goes on.</summary>
+    Slow,
+
     /// <summary>The VMM is killed at the call.</summary>
     MachineDies,
 
@@ -38,6 +41,9 @@ public sealed record Fault(string Call, int Occurrence, FaultKind Kind)
 {
     /// <summary>The kind with which a call fails.</summary>
     public ErrorKind Error { get; init; } = ErrorKind.Internal;
+
+    /// <summary>How long a slow call takes.</summary>
+    public TimeSpan Delay { get; init; } = TimeSpan.FromSeconds(3);
 }
 
 /// <summary>Which calls go wrong, and how.</summary>

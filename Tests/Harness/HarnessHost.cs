@@ -60,12 +60,11 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
     public async Task EnterAsync(string call, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        if (Enter(call))
-            await HangAsync(call, ct);
+        await StandAsync(Enter(call), ct);
     }
 
-    /// <summary>Begins a port call that cannot wait. True if the schedule wants it to.</summary>
-    public bool Enter(string call)
+    /// <summary>Begins a port call. The answer says how it is held up, if it is: <see cref="StandAsync"/>.</summary>
+    public Fault? Enter(string call)
     {
         Fault? due;
         lock (_lock)
@@ -77,31 +76,39 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
         switch (due)
         {
             case null:
-                return false;
+                return null;
             case { Kind: FaultKind.Fail } fault:
                 throw new KataException(fault.Error, $"{call} fails by the schedule");
             case { Kind: FaultKind.Bug }:
                 throw new InvalidOperationException($"{call} breaks by the schedule");
-            case { Kind: FaultKind.Hang }:
-                return true;
+            case { Kind: FaultKind.Hang or FaultKind.Slow } held:
+                return held with { Call = call };
             case { Kind: FaultKind.MachineDies }:
                 Machine?.Die(new VmmEnd(null, 9));
-                return false;
+                return null;
             case { Kind: FaultKind.FileDaemonDies }:
                 Share?.Die("signal 9");
-                return false;
+                return null;
             case { Kind: FaultKind.ConnectionLost }:
                 Machine?.Guest.Disconnect("connection reset");
-                return false;
+                return null;
             case { Kind: FaultKind.AgentHangs }:
                 if (Machine is { } machine)
                     machine.Guest.Answers = false;
-                return false;
+                return null;
             default:
                 DiskIsFull = true;
-                return false;
+                return null;
         }
     }
+
+    /// <summary>Is held up, where the schedule wants that.</summary>
+    public Task StandAsync(Fault? held, CancellationToken ct) => held switch
+    {
+        null => Task.CompletedTask,
+        { Kind: FaultKind.Hang } => HangAsync(held.Call, ct),
+        _ => Time.Delay(held.Delay, ct),
+    };
 
     /// <summary>Waits until the token fires.</summary>
     public async Task HangAsync(string call, CancellationToken ct)

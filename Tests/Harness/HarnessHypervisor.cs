@@ -112,8 +112,7 @@ public sealed class HarnessMachine : IVirtualMachine
     /// <inheritdoc/>
     public async Task StopAsync(TimeSpan grace, CancellationToken ct)
     {
-        if (_host.Enter("machine.stop"))
-            await _host.HangAsync("machine.stop", ct);
+        await _host.StandAsync(_host.Enter("machine.stop"), ct);
         if (grace > TimeSpan.Zero && !_exited.Task.IsCompleted)
             await Task.WhenAny(_exited.Task, _host.Time.Delay(grace, CancellationToken.None));
         Die(new VmmEnd(null, 15));

@@ -61,8 +61,7 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken ct)
     {
-        if (host.Enter("share.stop"))
-            await host.HangAsync("share.stop", ct);
+        await host.StandAsync(host.Enter("share.stop"), ct);
         Die("stopped");
         host.GiveBack(ledger, process);
         host.GiveBack(ledger, socket);

@@ -115,9 +115,12 @@ public sealed class HarnessAgent : IGuestAgent
     /// <inheritdoc/>
     public async ValueTask<int> ReadAsync(ProcessRef process, GuestStream stream, Memory<byte> buffer, CancellationToken ct)
     {
-        if (_guest.Host.Enter("agent.read"))
-            return await UnlessLostAsync<int>(WaitForEver, ct);
-        return await UnlessLostAsync(limit => Find(process).Output(stream).ReadAsync(buffer, limit).AsTask(), ct);
+        var held = _guest.Host.Enter("agent.read");
+        return await UnlessLostAsync(async limit =>
+        {
+            await _guest.Host.StandAsync(held, limit);
+            return await Find(process).Output(stream).ReadAsync(buffer, limit);
+        }, ct);
     }
 
     /// <inheritdoc/>
@@ -166,9 +169,11 @@ public sealed class HarnessAgent : IGuestAgent
     private Task<T> CallAsync<T>(string call, Func<T> answer, CancellationToken ct) => UnlessLostAsync(async limit =>
     {
         limit.ThrowIfCancellationRequested();
-        var hangs = _guest.Host.Enter(call);
+        var held = _guest.Host.Enter(call);
         limit.ThrowIfCancellationRequested();
-        if (!hangs && _guest.Answers)
+        if (held is { Kind: FaultKind.Slow })
+            await _guest.Host.StandAsync(held, limit);
+        if (held is not { Kind: FaultKind.Hang } && _guest.Answers)
             return answer();
         using var deadline = new CancellationTokenSource(Deadline, _guest.Host.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit, deadline.Token);
@@ -195,11 +200,5 @@ public sealed class HarnessAgent : IGuestAgent
         {
             throw new KataException(ErrorKind.Unavailable, $"the agent's connection is gone: {(_closed.Task.IsCompleted ? _closed.Task.Result : "")}");
         }
-    }
-
-    private static async Task<int> WaitForEver(CancellationToken ct)
-    {
-        await Task.Delay(Timeout.InfiniteTimeSpan, ct);
-        return 0;
     }
 }

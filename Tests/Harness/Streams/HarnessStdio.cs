@@ -45,8 +45,7 @@ public sealed class HarnessStdio(HarnessHost host) : IProcessStdio
 
         public async ValueTask WriteAsync(GuestStream stream, ReadOnlyMemory<byte> data, CancellationToken ct)
         {
-            if (host.Enter("stdio.write"))
-                await host.HangAsync("stdio.write", ct);
+            await host.StandAsync(host.Enter("stdio.write"), ct);
             await client.TakeAsync(stream, data, ct);
         }
 

@@ -240,6 +240,18 @@ public sealed class InvariantTests
     });
 
     [Fact]
+    public void A_pods_exit_is_not_told_while_its_machine_takes_a_second_to_go() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+        await shim.StartAsync("pod");
+        var begin = shim.Time.Elapsed;
+
+        await shim.StopAsync();
+
+        (shim.Events.Told.Single(told => told.Fact is ProcessExited).At - begin).Should().Be(TimeSpan.FromSeconds(1));
+    }, new FaultSchedule(new Fault("machine.stop", 1, FaultKind.Slow) { Delay = TimeSpan.FromSeconds(1) }));
+
+    [Fact]
     public void A_pods_exit_is_told_within_two_seconds_although_the_machine_will_not_go() => HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox, "sleep");

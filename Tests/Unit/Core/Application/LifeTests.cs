@@ -271,6 +271,41 @@ public sealed class LifeTests
     });
 
     [Fact]
+    public void Exec_when_the_init_ends_before_its_streams_are_open_lets_its_waiters_go() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+        await shim.StartAsync("pod");
+        await shim.CreateAsync("c1", ContainerKind.PodContainer);
+        await shim.StartAsync("c1");
+        shim.Host.Faults.Add(new Fault("stdio.open", 3, FaultKind.Slow));
+        var adding = shim.ExecAsync("c1", "e");
+        await shim.KillAsync("c1");
+        await shim.WaitAsync("c1");
+        await adding;
+
+        (await shim.WaitAsync("c1", "e")).Code.Should().Be(ExitStatus.Unknown);
+    });
+
+    [Fact]
+    public void Exit_when_a_pause_is_under_way_waits_its_turn() => HarnessShim.Run(async shim =>
+    {
+        shim.Programs["short"] = async process =>
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), shim.Time, process.Killed);
+            return 0;
+        };
+        await shim.CreateAsync("pod", program: "short");
+        await shim.StartAsync("pod");
+        shim.Host.Faults.Add(new Fault("agent.pause", 1, FaultKind.Slow));
+
+        await shim.PauseAsync("pod");
+        await shim.WaitAsync("pod");
+
+        shim.Events.Facts.Where(fact => fact is ContainerPaused || fact is ProcessExited).Select(fact => fact.GetType())
+            .Should().Equal(typeof(ContainerPaused), typeof(ProcessExited));
+    });
+
+    [Fact]
     public void Pause_when_running_freezes_and_resume_goes_on() => HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
