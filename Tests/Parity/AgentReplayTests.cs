@@ -6,100 +6,95 @@ using Xunit;
 
 namespace Kata.Tests.Parity;
 
-/// <summary>A fact that needs a machine to be started; skipped where that cannot be.</summary>
-internal sealed class MachineFactAttribute : FactAttribute
+/// <summary>A theory that needs a machine to be started; skipped where that cannot be.</summary>
+internal sealed class MachineTheoryAttribute : TheoryAttribute
 {
-    public MachineFactAttribute() => Skip = GuestMachine.Missing;
+    public MachineTheoryAttribute() => Skip = GuestMachine.Missing;
 }
 
 /// <summary>Upstream's calls, as they were recorded, played to our agent in its guest.</summary>
 [Trait("category", "real")]
 public sealed class AgentReplayTests
 {
+    private const string NoCard = "the machine has no network card";
     private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(20);
 
-    [MachineFact]
-    public async Task Life_run_echo_when_played_to_our_agent_is_answered_like_by_upstreams()
+    private static readonly Dictionary<string, Expected> Lives = new()
     {
-        var answers = await PlayAsync("run-echo");
+        ["run-echo"] = new Expected { Exits = { ["pod"] = 0 }, Output = { ["pod"] = "hello world\n" } },
+        ["run-exit-3"] = new Expected { Exits = { ["pod"] = 3 } },
+        // Only the first lines are asked for, and the terminal's own echo is among them.
+        ["run-tty"] = new Expected { Exits = { ["pod"] = 0 }, Output = { ["pod"] = "abc\r\n*" } },
+        ["detached-exec-kill"] = new Expected
+        {
+            Exits = { ["uuid-2"] = 0, ["uuid-3"] = 7, ["uuid-4"] = 143, ["pod"] = 143 },
+            Output = { ["uuid-2"] = "from exec\n" },
+        },
+        ["kill-all-9"] = new Expected { Exits = { ["pod"] = 137 } },
+        ["pod-two-containers"] = new Expected
+        {
+            Exits = { ["uuid-2"] = 0, ["uuid-3"] = 0, ["uuid-4"] = 0, ["c1"] = 143, ["c2"] = 137, ["pod"] = 137 },
+            Output = { ["uuid-2"] = "in one\n", ["uuid-3"] = "sync in two\n", ["uuid-4"] = "one\ntwo\n" },
+            Refused = { ["UpdateInterface"] = NoCard, ["UpdateRoutes"] = NoCard },
+        },
+        ["pod-shared-pid"] = new Expected
+        {
+            Exits = { ["c1"] = 143, ["c2"] = 137, ["pod"] = 137 },
+            Refused = { ["UpdateInterface"] = NoCard, ["UpdateRoutes"] = NoCard },
+        },
+    };
 
-        Output(answers, "pod").Should().Be("hello world\n");
-        Exits(answers, "pod").Should().Equal(0);
-    }
+    public static TheoryData<string> LifeNames => new(Lives.Keys);
 
-    [MachineFact]
-    public async Task Life_detached_exec_kill_when_played_to_our_agent_is_answered_like_by_upstreams()
+    [MachineTheory]
+    [MemberData(nameof(LifeNames))]
+    public async Task Life_when_played_to_our_agent_is_answered_like_by_upstreams(string life)
     {
-        var answers = await PlayAsync("detached-exec-kill");
-
-        Output(answers, "uuid-2").Should().Be("from exec\n");
-        Exits(answers, "uuid-2").Should().Equal(0);
-        Exits(answers, "uuid-3").Should().Equal(7);
-        Exits(answers, "uuid-4").Should().Equal(143);
-        Exits(answers, "pod").Should().Equal(143);
-    }
-
-    // Every call must be answered, and with success, but two: who waits a second time for a process finds none, since the
-    // first wait took it away; and who waits for a container out of memory when the sandbox goes is sent away.
-    private static async Task<IReadOnlyList<Answer>> PlayAsync(string life)
-    {
+        var expected = Lives[life];
         await using var machine = await GuestMachine.BootAsync();
-        WriteRootfs(Path.Combine(machine.Share, "pod", "rootfs"));
+        var calls = new Recording(life).Calls();
+        SharedFiles.Write(machine.Share, calls);
         var player = new Player(machine.Agent);
-        foreach (var call in new Recording(life).Calls())
+        foreach (var call in calls)
             await player.SendAsync(call);
         var answers = await player.AnswersAsync();
 
-        string.Join('\n', answers.Where(answer => answer.Message is null).Except(Refused(answers))).Should().BeEmpty("the guest said {0}", machine.Said);
-        Refused(answers).Should().OnlyContain(answer => answer.Message == null);
+        string.Join('\n', answers.Where(answer => answer.Message is null).Except(MayBeRefused(answers, expected)))
+            .Should().BeEmpty("the guest said {0}", machine.Said);
+        MayBeRefused(answers, expected).Should().OnlyContain(answer => answer.Message == null, "what is not refused needs no mention");
+        foreach (var (process, code) in expected.Exits)
+            ExitOf(answers, process).Should().Be(code, "of {0}", process);
+        foreach (var (process, output) in expected.Output)
+            OutputOf(answers, process).Should().Match(output, "of {0}", process);
         await machine.EndedAsync(PowerOffLimit);
-        return [.. answers.Except(Refused(answers))];
     }
 
-    private static IEnumerable<Answer> Refused(IReadOnlyList<Answer> answers)
+    // Two refusals are the protocol's: who waits a second time for a process finds none, since the first wait took it away;
+    // and who waits for a container out of memory when the sandbox goes is sent away.
+    private static IReadOnlyList<Answer> MayBeRefused(IReadOnlyList<Answer> answers, Expected expected)
     {
         var again = answers.Where(answer => answer.Call.Method == "WaitProcess")
             .GroupBy(answer => answer.Call.Message.ToString())
             .SelectMany(waits => waits.Skip(1))
             .ToList();
-        again.Should().OnlyContain(answer => answer.Status.StatusCode == StatusCode.NotFound);
-        return [.. again, .. answers.Where(answer => answer.Call.Method == "GetOOMEvent")];
+        return [.. again.Where(answer => answer.Status.StatusCode == StatusCode.NotFound), .. answers.Where(answer => answer.Call.Method == "GetOOMEvent" || expected.Refused.ContainsKey(answer.Call.Method))];
     }
 
-    private static string Output(IEnumerable<Answer> answers, string exec) => string.Concat(answers
-        .Where(answer => answer.Call.Message is ReadStreamRequest request && request.ExecId == exec)
+    private static string OutputOf(IEnumerable<Answer> answers, string exec) => string.Concat(answers
+        .Where(answer => answer.Call.Method == "ReadStdout" && answer.Call.Message is ReadStreamRequest request && request.ExecId == exec)
         .Select(answer => ((ReadStreamResponse)answer.Message!).Data.ToStringUtf8()));
 
-    private static IEnumerable<int> Exits(IEnumerable<Answer> answers, string exec) => answers
-        .Where(answer => answer.Call.Message is WaitProcessRequest request && request.ExecId == exec)
-        .Select(answer => ((WaitProcessResponse)answer.Message!).Status);
+    private static int ExitOf(IEnumerable<Answer> answers, string exec) => ((WaitProcessResponse)answers
+        .First(answer => answer.Call.Message is WaitProcessRequest request && request.ExecId == exec).Message!).Status;
 
-    private static void WriteRootfs(string root)
+    /// <summary>What must come of a life. A kill by the recorded signals gives the recorded codes.</summary>
+    private sealed record Expected
     {
-        const UnixFileMode executable = (UnixFileMode)0b111_101_101;
-        foreach (var name in new[] { "bin", "dev", "proc", "sys", "tmp", "root", "run" })
-            Directory.CreateDirectory(Path.Combine(root, name), executable);
-        var busybox = Path.Combine(root, "bin", "busybox");
-        File.Copy(new[] { "/bin/busybox", "/usr/bin/busybox" }.First(File.Exists), busybox);
-        File.SetUnixFileMode(busybox, executable);
-        foreach (var name in new[] { "sh", "echo" })
-            File.CreateSymbolicLink(Path.Combine(root, "bin", name), "busybox");
+        public Dictionary<string, int> Exits { get; } = [];
 
-        // The programs that the recorded guest knew. An init that has no handler for a signal does not get it.
-        Write("exit", "exit $1");
-        Write("sleep",
-            """
-            trap 'exit 143' TERM
-            trap : USR1
-            busybox sleep "$1" &
-            while kill -0 $!; do wait $!; done
-            """);
+        public Dictionary<string, string> Output { get; } = [];
 
-        void Write(string name, string script)
-        {
-            var path = Path.Combine(root, "bin", name);
-            File.WriteAllText(path, $"#!/bin/sh\n{script}\n");
-            File.SetUnixFileMode(path, executable);
-        }
+        /// <summary>Calls that are refused, and why.</summary>
+        public Dictionary<string, string> Refused { get; } = [];
     }
 }

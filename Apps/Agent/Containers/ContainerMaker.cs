@@ -44,6 +44,7 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, Crun crun, ProcessSta
             var place = sandbox.Place(id, request.SandboxPidns);
             PrepareBundle(bundle, spec.Root?.Path ?? "");
             var adapted = GuestSpec.Adapt(spec, place, Path.Combine(bundle, RootDirectory));
+            NetworkSysctls.Apply(adapted.Linux);
             WriteFile(Path.Combine(bundle, "config.json"), OciConfig.Write(adapted, GuestSpec.DeviceRules(adapted.Linux)));
 
             var init = await starter.StartAsync(

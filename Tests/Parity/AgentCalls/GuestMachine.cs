@@ -96,13 +96,13 @@ internal sealed class GuestMachine : IAsyncDisposable
             await Task.Delay(5, limit.Token);
         Start(
             Qemu,
-            "-M", "q35,accel=tcg", "-cpu", "max", "-smp", "1", "-m", "512M",
+            "-M", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "512M",
             "-object", "memory-backend-memfd,id=m0,size=512M,share=on", "-numa", "node,memdev=m0",
             "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-serial", "stdio",
             "-chardev", $"socket,id=files,path={files}", "-device", "vhost-user-fs-pci,chardev=files,tag=kataShared,queue-size=1024",
             "-device", "virtio-serial-pci", "-chardev", $"socket,id=agent,path={port},server=on,wait=off", "-device", "virtserialport,chardev=agent,name=agent.0",
             "-kernel", Path.Combine(Guest, "vmlinux"), "-initrd", Path.Combine(Guest, "initrd.img"),
-            "-append", "quiet cryptomgr.notests=1 reboot=t panic=-1 no_timer_check console=ttyS0");
+            "-append", "quiet cryptomgr.notests=1 maxcpus=1 reboot=t panic=-1 no_timer_check console=ttyS0");
         await ConnectAsync(new SerialDialer(new SerialEndpoint(HostPath.Parse(port, "socket")), TimeProvider.System), limit.Token);
     }
 
