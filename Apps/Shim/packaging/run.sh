@@ -17,10 +17,9 @@ container=run-$$
 [ "$(id -u)" = 0 ] || { echo "run.sh: containerd and the shim need root" >&2; exit 1; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/kata-hex.XXXXXX")
 socket=$work/containerd.sock
-containerd_pid= ctr_pid= feeder_pid=
+containerd_pid= ctr_pid=
 
 ctr=(ctr --address "$socket" --namespace default)
-running() { "${ctr[@]}" tasks list 2> /dev/null | awk -v id="$container" '$1 == id { found = 1 } END { exit !found }'; }
 
 # Waits for a child of this script, which is killed if it takes longer than the seconds given. A child that has ended
 # still has an entry in /proc, as a zombie.
@@ -37,7 +36,6 @@ wait_or_kill() {
 clean_up() {
     trap '' INT TERM HUP
     set +e
-    if [ -n "$feeder_pid" ]; then kill "$feeder_pid" 2> /dev/null; fi
     if [ -n "$ctr_pid" ] && kill -0 "$ctr_pid" 2> /dev/null; then
         echo "    stopping the container" >&2
         timeout 30 "${ctr[@]}" tasks kill --signal SIGKILL "$container" 2> /dev/null
@@ -131,12 +129,6 @@ else
 fi
 
 echo "    starting the container in a machine"
-if [ ! -t 0 ]; then
-    # ctr overlooks an end of input that comes before the task exists, and the container would wait for it for ever.
-    exec 3<&0
-    exec < <(cat <&3; until running; do sleep 0.2; done)
-    feeder_pid=$!
-fi
 code=0
 "${ctr[@]}" run --rm --runtime "$runtime" "${terminal[@]}" \
     "$image" "$container" "${arguments[@]}" <&0 &
