@@ -51,6 +51,24 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
+    public void Specification_names_only_tests_that_exist()
+    {
+        var sources = Repository.Files("Tests", [".cs"]).Select(Repository.Read).ToList();
+
+        var proofs = Proof().Matches(Repository.Read("docs/SPECIFICATION.md")).Select(match => match.Groups[1].Value).ToList();
+
+        proofs.Should().NotBeEmpty();
+        foreach (var proof in proofs)
+        {
+            var parts = proof.Split('.');
+            var classes = sources.Where(source => Regex.IsMatch(source, $@"class {parts[0]}\b")).ToList();
+            classes.Should().NotBeEmpty($"SPECIFICATION.md names {proof}");
+            if (parts.Length > 1)
+                classes.Should().Contain(source => source.Contains($" {parts[1]}(", StringComparison.Ordinal), $"SPECIFICATION.md names {proof}");
+        }
+    }
+
+    [Fact]
     public void Decisions_are_numbered_without_gaps()
     {
         var numbers = Repository.Files("docs/adr", ".md").Select(path => int.Parse(Path.GetFileName(path)[..4], System.Globalization.CultureInfo.InvariantCulture));
@@ -69,6 +87,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();
+
+    [GeneratedRegex(@"`([A-Z]\w*(?:Tests|Contract)(?:\.\w+)?)`")]
+    private static partial Regex Proof();
 
     [GeneratedRegex(@"```.*?```|`[^`\n]*`", RegexOptions.Singleline)]
     private static partial Regex Code();
