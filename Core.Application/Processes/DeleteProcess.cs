@@ -43,6 +43,7 @@ internal sealed class DeleteProcessHandler(
         if (request.Process.IsInit && await canceller.TryCancelAsync(id, ct))
             return new DeleteProcessReply(0, new ExitStatus(ExitStatus.Killed, time.GetUtcNow()));
 
+        var live = containers.Find(id);
         var process = containers.Find(request.Process);
         IReadOnlyList<IDomainEvent> facts;
         ExitStatus exit;
@@ -60,13 +61,17 @@ internal sealed class DeleteProcessHandler(
             pid = containers.Read(id, c => c.Pid);
             (exit, facts) = containers.Change(id, c => c.Delete(request.Process, time.GetUtcNow()));
             process.CompleteExit(exit);
+
+            // Before the turn is given up: whoever waits for it, as a client that gave up and asks again, finds nothing here.
+            if (request.Process.IsInit)
+                containers.Remove(id);
+            else
+                containers.Detach(request.Process);
         }
 
         await publisher.PublishAsync(facts);
         if (request.Process.IsInit)
-            await ForgetContainerAsync(id, pid, ct);
-        else
-            containers.Detach(request.Process);
+            await EndContainerAsync(live, pid, ct);
         return new DeleteProcessReply(pid, exit);
     }
 
@@ -96,13 +101,11 @@ internal sealed class DeleteProcessHandler(
         await release.ReleaseHostPartAsync(id, ct);
     }
 
-    private async Task ForgetContainerAsync(ContainerId id, int pid, CancellationToken ct)
+    private async Task EndContainerAsync(LiveContainer live, int pid, CancellationToken ct)
     {
-        var live = containers.Find(id);
-        containers.Remove(id);
         await recorder.SaveAsync();
         if (live.Spec?.Hooks is { Poststop.Count: > 0 } h)
-            await RunHooksAsync(h.Poststop, new HookState(id, live.Aggregate.Bundle, pid, "stopped"), ct);
+            await RunHooksAsync(h.Poststop, new HookState(live.Aggregate.Id, live.Aggregate.Bundle, pid, "stopped"), ct);
     }
 
     // As the OCI runtime specification has it, a hook after the deletion is warned of and no more.

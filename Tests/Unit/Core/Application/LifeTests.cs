@@ -77,6 +77,19 @@ public sealed class LifeTests
     });
 
     [Fact]
+    public void Delete_when_another_one_is_under_way_waits_for_it_and_answers_not_found() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+
+        var first = shim.DeleteAsync("pod");
+        var second = Refusal.OfAsync(() => shim.DeleteAsync("pod"));
+
+        await first;
+        (await second).Kind.Should().Be(ErrorKind.NotFound);
+        (await shim.ShutDownAsync()).Should().BeTrue();
+    });
+
+    [Fact]
     public void Delete_when_the_release_failed_can_be_tried_again() => HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
