@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kata.Adapters.Guest.State;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
@@ -29,12 +30,13 @@ internal sealed class SandboxCgroup : ISandboxCgroup
 
         var name = CgroupName.Derive(cgroupsPath);
         var made = new List<HostPath>();
+        var heldByAnybody = new Lazy<IReadOnlySet<string>>(() => ResourceLedgerFile.HeldByAnybody(ResourceKind.Cgroup));
         try
         {
             foreach (var root in HostCgroups.Hierarchies().Values.Distinct())
             {
                 var directory = root + name;
-                Make(root, directory, ledger);
+                Make(root, directory, ledger, heldByAnybody);
                 made.Add(HostPath.Parse(directory, "cgroup"));
             }
         }
@@ -80,15 +82,21 @@ internal sealed class SandboxCgroup : ISandboxCgroup
         return Task.CompletedTask;
     }
 
-    // Each directory that is missing is recorded before it is made, the outermost first.
-    private static void Make(string root, string directory, IResourceLedger ledger)
+    // Each directory that is missing is recorded before it is made, the outermost first. One that another sandbox has made is
+    // recorded too: who of them is the last to leave is not known yet. One that others made is theirs.
+    private static void Make(string root, string directory, IResourceLedger ledger, Lazy<IReadOnlySet<string>> heldByAnybody)
     {
         var path = root;
         foreach (var part in directory[root.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             path = $"{path}/{part}";
             if (Directory.Exists(path))
+            {
+                if (heldByAnybody.Value.Contains(path))
+                    ledger.Record(new AcquiredResource(ResourceKind.Cgroup, path));
                 continue;
+            }
+
             ledger.Record(new AcquiredResource(ResourceKind.Cgroup, path));
             Directory.CreateDirectory(path);
             CgroupFiles.InheritCpuset(path);

@@ -15,6 +15,9 @@ namespace Kata.Adapters.Guest.State;
 /// </summary>
 internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
 {
+    /// <summary>Its name in a state directory.</summary>
+    public const string FileName = "ledger";
+
     // A sandbox holds some dozens of things; a file beyond this was not written by us.
     private const int MaxBytes = 16 * 1024 * 1024;
 
@@ -47,23 +50,28 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
     }
 
     /// <summary>Opens what another process left; null if the file is missing, or torn before its first line ends.</summary>
-    public static (ResourceLedgerFile Ledger, StateHeader Header)? TryOpen(string path)
+    public static (ResourceLedgerFile Ledger, StateHeader Header)? TryOpen(string path) =>
+        TryRead(path) is { } left ? (new ResourceLedgerFile(path, AtomicFile.OpenAppend(path), left.Held), left.Header) : null;
+
+    /// <summary>What the ledgers of all sandboxes on this host hold of a kind; one that cannot be read is passed over.</summary>
+    public static IReadOnlySet<string> HeldByAnybody(ResourceKind kind)
     {
-        if (!File.Exists(path))
-            return null;
-        if (new FileInfo(path).Length > MaxBytes)
-            throw new KataException(ErrorKind.Internal, $"the ledger {path} is larger than {MaxBytes} bytes; it was not written by this program");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        if (!Directory.Exists(SandboxPaths.StateRoot))
+            return names;
+        foreach (var directory in Directory.EnumerateDirectories(SandboxPaths.StateRoot))
+        {
+            try
+            {
+                names.UnionWith(TryRead($"{directory}/{FileName}")?.Held.Held.Where(held => held.Kind == kind).Select(held => held.Name) ?? []);
+            }
+            catch (Exception e) when (e is IOException or KataException)
+            {
+                // Its sandbox has just ended, or it is of a newer version.
+            }
+        }
 
-        var lines = Encoding.UTF8.GetString(File.ReadAllBytes(path)).Split('\n');
-        if (lines.Length < 2 || TryParse(lines[0], StateJson.Default.StateHeader) is not { } header)
-            return null;
-        if (header.Version > StateHeader.Current)
-            throw new KataException(ErrorKind.FailedPrecondition, $"the ledger {path} has format {header.Version}, newer than {StateHeader.Current}: use the version that wrote it");
-
-        var held = new ResourceList();
-        foreach (var line in lines.AsSpan(1, lines.Length - 2))
-            Apply(line, held);
-        return (new ResourceLedgerFile(path, AtomicFile.OpenAppend(path), held), header);
+        return names;
     }
 
     public void Record(AcquiredResource resource)
@@ -121,6 +129,25 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
         {
             throw GuestErrors.Translate(e, $"writing the ledger {_path}");
         }
+    }
+
+    private static (ResourceList Held, StateHeader Header)? TryRead(string path)
+    {
+        if (!File.Exists(path))
+            return null;
+        if (new FileInfo(path).Length > MaxBytes)
+            throw new KataException(ErrorKind.Internal, $"the ledger {path} is larger than {MaxBytes} bytes; it was not written by this program");
+
+        var lines = Encoding.UTF8.GetString(File.ReadAllBytes(path)).Split('\n');
+        if (lines.Length < 2 || TryParse(lines[0], StateJson.Default.StateHeader) is not { } header)
+            return null;
+        if (header.Version > StateHeader.Current)
+            throw new KataException(ErrorKind.FailedPrecondition, $"the ledger {path} has format {header.Version}, newer than {StateHeader.Current}: use the version that wrote it");
+
+        var held = new ResourceList();
+        foreach (var line in lines.AsSpan(1, lines.Length - 2))
+            Apply(line, held);
+        return (held, header);
     }
 
     private static void Apply(string line, ResourceList held)

@@ -14,7 +14,6 @@ namespace Kata.Adapters.Guest.State;
 /// </summary>
 internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, IDisposable
 {
-    private const string LedgerName = "ledger";
     private const string SnapshotName = "sandbox.json";
     private const string TimelineName = "timeline.jsonl";
 
@@ -32,9 +31,9 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
             Directory.CreateDirectory(SandboxPaths.StateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             _lock = TryLock(directory) ?? throw SandboxErrors.InUse(id, (await LoadAsync(id, ct))?.Owner.ToString() ?? "another shim");
-            if (ResourceLedgerFile.TryOpen($"{directory}/{LedgerName}") is { } left)
+            if (ResourceLedgerFile.TryOpen($"{directory}/{ResourceLedgerFile.FileName}") is { } left)
                 await ReleaseLeftoversAsync(id, left.Ledger, left.Header, ct);
-            return _ledger = ResourceLedgerFile.Create($"{directory}/{LedgerName}", Header(owner));
+            return _ledger = ResourceLedgerFile.Create($"{directory}/{ResourceLedgerFile.FileName}", Header(owner));
         }
         catch (IOException e)
         {
@@ -58,7 +57,7 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
 
         if (_lock is null)
             return Task.FromResult(new TakeOver(true, null));
-        if (ResourceLedgerFile.TryOpen($"{directory}/{LedgerName}") is not { } left)
+        if (ResourceLedgerFile.TryOpen($"{directory}/{ResourceLedgerFile.FileName}") is not { } left)
         {
             // Torn or empty: whoever made the directory had not taken anything yet.
             Remove(directory);

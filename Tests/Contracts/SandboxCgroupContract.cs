@@ -1,6 +1,7 @@
 using FluentAssertions;
 using Kata.Adapters.Guest.Cgroups;
 using Kata.Adapters.Guest.Cleanup;
+using Kata.Adapters.Guest.State;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
@@ -76,5 +77,34 @@ public sealed class SandboxCgroupRealTests : SandboxCgroupContract
 
     protected override IResourceReleaser Releaser { get; } = new ResourceReleaser();
 
+    [Fact]
+    public async Task Release_when_two_sandboxes_share_a_parent_is_whole_with_the_last()
+    {
+        var parent = $"/contract-{Guid.NewGuid():N}";
+        using var first = new SandboxStore(Releaser);
+        using var second = new SandboxStore(Releaser);
+        var (one, other) = (SandboxId.Parse($"c{Guid.NewGuid():N}"), SandboxId.Parse($"c{Guid.NewGuid():N}"));
+        var ledgerOfOne = await first.ClaimAsync(one, new SandboxOwner("t", ""), default);
+        var ledgerOfOther = await second.ClaimAsync(other, new SandboxOwner("t", ""), default);
+        var made = await Cgroup.CreateAsync($"{parent}/one", ledgerOfOne, default);
+        await Cgroup.CreateAsync($"{parent}/other", ledgerOfOther, default);
+
+        await ReleaseAllAsync(ledgerOfOne);
+        await first.DeleteAsync(one, default);
+        await ReleaseAllAsync(ledgerOfOther);
+        await second.DeleteAsync(other, default);
+
+        IsThere(Path.GetDirectoryName(made[0].Value)!).Should().BeFalse();
+    }
+
     protected override bool IsThere(string directory) => Directory.Exists(directory);
+
+    private async Task ReleaseAllAsync(IResourceLedger ledger)
+    {
+        foreach (var resource in ledger.Read().ReleaseOrder())
+        {
+            await Releaser.ReleaseAsync(resource, default);
+            ledger.Forget(resource);
+        }
+    }
 }
