@@ -29,6 +29,21 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
         result.Exited(0).Stdout.Should().NotContain(host).And.NotContain(boot).And.Contain("Linux version");
     }
 
+    [MachineTheory]
+    [InlineData("false", "root=/dev/pmem0p1")]
+    [InlineData("true", "root=/dev/vda1")]
+    public async Task Run_when_the_guest_is_an_image_starts_from_it(string asDisk, string root)
+    {
+        using var _ = Host.Configuration.With(
+            ("hypervisor.qemu", "initrd", KataConfiguration.Text("")),
+            ("hypervisor.qemu", "image", KataConfiguration.Text(Path.Combine(TestSettings.GuestDirectory, "rootfs.img"))),
+            ("hypervisor.qemu", "disable_image_nvdimm", asDisk));
+
+        var result = await Host.RunAsync(Host.NewId("image"), "cat", "/proc/cmdline");
+
+        result.Exited(0).Stdout.Should().Contain(root);
+    }
+
     [Fact]
     public async Task Run_when_the_command_does_not_exist_says_so_and_leaves_nothing()
     {
