@@ -11,7 +11,9 @@ namespace Kata.Apps.Agent.Containers;
 /// </summary>
 internal static class OciConfig
 {
-    private const string DefaultVersion = "1.0.2";
+    // What is written below is all of this version. The wire's own says which one the container manager speaks, and crun refuses
+    // those that are newer than itself.
+    private const string Version = "1.0.2";
 
     public static ReadOnlyMemory<byte> Write(Oci.Spec spec, IReadOnlyList<DeviceRule> rules)
     {
@@ -19,7 +21,7 @@ internal static class OciConfig
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            json.WriteString("ociVersion", spec.Version.Length > 0 ? spec.Version : DefaultVersion);
+            json.WriteString("ociVersion", Version);
             json.WritePropertyName("process");
             WriteProcess(json, spec.Process);
             json.WriteStartObject("root");

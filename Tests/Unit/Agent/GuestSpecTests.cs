@@ -102,7 +102,7 @@ public class GuestSpecTests
         using var json = JsonDocument.Parse(OciConfig.Write(adapted, GuestSpec.DeviceRules(adapted.Linux)));
 
         var root = json.RootElement;
-        root.GetProperty("ociVersion").GetString().Should().Be("1.0.2-dev");
+        root.GetProperty("ociVersion").GetString().Should().Be("1.0.2", "crun refuses versions newer than itself");
         root.GetProperty("process").GetProperty("args")[0].GetString().Should().Be("uname");
         root.GetProperty("process").GetProperty("cwd").GetString().Should().Be("/");
         root.GetProperty("process").TryGetProperty("oomScoreAdj", out _).Should().BeFalse();
@@ -138,7 +138,7 @@ public class GuestSpecTests
 
     private static Oci.Spec Spec() => new()
     {
-        Version = "1.0.2-dev",
+        Version = "1.3.0",
         Process = new Oci.Process { Args = { "uname", "-a" } },
         Root = new Oci.Root { Path = "/share/rootfs" },
         Linux = new Oci.Linux
