@@ -33,8 +33,8 @@ public sealed class HostLife : IAsyncLifetime
     }
 
     /// <summary>
-    /// Runs a test, which must leave the host as it was. If the host's own kernel panics meanwhile, which says nothing about what
-    /// is tested, a fresh host takes its place and the test begins anew.
+    /// Runs a test, which must leave the host as it was. If the emulation fails it meanwhile, which says nothing about what is
+    /// tested, a fresh host takes its place and the test begins anew; that is said.
     /// </summary>
     internal async Task RunAsync(Func<HostContainerd, Task> test)
     {
@@ -46,9 +46,9 @@ public sealed class HostLife : IAsyncLifetime
                 (await Containerd.DifferenceAsync()).Should().BeEmpty();
                 return;
             }
-            catch (Exception e) when (attempt < Attempts && Machine.KernelPanicked)
+            catch (Exception e) when (attempt < Attempts && Machine.IsEmulationsFault(e))
             {
-                await Console.Error.WriteLineAsync($"the kernel of the test host panicked ({Machine.ConsoleFile}): {e.Message}; once more with a fresh one");
+                await Console.Error.WriteLineAsync($"the emulated host failed ({Machine.ConsoleFile}): {e.Message}; once more with a fresh one");
                 await Machine.DisposeAsync();
                 await StartAsync();
             }
