@@ -50,7 +50,8 @@ internal static class TaskEventMapping
             Pid = (uint)f.Pid,
             ExitStatus = (uint)f.Exit.Code,
             ExitedAt = Timestamp.FromDateTimeOffset(f.Exit.At),
-        }) with { IsExit = true },
+        }) with
+        { IsExit = true },
         _ => null,
     };
 

@@ -1,5 +1,5 @@
-using Kata.Adapters.Shimv2.Bootstrap;
 using Google.Protobuf.WellKnownTypes;
+using Kata.Adapters.Shimv2.Bootstrap;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Domain;
 using Kata.Platform.Protos.Containerd.TaskV2;

@@ -124,10 +124,22 @@ public sealed class CompositionTests
 
         reached.Should().Equal(new Dictionary<string, string>
         {
-            ["State"] = "GetProcessState", ["Create"] = "CreateContainer", ["Start"] = "StartProcess", ["Delete"] = "DeleteProcess",
-            ["Pids"] = "ListProcesses", ["Pause"] = "PauseContainer", ["Resume"] = "ResumeContainer", ["Checkpoint"] = "Unimplemented",
-            ["Kill"] = "SignalProcess", ["Exec"] = "AddExec", ["ResizePty"] = "ResizeTerminal", ["CloseIO"] = "CloseStdin",
-            ["Update"] = "UpdateContainer", ["Wait"] = "WaitProcess", ["Stats"] = "GetContainerStats", ["Connect"] = "GetShimIdentity",
+            ["State"] = "GetProcessState",
+            ["Create"] = "CreateContainer",
+            ["Start"] = "StartProcess",
+            ["Delete"] = "DeleteProcess",
+            ["Pids"] = "ListProcesses",
+            ["Pause"] = "PauseContainer",
+            ["Resume"] = "ResumeContainer",
+            ["Checkpoint"] = "Unimplemented",
+            ["Kill"] = "SignalProcess",
+            ["Exec"] = "AddExec",
+            ["ResizePty"] = "ResizeTerminal",
+            ["CloseIO"] = "CloseStdin",
+            ["Update"] = "UpdateContainer",
+            ["Wait"] = "WaitProcess",
+            ["Stats"] = "GetContainerStats",
+            ["Connect"] = "GetShimIdentity",
             ["Shutdown"] = "ShutDownShim",
         });
     }

@@ -2,8 +2,8 @@ using System.Net.Sockets;
 using System.Text;
 using FluentAssertions;
 using Kata.Platform.Linux;
-using Xunit;
 using Microsoft.Win32.SafeHandles;
+using Xunit;
 
 namespace Kata.Tests.Unit.Linux;
 

@@ -232,7 +232,14 @@ public sealed class TaskServiceTests : IAsyncLifetime
 
         (await _client.StateAsync(new StateRequest { Id = "c1", ExecId = "e1" })).Should().Be(new StateResponse
         {
-            Id = "c1", ExecId = "e1", Bundle = "/b", Pid = 5, Status = expected, Stdin = "/in", Stdout = "/out", Stderr = "/err",
+            Id = "c1",
+            ExecId = "e1",
+            Bundle = "/b",
+            Pid = 5,
+            Status = expected,
+            Stdin = "/in",
+            Stdout = "/out",
+            Stderr = "/err",
         });
     }
 

@@ -1,7 +1,7 @@
 using FluentAssertions;
 using Kata.Core.Application.Containers;
-using Kata.Core.Application.Processes;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Processes;
 using Kata.Core.Application.Shim;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;

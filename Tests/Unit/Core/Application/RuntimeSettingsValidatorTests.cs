@@ -29,7 +29,12 @@ public class RuntimeSettingsValidatorTests
         {
             Hypervisor = Good.Hypervisor with
             {
-                MemoryMib = memory, MaxMemoryMib = maxMemory, DefaultVcpus = vcpus, MaxVcpus = maxVcpus, Initrd = initrd, Image = image,
+                MemoryMib = memory,
+                MaxMemoryMib = maxMemory,
+                DefaultVcpus = vcpus,
+                MaxVcpus = maxVcpus,
+                Initrd = initrd,
+                Image = image,
             },
         };
 
