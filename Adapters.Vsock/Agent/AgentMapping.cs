@@ -72,7 +72,7 @@ internal static class AgentMapping
         };
     }
 
-    private static Proto.Storage ToProto(GuestMount mount)
+    public static Proto.Storage ToProto(GuestMount mount)
     {
         var to = new Proto.Storage { Driver = mount.Driver, Source = mount.Source, Fstype = mount.FsType, MountPoint = mount.MountPoint.Value };
         to.Options.AddRange(mount.Options);

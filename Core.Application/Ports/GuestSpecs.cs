@@ -46,6 +46,15 @@ public sealed record GuestContainerSpec
     /// <summary>Storages to mount first.</summary>
     public IReadOnlyList<GuestMount> Storages { get; init; } = [];
 
+    /// <summary>Devices of the host that the container sees.</summary>
+    public IReadOnlyList<GuestDevice> Devices { get; init; } = [];
+
     /// <summary>Joins the sandbox's process namespace.</summary>
     public bool SharedPidNamespace { get; init; }
 }
+
+/// <summary>A device of the host inside a container (agent protocol, chapter 4.4).</summary>
+/// <param name="Driver">How the guest finds it: <c>blk</c>, <c>scsi</c>.</param>
+/// <param name="Id">Where the guest finds it, such as a PCI path.</param>
+/// <param name="ContainerPath">Its path in the container.</param>
+public sealed record GuestDevice(string Driver, string Id, string ContainerPath);

@@ -1,6 +1,8 @@
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Networking;
 using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Storage;
 
 namespace Kata.Core.Application.Ports;
 
@@ -19,7 +21,7 @@ public interface IGuestAgentConnector
 /// The agent of one guest. Every member may fail with Unavailable when the connection is gone, DeadlineExceeded when the
 /// guest does not answer in time, and with the kinds of the guest's own refusals. Answers are bounded.
 /// </summary>
-public interface IGuestAgent : IGuestSandbox, IGuestContainers, IGuestProcesses, IAsyncDisposable
+public interface IGuestAgent : IGuestSandbox, IGuestNetwork, IGuestContainers, IGuestProcesses, IGuestUpkeep, IAsyncDisposable
 {
     /// <summary>Completes when the connection is gone; never faults. The text is the reason.</summary>
     Task<string> Closed { get; }
@@ -43,6 +45,38 @@ public interface IGuestSandbox
     /// <summary>One container id each time the guest's kernel killed for lack of memory; ends with the connection.</summary>
     IAsyncEnumerable<ContainerId> OutOfMemoryAsync(CancellationToken ct);
 }
+
+/// <summary>The guest's network; usable before the sandbox is opened.</summary>
+public interface IGuestNetwork
+{
+    /// <summary>Brings interfaces, then routes, then neighbours into being. What is there already is renewed.</summary>
+    Task ApplyNetworkAsync(GuestNetworkSpec network, CancellationToken ct);
+
+    /// <summary>Interfaces and routes as the guest says that they are.</summary>
+    Task<GuestNetworkSpec> ReadNetworkAsync(CancellationToken ct);
+}
+
+/// <summary>What is rarely asked of a guest. Any of it may be Unimplemented there.</summary>
+public interface IGuestUpkeep
+{
+    /// <summary>Remounts in-memory volumes after the machine's memory has grown.</summary>
+    Task ResizeEphemeralMountsAsync(IReadOnlyList<GuestMount> mounts, CancellationToken ct);
+
+    /// <summary>Usage of the volume mounted at a path of the guest.</summary>
+    Task<VolumeUsage> VolumeUsageAsync(GuestPath path, CancellationToken ct);
+
+    /// <summary>Tells the guest that the volume's device has this size now, in bytes.</summary>
+    Task ResizeVolumeAsync(GuestPath path, long bytes, CancellationToken ct);
+}
+
+/// <summary>Usage of a volume; not to be trusted.</summary>
+/// <param name="TotalBytes">Size of the filesystem.</param>
+/// <param name="AvailableBytes">What an ordinary user can still take.</param>
+/// <param name="UsedBytes">What is taken.</param>
+/// <param name="TotalInodes">Inodes in all.</param>
+/// <param name="AvailableInodes">Free inodes.</param>
+/// <param name="UsedInodes">Taken inodes.</param>
+public sealed record VolumeUsage(long TotalBytes, long AvailableBytes, long UsedBytes, long TotalInodes, long AvailableInodes, long UsedInodes);
 
 /// <summary>Containers in the guest.</summary>
 public interface IGuestContainers

@@ -22,7 +22,15 @@ public sealed record SharedDirectoryDevice(HostPath Socket, string Tag, int Queu
 public sealed record BlockDevice(string Id, HostPath Path, bool ReadOnly) : Device;
 
 /// <summary>A tap of the host as a virtio network card.</summary>
-public sealed record NetworkDevice(string Id, string Tap, MacAddress Mac, int Queues) : Device;
+/// <param name="Id">Its name, unique in the machine.</param>
+/// <param name="Tap">The tap or macvtap, a link of the sandbox's network namespace.</param>
+/// <param name="Mac">The card's address.</param>
+/// <param name="Queues">Pairs of queues.</param>
+public sealed record NetworkDevice(string Id, string Tap, MacAddress Mac, int Queues) : Device
+{
+    /// <summary>The character device of a macvtap; null for a tap, which is opened by its name.</summary>
+    public HostPath? CharacterDevice { get; init; }
+}
 
 /// <summary>Entropy for the guest.</summary>
 /// <param name="Source">A random device of the host.</param>

@@ -4,7 +4,9 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Networking;
 using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Storage;
 
 namespace Kata.Tests.Harness.Agent;
 
@@ -60,6 +62,22 @@ public sealed class HarnessAgent : IGuestAgent
 
     /// <inheritdoc/>
     public Task OnlineResourcesAsync(VmResources reached, CancellationToken ct) => CallAsync("agent.online", () => 0, ct);
+
+    /// <inheritdoc/>
+    public Task ApplyNetworkAsync(GuestNetworkSpec network, CancellationToken ct) => DoAsync("agent.network", () => _guest.Apply(network), ct);
+
+    /// <inheritdoc/>
+    public Task<GuestNetworkSpec> ReadNetworkAsync(CancellationToken ct) => CallAsync("agent.read-network", () => _guest.Network, ct);
+
+    /// <inheritdoc/>
+    public Task ResizeEphemeralMountsAsync(IReadOnlyList<GuestMount> mounts, CancellationToken ct) =>
+        DoAsync("agent.ephemeral", () => _guest.ResizedMounts = mounts, ct);
+
+    /// <inheritdoc/>
+    public Task<VolumeUsage> VolumeUsageAsync(GuestPath path, CancellationToken ct) => CallAsync("agent.volume-usage", () => new VolumeUsage(0, 0, 0, 0, 0, 0), ct);
+
+    /// <inheritdoc/>
+    public Task ResizeVolumeAsync(GuestPath path, long bytes, CancellationToken ct) => DoAsync("agent.resize-volume", () => { }, ct);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<ContainerId> OutOfMemoryAsync([EnumeratorCancellation] CancellationToken ct)

@@ -1,6 +1,8 @@
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Networking;
+using Kata.Core.Domain.Storage;
 
 namespace Kata.Tests.Harness.Agent;
 
@@ -22,6 +24,12 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
 
     /// <summary>The sandbox that was opened.</summary>
     public GuestSandboxSpec? Sandbox { get; internal set; }
+
+    /// <summary>Its network, as applied so far.</summary>
+    public GuestNetworkSpec Network { get; private set; } = GuestNetworkSpec.Empty;
+
+    /// <summary>The in-memory volumes that were last resized.</summary>
+    public IReadOnlyList<GuestMount> ResizedMounts { get; internal set; } = [];
 
     /// <summary>The guest has ended.</summary>
     public bool IsStopped => _stopped;
@@ -56,6 +64,14 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
         _agents.Add(agent);
         return agent;
     }
+
+    // As an agent does it: a link is found by its address, nothing old is taken away.
+    internal void Apply(GuestNetworkSpec network) => Network = new GuestNetworkSpec
+    {
+        Interfaces = [.. Network.Interfaces.Where(i => network.Interfaces.All(n => n.Mac != i.Mac)), .. network.Interfaces],
+        Routes = [.. Network.Routes.Union(network.Routes)],
+        Neighbours = [.. Network.Neighbours.Union(network.Neighbours)],
+    };
 
     internal void Add(GuestContainerSpec spec)
     {
