@@ -5,9 +5,16 @@ using Kata.Core.Domain;
 
 namespace Kata.Core.Application.Watching;
 
-/// <summary>Waits for the end of the VMM, of the file daemon or of the agent's connection, and reports the first.</summary>
-internal sealed class MachineWatcher(ISender sender)
+/// <summary>
+/// Waits for the end of the VMM, of the file daemon or of the agent's connection, or for a guest that answers nobody any more,
+/// and reports the first.
+/// </summary>
+internal sealed class MachineWatcher(ISender sender, TimeProvider time)
 {
+    // A guest that is only busy answers one of two; each check has half a minute of its own.
+    private const int MissesToLose = 2;
+    private static readonly TimeSpan CheckPeriod = TimeSpan.FromSeconds(15);
+
     /// <summary>Completes when the report has been taken; never faults.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
@@ -20,7 +27,10 @@ internal sealed class MachineWatcher(ISender sender)
         if (share is not null)
             ends.Add(Describe(share.Exited, reason => $"the file daemon ended: {reason}"));
         ends.Add(Describe(agent.Closed, reason => $"the agent's connection is gone: {reason}"));
+        using var ended = new CancellationTokenSource();
+        ends.Add(LastAnswerAsync(agent, ended.Token));
         var reason = await await Task.WhenAny(ends);
+        await ended.CancelAsync();
         try
         {
             await sender.Send(new RecordMachineExit(reason), CancellationToken.None);
@@ -28,6 +38,37 @@ internal sealed class MachineWatcher(ISender sender)
         catch (KataException)
         {
             // The request has been logged with its failure: something could not be given back.
+        }
+    }
+
+    // Completes with the reason when the guest has stopped answering, and with nothing of interest when cancelled.
+    private async Task<string> LastAnswerAsync(IGuestAgent agent, CancellationToken ended)
+    {
+        try
+        {
+            for (var misses = 0; ;)
+            {
+                await Task.Delay(CheckPeriod, time, ended);
+                try
+                {
+                    await agent.CheckAsync(ended);
+                    misses = 0;
+                }
+                catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
+                {
+                    if (++misses == MissesToLose)
+                        return $"the guest answers no health check: {e.Message}";
+                }
+                catch (KataException)
+                {
+                    // The connection's own end says more.
+                    await agent.Closed.WaitAsync(ended);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return "";
         }
     }
 

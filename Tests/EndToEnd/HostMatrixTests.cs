@@ -46,8 +46,10 @@ public sealed class HostLife : IAsyncLifetime
                 (await Containerd.DifferenceAsync()).Should().BeEmpty();
                 return;
             }
-            catch (Exception e) when (attempt < Attempts && Machine.IsEmulationsFault(e))
+            catch (Exception e) when (attempt < Attempts)
             {
+                if (!await Machine.IsEmulationsFaultAsync(e))
+                    throw;
                 await Console.Error.WriteLineAsync($"the emulated host failed ({Machine.ConsoleFile}): {e.Message}; once more with a fresh one");
                 await Machine.DisposeAsync();
                 await StartAsync();

@@ -45,12 +45,14 @@ public sealed partial class TestHostMachine : IAsyncDisposable
     public bool KernelPanicked => File.Exists(ConsoleFile) && File.ReadAllText(ConsoleFile).Contains("Kernel panic", StringComparison.Ordinal);
 
     /// <summary>
-    /// True if a failure is the emulation's: this machine's kernel has panicked, or a virtual machine in it stopped between its
-    /// firmware and the first word of its kernel, as about one in twenty does here.
+    /// True if a failure is the emulation's: this machine's kernel has panicked or answers nothing any more, or a virtual machine
+    /// in it stopped: between its firmware and the first word of its kernel, as about one in twenty does here, or later, which
+    /// the shim's health check tells.
     /// </summary>
-    public bool IsEmulationsFault(Exception failure) =>
+    public async Task<bool> IsEmulationsFaultAsync(Exception failure) =>
         KernelPanicked
-        || (failure.Message.Contains("dial_timeout", StringComparison.Ordinal) && SilentKernel().IsMatch(failure.Message));
+        || (failure.Message.Contains("dial_timeout", StringComparison.Ordinal) && SilentKernel().IsMatch(failure.Message))
+        || await AskAsync("! grep -qs 'answers no health check' /run/*.log") != 0;
 
     // The firmware's last words with nothing behind them but the end of the sentence.
     [GeneratedRegex(@"Booting from ROM\.\.[:;]")]
@@ -127,6 +129,19 @@ public sealed partial class TestHostMachine : IAsyncDisposable
         catch (TimeoutException)
         {
             throw new TimeoutException($"`{commandLine}` did not end in the test host within {(limit ?? DefaultLimit).TotalSeconds:0} s; console: {ConsoleFile}");
+        }
+    }
+
+    // The command's exit code; null if the machine does not answer.
+    private async Task<int?> AskAsync(string commandLine)
+    {
+        try
+        {
+            return (await RunAsync(commandLine, TimeSpan.FromSeconds(30))).ExitCode;
+        }
+        catch (Exception e) when (e is TimeoutException or InvalidOperationException)
+        {
+            return null;
         }
     }
 

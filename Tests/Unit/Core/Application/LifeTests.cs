@@ -417,6 +417,20 @@ public sealed class LifeTests
     });
 
     [Fact]
+    public void Wait_when_the_guest_stops_answering_ends_with_the_lost_sandbox() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
+        shim.Guest.Answers = false;
+
+        (await shim.WaitAsync("pod")).Code.Should().Be(ExitStatus.Killed);
+
+        shim.Time.Elapsed.Should().BeLessThan(TimeSpan.FromMinutes(3));
+        await shim.DeleteAsync("pod");
+        shim.Host.Leftovers().Should().BeEmpty();
+    });
+
+    [Fact]
     public void State_directory_when_ready_holds_the_snapshot_and_the_phases() => HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
