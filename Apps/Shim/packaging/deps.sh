@@ -16,6 +16,8 @@ containerd containerd-shim-runc-v2
 containerd ctr
 runc runc
 busybox-static busybox
+containernetworking-plugins /usr/lib/cni/bridge
+iptables iptables
 iproute2 ip
 kmod modprobe
 cpio cpio

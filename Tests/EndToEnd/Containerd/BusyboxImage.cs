@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Kata.Tests.TestHost;
 
 namespace Kata.Tests.EndToEnd.Containerd;
@@ -14,16 +15,23 @@ internal static class BusyboxImage
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
-    public static async Task WriteAsync(string path)
+    /// <summary>What keeps a pod: a container of it does nothing but take in orphans.</summary>
+    public const string Pause = "docker.io/library/pause:e2e";
+
+    public static Task WriteAsync(string path) => WriteAsync(path, Name, "sh");
+
+    public static Task WritePauseAsync(string path) => WriteAsync(path, Pause, "sh", "-c", "while :; do sleep 3600; done");
+
+    private static async Task WriteAsync(string path, string name, params string[] command)
     {
         var layer = await LayerAsync();
         var diff = Convert.ToHexStringLower(SHA256.HashData(layer));
         var config =
             $$"""
-            {"architecture":"amd64","os":"linux","config":{"Cmd":["sh"],"Env":["PATH=/bin"]},
+            {"architecture":"amd64","os":"linux","config":{"Cmd":{{JsonSerializer.Serialize(command)}},"Env":["PATH=/bin"]},
              "rootfs":{"type":"layers","diff_ids":["sha256:{{diff}}"]},"history":[{"created_by":"busybox"}]}
             """;
-        var manifest = $$"""[{"Config":"config.json","RepoTags":["{{Name}}"],"Layers":["layer.tar"]}]""";
+        var manifest = $$"""[{"Config":"config.json","RepoTags":["{{name}}"],"Layers":["layer.tar"]}]""";
 
         await using var file = File.Create(path);
         await using var archive = new TarWriter(file, TarEntryFormat.Ustar);
@@ -46,8 +54,8 @@ internal static class BusyboxImage
             await AddAsync(layer, "bin/busybox", await File.ReadAllBytesAsync(busybox));
             foreach (var applet in applets.Where(a => a != "busybox"))
                 await layer.WriteEntryAsync(new UstarTarEntry(TarEntryType.SymbolicLink, $"bin/{applet}") { LinkName = "busybox" });
-            await AddAsync(layer, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"u8.ToArray());
-            await AddAsync(layer, "etc/group", "root:x:0:\nnogroup:x:65534:\n"u8.ToArray());
+            await AddAsync(layer, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\nweb:x:1000:1001::/tmp:/bin/sh\n"u8.ToArray());
+            await AddAsync(layer, "etc/group", "root:x:0:\nnogroup:x:65534:\nweb:x:1001:\nshared:x:2000:web\n"u8.ToArray());
         }
 
         return bytes.ToArray();

@@ -10,7 +10,7 @@ namespace Kata.Tests.EndToEnd.Containerd;
 /// with an empty <c>/run</c>. So everything a runtime leaves behind is seen, nothing of the machine's is touched, and
 /// the end of the tests ends whatever runs.
 /// </summary>
-public sealed class PrivateContainerd : IAsyncLifetime
+public class PrivateContainerd : IAsyncLifetime
 {
     // The first process of the namespace reaps orphans, as a host's does, and lives until its input ends.
     private const string Init =
@@ -18,6 +18,7 @@ public sealed class PrivateContainerd : IAsyncLifetime
         mount -t tmpfs tmpfs /run
         mkdir -p /run/lock
         ip link set lo up
+        eval "$3"
         trap 'exit 0' TERM
         exec 3<&0
         containerd --config "$1" --log-level debug > "$2" 2>&1 &
@@ -31,9 +32,15 @@ public sealed class PrivateContainerd : IAsyncLifetime
     private int _ids;
 
     public PrivateContainerd()
+        : this($"e2e-{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}")
+    {
+    }
+
+    /// <summary>A daemon whose clients use this namespace.</summary>
+    protected PrivateContainerd(string containerdNamespace)
     {
         Directory = System.IO.Directory.CreateTempSubdirectory("kata-e2e-").FullName;
-        Namespace = $"e2e-{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
+        Namespace = containerdNamespace;
         Configuration = new KataConfiguration(Path.Combine(Directory, "configuration.toml"));
         BinDirectory = Path.Combine(Directory, "bin");
         System.IO.Directory.CreateDirectory(BinDirectory);
@@ -53,8 +60,11 @@ public sealed class PrivateContainerd : IAsyncLifetime
     /// <summary>A folder in front of the daemon's PATH, for stand-ins of a test.</summary>
     public string BinDirectory { get; }
 
-    /// <summary>containerd's namespace of this run; it is also what our cgroups and ids are recognised by.</summary>
+    /// <summary>containerd's namespace of this run.</summary>
     public string Namespace { get; }
+
+    /// <summary>What the cgroups of this run are recognised by.</summary>
+    public virtual string Mark => Namespace;
 
     public string LogFile => Path.Combine(Directory, "containerd.log");
 
@@ -65,24 +75,13 @@ public sealed class PrivateContainerd : IAsyncLifetime
 
     internal KataConfiguration Configuration { get; }
 
-    public async Task InitializeAsync()
+    public virtual async Task InitializeAsync()
     {
         var config = Path.Combine(Directory, "config.toml");
-        await File.WriteAllTextAsync(config,
-            $"""
-            version = 2
-            root = "{Directory}/root"
-            state = "{Directory}/state"
-            disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime",
-              "io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp",
-              "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
-              "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.blockfile"]
-            [grpc]
-              address = "{Socket}"
-            """);
+        await File.WriteAllTextAsync(config, await ConfigurationAsync());
         _namespace = RunningCommand.Start("unshare",
             ["--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc", "--net", "--kill-child=SIGKILL",
-             "busybox", "sh", "-c", Init, "init", config, LogFile],
+             "busybox", "sh", "-c", Init, "init", config, LogFile, Preparation],
             _environment);
         await Until.TrueAsync(() => _namespace.HasExited || File.Exists(Socket), TimeSpan.FromSeconds(30),
             () => $"containerd did not start: {_namespace.Stderr} {Log()}");
@@ -94,12 +93,10 @@ public sealed class PrivateContainerd : IAsyncLifetime
         await Until.TrueAsync(async () => (await CtrAsync("version")).ExitCode == 0, TimeSpan.FromSeconds(30),
             () => $"containerd does not answer: {Log()}");
 
-        var image = Path.Combine(Directory, "busybox.tar");
-        await BusyboxImage.WriteAsync(image);
-        (await CtrAsync("image", "import", image)).Exited(0);
+        await ImportAsync("busybox.tar", BusyboxImage.WriteAsync);
     }
 
-    public async Task DisposeAsync()
+    public virtual async Task DisposeAsync()
     {
         var log = Log();
         if (_namespace is not null)
@@ -111,7 +108,7 @@ public sealed class PrivateContainerd : IAsyncLifetime
 
         System.IO.Directory.CreateDirectory(TestSettings.LogDirectory);
         await File.WriteAllTextAsync(Path.Combine(TestSettings.LogDirectory, $"containerd-{Namespace}.log"), log);
-        HostPicture.RemoveCgroups(Namespace);
+        HostPicture.RemoveCgroups(Mark);
         await Command.RunAsync("rm", ["-rf", "--one-file-system", Directory]);
         foreach (var (from, to) in _panics.AsEnumerable().Reverse())
             log = log.Remove(from, Math.Min(to, log.Length) - from);
@@ -127,6 +124,34 @@ public sealed class PrivateContainerd : IAsyncLifetime
     {
         var from = Log().Length;
         return new Ending(() => _panics.Add((from, Log().Length)));
+    }
+
+    /// <summary>What the private host does before its daemon starts, in shell.</summary>
+    protected virtual string Preparation => ":";
+
+    /// <summary>The environment of the daemon.</summary>
+    protected IReadOnlyDictionary<string, string> Environs => _environment;
+
+    /// <summary>The daemon's config.toml.</summary>
+    protected virtual Task<string> ConfigurationAsync() => Task.FromResult(
+        $"""
+        version = 2
+        root = "{Directory}/root"
+        state = "{Directory}/state"
+        disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime",
+          "io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp",
+          "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
+          "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.blockfile"]
+        [grpc]
+          address = "{Socket}"
+        """);
+
+    /// <summary>Writes an image and hands it to the daemon.</summary>
+    private protected async Task ImportAsync(string name, Func<string, Task> write)
+    {
+        var image = Path.Combine(Directory, name);
+        await write(image);
+        (await CtrAsync("image", "import", image)).Exited(0);
     }
 
     public string NewId(string subject) =>

@@ -31,7 +31,7 @@ public sealed class HostPicture
         AddPaths(facts, host, "/run");
         AddPaths(facts, host, Path.Combine(host.Directory, "state", "io.containerd.runtime.v2.task", host.Namespace));
         AddDevices(facts, host.InitPid);
-        foreach (var cgroup in Cgroups(host.Namespace))
+        foreach (var cgroup in Cgroups(host.Mark))
             facts.Add($"cgroup {cgroup}");
         return new HostPicture(facts);
     }

@@ -70,6 +70,6 @@ internal sealed class HostUnchanged
             await _host.InsideAsync("busybox", "umount", "-l", mount.Split(' ')[2]);
         foreach (var path in Difference().Where(d => d.StartsWith("+ path /run/", StringComparison.Ordinal)))
             await _host.InsideAsync("rm", "-rf", "--one-file-system", path["+ path ".Length..]);
-        HostPicture.RemoveCgroups(_host.Namespace);
+        HostPicture.RemoveCgroups(_host.Mark);
     }
 }

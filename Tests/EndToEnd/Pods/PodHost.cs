@@ -1,0 +1,171 @@
+using System.Globalization;
+using Kata.Tests.Cri;
+using Kata.Tests.Cri.Protos;
+using Kata.Tests.EndToEnd.Containerd;
+using Kata.Tests.EndToEnd.Host;
+using Kata.Tests.TestHost;
+using Xunit;
+
+namespace Kata.Tests.EndToEnd.Pods;
+
+/// <summary>All classes that run pods; they run one after another.</summary>
+[CollectionDefinition(Name)]
+public sealed class PodTests : ICollectionFixture<PodHost>
+{
+    public const string Name = "pods";
+}
+
+/// <summary>
+/// A private containerd with its CRI plugin, a CNI bridge inside its own network namespace and two handlers: the runtime
+/// under test and runc beside it.
+/// </summary>
+public sealed class PodHost : PrivateContainerd
+{
+    /// <summary>The bridge that all pods are at.</summary>
+    public const string Bridge = "cni-kata-e2e";
+
+    /// <summary>The bridge's own address, the host's in the pods' network.</summary>
+    public const string HostAddress = "10.88.71.1";
+
+    private int _pods;
+
+    public PodHost()
+        : base("k8s.io")
+    {
+    }
+
+    /// <summary>The handler of the runtime under test.</summary>
+    public static string Handler => TestSettings.HasMachine ? "kata" : "runc";
+
+    public override string Mark { get; } = $"kata-pods-{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
+
+    internal CriClient Cri { get; private set; } = null!;
+
+    /// <summary>Where tests put what pods mount.</summary>
+    public string Volumes => Path.Combine(Directory, "volumes");
+
+    private string Networks => Path.Combine(Directory, "cni");
+
+    // The bridge is there from the start, so that the first pod leaves the host as it found it.
+    protected override string Preparation =>
+        $"mkdir -p /var/lib/cni; mount -t tmpfs tmpfs /var/lib/cni; ip link add {Bridge} type bridge; ip link set {Bridge} up; "
+        + "sysctl -q -w net.ipv4.ip_forward=1; mkdir -p /run/netns; mount --make-rshared /";
+
+    public override async Task InitializeAsync()
+    {
+        System.IO.Directory.CreateDirectory(Volumes);
+        await base.InitializeAsync();
+        await ImportAsync("pause.tar", BusyboxImage.WritePauseAsync);
+        Cri = new CriClient(Socket);
+        // The plugin hears of imported images and of the network's configuration by itself, some time later.
+        await Until.TrueAsync(async () => await KnowsAsync(BusyboxImage.Name) && await KnowsAsync(BusyboxImage.Pause),
+            TimeSpan.FromSeconds(20), () => $"the CRI plugin does not see the images: {Log()}");
+        await Until.TrueAsync(async () => (await Cri.Runtime.StatusAsync(new StatusRequest(), CriClient.Call())).Status.Conditions.All(c => c.Status),
+            TimeSpan.FromSeconds(20), () => $"the CRI plugin is not ready: {Log()}");
+        // One pod of runc first: it makes the bridge's address, the rules of the port map and the shared parents of what follows.
+        await using var pod = await Pod.RunAsync(this, handler: "runc", change: c => c.PortMappings.Add(new PortMapping { ContainerPort = 80, HostPort = 8080 }));
+    }
+
+    public override async Task DisposeAsync()
+    {
+        Cri?.Dispose();
+        await base.DisposeAsync();
+    }
+
+    /// <summary>A name that no pod of this run had.</summary>
+    public string NewName() => $"pod-{Interlocked.Increment(ref _pods).ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>A folder for a volume.</summary>
+    public string NewVolume()
+    {
+        var path = Path.Combine(Volumes, NewName());
+        System.IO.Directory.CreateDirectory(path);
+        return path;
+    }
+
+    protected override async Task<string> ConfigurationAsync()
+    {
+        System.IO.Directory.CreateDirectory(Networks);
+        await File.WriteAllTextAsync(Path.Combine(Networks, "10-pods.conflist"),
+            $$"""
+            {"cniVersion": "0.4.0", "name": "pods", "plugins": [
+              {"type": "bridge", "bridge": "{{Bridge}}", "isGateway": true, "ipMasq": true, "hairpinMode": true,
+               "ipam": {"type": "host-local", "dataDir": "/var/lib/cni/networks",
+                        "ranges": [[{"subnet": "10.88.71.0/24"}], [{"subnet": "fd00:88:71::/64"}]],
+                        "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}] } },
+              {"type": "portmap", "capabilities": {"portMappings": true} } ] }
+            """);
+        var version = (await Command.RunAsync("containerd", ["--version"], environment: Environs)).Exited(0).Stdout.Split(' ')[2].TrimStart('v');
+        return version.StartsWith("1.", StringComparison.Ordinal) ? OneFile() : TwoFile();
+    }
+
+    private async Task<bool> KnowsAsync(string image) =>
+        (await Cri.Images.ImageStatusAsync(new ImageStatusRequest { Image = new ImageSpec { Image = image } }, CriClient.Call())).Image is not null;
+
+    // containerd 1.6 and 1.7.
+    private string OneFile()
+    {
+        const string cri = "plugins.\"io.containerd.grpc.v1.cri\"";
+        return $"""
+            version = 2
+            {Common()}
+            [{cri}]
+              sandbox_image = "{BusyboxImage.Pause}"
+              restrict_oom_score_adj = true
+              disable_apparmor = true
+              stream_server_address = "127.0.0.1"
+              stream_server_port = "0"
+            [{cri}.cni]
+              bin_dir = "/usr/lib/cni"
+              conf_dir = "{Networks}"
+            [{cri}.containerd]
+              default_runtime_name = "runc"
+            {Handlers(cri)}
+            """;
+    }
+
+    private string TwoFile()
+    {
+        const string cri = "plugins.\"io.containerd.cri.v1.runtime\"";
+        return $"""
+            version = 3
+            {Common()}
+            [plugins."io.containerd.cri.v1.images".pinned_images]
+              sandbox = "{BusyboxImage.Pause}"
+            [plugins."io.containerd.grpc.v1.cri"]
+              stream_server_address = "127.0.0.1"
+              stream_server_port = "0"
+            [{cri}]
+              restrict_oom_score_adj = true
+              disable_apparmor = true
+            [{cri}.cni]
+              bin_dir = "/usr/lib/cni"
+              conf_dir = "{Networks}"
+            [{cri}.containerd]
+              default_runtime_name = "runc"
+            {Handlers(cri)}
+            """;
+    }
+
+    private string Common() =>
+        $"""
+        root = "{Directory}/root"
+        state = "{Directory}/state"
+        disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp",
+          "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
+          "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.blockfile"]
+        [grpc]
+          address = "{Socket}"
+        """;
+
+    private static string Handlers(string cri) =>
+        $"""
+        [{cri}.containerd.runtimes.runc]
+          runtime_type = "io.containerd.runc.v2"
+        [{cri}.containerd.runtimes.kata]
+          runtime_type = "io.containerd.kata.v2"
+          privileged_without_host_devices = true
+          pod_annotations = ["io.katacontainers.*"]
+          container_annotations = ["io.katacontainers.*"]
+        """;
+}
