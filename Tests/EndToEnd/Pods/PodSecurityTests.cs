@@ -1,0 +1,140 @@
+using FluentAssertions;
+using Grpc.Core;
+using Kata.Tests.Cri.Protos;
+using Xunit;
+
+namespace Kata.Tests.EndToEnd.Pods;
+
+/// <summary>Security contexts: what a container may do is seen from inside it.</summary>
+public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedPodTest(host, life)
+{
+    // containerd's default set: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
+    // sys_chroot, mknod, audit_write, setfcap.
+    private const string DefaultCapabilities = "00000000a80425fb";
+
+    private const string Facts = "awk '/^(CapEff|CapBnd|NoNewPrivs|Seccomp):/ { print $1 $2 }' /proc/self/status";
+
+    [Fact]
+    public async Task User_and_group_are_as_asked()
+    {
+        (await InsideAsync(s => s.RunAsUser = Value(1000), "id -u; id -g")).Should().Be("1000\n1001\n");
+        (await InsideAsync(s => (s.RunAsUser, s.RunAsGroup) = (Value(1234), Value(4321)), "id -u; id -g")).Should().Be("1234\n4321\n");
+        (await InsideAsync(s => s.RunAsUsername = "web", "id -un; id -gn")).Should().Be("web\nweb\n");
+    }
+
+    [Fact]
+    public async Task Supplemental_groups_are_the_asked_ones_and_the_images()
+    {
+        var groups = await InsideAsync(s =>
+        {
+            s.RunAsUser = Value(1000);
+            s.SupplementalGroups.Add([1111, 2222]);
+        }, "id -G");
+
+        groups.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Should().BeEquivalentTo("1001", "1111", "2222", "2000");
+    }
+
+    [Fact]
+    public async Task Capabilities_are_the_usual_ones_and_those_asked()
+    {
+        (await InsideAsync(_ => { }, Facts)).Should().Contain($"CapEff:{DefaultCapabilities}\n").And.Contain($"CapBnd:{DefaultCapabilities}\n");
+        (await InsideAsync(s => s.Capabilities = new Capability { AddCapabilities = { "NET_BIND_SERVICE" }, DropCapabilities = { "ALL" } }, Facts))
+            .Should().Contain("CapEff:0000000000000400\n").And.Contain("CapBnd:0000000000000400\n");
+        (await InsideAsync(s => s.Capabilities = new Capability { AddCapabilities = { "NET_ADMIN" }, DropCapabilities = { "CHOWN" } },
+            "ip link add lo9 type dummy && ip link del lo9 && echo link; chown 1 /tmp 2> /dev/null || echo no chown")).Should().EndWith("no chown\n");
+    }
+
+    [Fact]
+    public async Task No_new_privileges_is_set_when_asked()
+    {
+        (await InsideAsync(s => s.NoNewPrivs = true, Facts)).Should().Contain("NoNewPrivs:1\n");
+        (await InsideAsync(_ => { }, Facts)).Should().Contain("NoNewPrivs:0\n");
+    }
+
+    [Fact]
+    public async Task Root_is_read_only_when_asked()
+    {
+        (await InsideAsync(s => s.ReadonlyRootfs = true, "touch /x 2>&1; touch /dev/shm/x && echo shm")).Should().Contain("Read-only file system").And.EndWith("shm\n");
+    }
+
+    [Fact]
+    public async Task Paths_are_masked_and_read_only_when_asked()
+    {
+        (await InsideAsync(s =>
+        {
+            s.MaskedPaths.Add(["/proc/meminfo", "/bin", "/no/such"]);
+            s.ReadonlyPaths.Add(["/proc/sys", "/var"]);
+        }, "/tools/busybox cat /proc/meminfo; echo /bin/*; (echo 1 > /proc/sys/kernel/domainname) 2> /dev/null || echo fixed; (: > /var/x) 2> /dev/null || echo fixed",
+            // The shell's own names are masked too: it is called by another path.
+            c => c.Mounts.Add(new Mount { ContainerPath = "/tools/busybox", HostPath = "/usr/bin/busybox", Readonly = true }), "/tools/busybox"))
+            .Should().Be("/bin/*\nfixed\nfixed\n");
+    }
+
+    [Theory]
+    [InlineData(SecurityProfile.Types.ProfileType.Unconfined, "0")]
+    [InlineData(SecurityProfile.Types.ProfileType.RuntimeDefault, "2")]
+    public async Task Seccomp_is_as_asked(SecurityProfile.Types.ProfileType type, string mode)
+    {
+        (await InsideAsync(s => s.Seccomp = new SecurityProfile { ProfileType = type }, Facts)).Should().Contain($"Seccomp:{mode}\n");
+    }
+
+    [Fact]
+    public async Task Seccomp_profile_of_the_hosts_forbids_what_it_says()
+    {
+        var profile = Path.Combine(Host.NewVolume(), "profile.json");
+        await File.WriteAllTextAsync(profile,
+            """{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}""");
+
+        (await InsideAsync(s => s.Seccomp = new SecurityProfile { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = profile },
+            "mkdir /tmp/d 2>&1; touch /tmp/f && echo file")).Should().Contain("Operation not permitted").And.EndWith("file\n");
+    }
+
+    [Fact]
+    public async Task Seccomp_profile_that_is_missing_is_refused()
+    {
+        var config = Pod.NewContainer();
+        config.Linux.SecurityContext.Seccomp = new SecurityProfile { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = "/no/such/profile.json" };
+
+        (await FluentActions.Awaiting(() => Pod.StartAsync(config)).Should().ThrowAsync<RpcException>())
+            .Which.Status.Detail.Should().Contain("/no/such/profile.json");
+    }
+
+    [Fact]
+    public async Task Devices_are_the_usual_ones_and_work()
+    {
+        (await InsideAsync(_ => { },
+            "ls -1 /dev | grep -v core | sort | tr '\\n' ' '; head -c 4 /dev/zero | wc -c; echo x > /dev/null && mknod /tmp/mem c 1 1 && (cat /tmp/mem > /dev/null) 2> /dev/null || echo refused"))
+            .Should().Be("fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero 4\nrefused\n");
+    }
+
+    private static Int64Value Value(long value) => new() { Value = value };
+
+    private async Task<string> InsideAsync(
+        Action<LinuxContainerSecurityContext> change, string line, Action<ContainerConfig>? more = null, params string[] shell)
+    {
+        return (await Pod.RunToEndAsync(c =>
+        {
+            change(c.Linux.SecurityContext);
+            more?.Invoke(c);
+        }, [.. shell, "sh", "-c", line])).Ok();
+    }
+}
+
+/// <summary>A pod that is privileged: in its machine, not on the host.</summary>
+public sealed class PrivilegedPodTests(PodHost host) : PodTest(host)
+{
+    [Fact]
+    public async Task Privileged_container_has_all_capabilities_and_none_of_the_hosts_devices()
+    {
+        await using var pod = await Pod.RunAsync(Host, c => c.Linux.SecurityContext.Privileged = true);
+        var done = await pod.RunToEndAsync(
+            c => c.Linux.SecurityContext.Privileged = true, "sh", "-c",
+            "awk '/^(CapEff|Seccomp):/ { print $2 }' /proc/self/status; mount -t tmpfs tmpfs /tmp && echo mounted; [ -w /proc/sys/kernel ] && echo writable; ls /dev/kvm /dev/net/tun 2> /dev/null | wc -l");
+
+        var words = done.Ok().Split('\n');
+        Convert.ToUInt64(words[0], 16).Should().BeGreaterThanOrEqualTo(0x1ffffffffff & ~(1UL << 24));
+        words[1..4].Should().Equal("0", "mounted", "writable");
+        if (Containerd.TestSettings.HasMachine)
+            words[4].Should().Be("0");
+    }
+}
