@@ -1,3 +1,5 @@
+using Kata.Core.Domain.Networking;
+
 namespace Kata.Core.Application.Settings;
 
 /// <summary>The settings of a sandbox, read once and immutable.</summary>
@@ -19,7 +21,10 @@ public sealed record RuntimeSettings
     public bool StaticSandboxResources { get; init; }
 
     /// <summary>Seccomp profiles of containers are not applied in the guest.</summary>
-    public bool DisableGuestSeccomp { get; init; } = true;
+    public bool DisableGuestSeccomp { get; init; }
+
+    /// <summary>Key <c>internetworking_model</c>: how links of the pod become cards of the machine.</summary>
+    public InterworkingModel Interworking { get; init; } = InterworkingModel.TcFilter;
 
     /// <summary>Debug messages of the shim.</summary>
     public bool Debug { get; init; }
