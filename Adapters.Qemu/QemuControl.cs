@@ -11,6 +11,7 @@ internal sealed class QemuControl : IAsyncDisposable
     private readonly QmpClient _qmp;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, TaskCompletionSource> _leaving = [];
+    private readonly Dictionary<string, TaskCompletionSource<int>> _answers = [];
     private readonly Task _listening;
 
     public QemuControl(QmpClient qmp)
@@ -66,6 +67,18 @@ internal sealed class QemuControl : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// What the guest will say of a device that is about to be added: the status of its first <c>_OST</c>, 0 if it has taken
+    /// it. Fails when the connection is lost.
+    /// </summary>
+    public Task<int> ExpectAnswer(string id)
+    {
+        var answer = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+            _answers[id] = answer;
+        return answer.Task;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _qmp.DisposeAsync();
@@ -76,21 +89,44 @@ internal sealed class QemuControl : IAsyncDisposable
     {
         await foreach (var happened in _qmp.Events.ReadAllAsync())
         {
-            // Inner parts of a device have no id of their own.
-            if (happened is not { Name: "DEVICE_DELETED", Data: { ValueKind: JsonValueKind.Object } data }
-                || !data.TryGetProperty("device", out var device) || device.ValueKind != JsonValueKind.String)
+            if (happened.Data is not { ValueKind: JsonValueKind.Object } data)
                 continue;
-            lock (_gate)
-            {
-                if (_leaving.TryGetValue(device.GetString()!, out var gone))
-                    gone.TrySetResult();
-            }
+            if (happened.Name == "DEVICE_DELETED")
+                TellDeleted(data);
+            else if (happened.Name == "ACPI_DEVICE_OST" && data.TryGetProperty("info", out var info) && info.ValueKind == JsonValueKind.Object)
+                TellAnswer(info);
         }
         var reason = await _qmp.Closed;
         lock (_gate)
         {
             foreach (var gone in _leaving.Values)
                 gone.TrySetException(new KataException(ErrorKind.Unavailable, $"QMP connection lost: {reason}"));
+            foreach (var answer in _answers.Values)
+                answer.TrySetException(new KataException(ErrorKind.Unavailable, $"QMP connection lost: {reason}"));
+        }
+    }
+
+    private void TellDeleted(JsonElement data)
+    {
+        // Inner parts of a device have no id of their own.
+        if (!data.TryGetProperty("device", out var device) || device.ValueKind != JsonValueKind.String)
+            return;
+        lock (_gate)
+        {
+            if (_leaving.TryGetValue(device.GetString()!, out var gone))
+                gone.TrySetResult();
+        }
+    }
+
+    private void TellAnswer(JsonElement info)
+    {
+        if (!info.TryGetProperty("device", out var device) || device.ValueKind != JsonValueKind.String
+            || !info.TryGetProperty("status", out var status) || !status.TryGetInt32(out var code))
+            return;
+        lock (_gate)
+        {
+            if (_answers.Remove(device.GetString()!, out var answer))
+                answer.TrySetResult(code);
         }
     }
 }

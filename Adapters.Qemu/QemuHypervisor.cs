@@ -68,7 +68,7 @@ internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILog
             return new QemuMachine(spec.Sandbox, process, control, channel, monitor, choices, logger)
             {
                 Hotplug = QemuCommandLine.CanPlug(spec, host.Architecture) ? new QemuHotplug(control, vhostNet, time) : null,
-                Resize = QemuCommandLine.CanGrow(spec, host.Architecture) ? new QemuResize(control, spec.Resources) : null,
+                Resize = QemuCommandLine.CanGrow(spec, host.Architecture) ? new QemuResize(control, spec.Resources, time) : null,
             };
         }
         catch (Exception failure)

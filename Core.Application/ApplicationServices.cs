@@ -36,6 +36,7 @@ public static class ApplicationServices
         services.AddSingleton<SandboxRecorder>();
         services.AddSingleton<SandboxStopper>();
         services.AddSingleton<SandboxBoot>();
+        services.AddSingleton<SandboxSizer>();
         services.AddSingleton<MachineWatcher>();
         services.AddSingleton<OomWatcher>();
         services.AddSingleton<ContainerRelease>();

@@ -20,6 +20,10 @@ internal static class KernelParameters
         // On a busy host the kernel's test of its own timer can fail under emulation, and it panics.
         if (architecture == Architecture.X64)
             words.Add("no_timer_check");
+        // Room for memory above 4 GiB makes the kernel keep 64 MiB for devices that cannot reach it; no device here is one.
+        var hasRoom = spec.Resources.MaxMemoryMib > spec.Resources.MemoryMib || (spec.Boot.Image is not null && spec.Boot.ImageDriver != ImageDriver.VirtioBlk);
+        if (architecture == Architecture.X64 && hasRoom)
+            words.Add("swiotlb=512");
         words.Add("panic=-1");
         words.Add($"nr_cpus={maxVcpus}");
         // The others are brought online by the agent; bringing them up during the start costs more.

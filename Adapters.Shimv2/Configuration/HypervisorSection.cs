@@ -1,5 +1,6 @@
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain.Machines;
+using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Shimv2.Configuration;
 
@@ -19,6 +20,7 @@ internal static class HypervisorSection
         var defaults = new HypervisorSettings { Name = name, Path = "", Kernel = "" };
         var hostCpus = Environment.ProcessorCount;
         var vcpus = section.NumberRoundedUp("default_vcpus", defaults.DefaultVcpus, -1, MostVcpus);
+        var memoryMib = section.Number("default_memory", defaults.MemoryMib, LeastMemoryMib, MostMemoryMib);
         var settings = new HypervisorSettings
         {
             Name = name,
@@ -47,8 +49,8 @@ internal static class HypervisorSection
                 _ => vcpus,
             },
             MaxVcpus = section.Number("default_maxvcpus", defaults.MaxVcpus, 0, MostVcpus),
-            MemoryMib = section.Number("default_memory", defaults.MemoryMib, LeastMemoryMib, MostMemoryMib),
-            MaxMemoryMib = section.Number("default_maxmemory", defaults.MaxMemoryMib, 0, MostMemoryMib),
+            MemoryMib = memoryMib,
+            MaxMemoryMib = section.Number("default_maxmemory", 0, 0, MostMemoryMib) is > 0 and var most ? most : Math.Max(HostMemoryMib(), memoryMib),
             MemorySlots = section.Number("memory_slots", 0, 0, MostMemorySlots) is > 0 and var slots ? slots : defaults.MemorySlots,
             SharedFs = section.Choice("shared_fs", defaults.SharedFs, ("virtio-fs", "virtio-fs"), ("none", "none")),
             VirtioFsDaemon = section.FilePath("virtio_fs_daemon", defaults.VirtioFsDaemon),
@@ -66,6 +68,8 @@ internal static class HypervisorSection
         section.Finish();
         return settings;
     }
+
+    private static int HostMemoryMib() => (int)Math.Min(Machine.Info().TotalMemory >> 20, MostMemoryMib);
 
     private static void Check(SettingsSection section, HypervisorSettings settings)
     {

@@ -38,7 +38,7 @@ internal sealed partial class TtrpcAgent
 
     public Task OnlineResourcesAsync(VmResources reached, CancellationToken ct)
     {
-        var request = new Proto.OnlineCPUMemRequest { NbCpus = (uint)reached.Vcpus };
+        var request = new Proto.OnlineCPUMemRequest { NbCpus = (uint)reached.Vcpus, CpuOnly = reached.MemoryMib == 0 };
         return CallAsync("OnlineCPUMem", o => _agent.OnlineCPUMemAsync(request, o), ct);
     }
 

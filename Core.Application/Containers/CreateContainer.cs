@@ -30,6 +30,7 @@ internal sealed class CreateContainerHandler(
     IHookRunner hooks,
     ISandboxStore store,
     SandboxBoot boot,
+    SandboxSizer sizer,
     SandboxStopper stopper,
     SandboxRecorder recorder,
     ContainerRelease release,
@@ -48,6 +49,7 @@ internal sealed class CreateContainerHandler(
 
         var live = containers.Add(new Container(request.Id, kind, request.Bundle, request.Rootfs, request.Stdio));
         live.Spec = spec;
+        live.Limits = spec.Linux?.Resources;
         try
         {
             await using var cancelling = live.CreationCancelled.Register(limits.Cancel);
@@ -63,7 +65,12 @@ internal sealed class CreateContainerHandler(
     {
         try
         {
-            return await timeline.RunAsync("bundle", () => bundles.ReadAsync(request.Bundle, limits.Token));
+            return await timeline.RunAsync("bundle", async () =>
+            {
+                var spec = await bundles.ReadAsync(request.Bundle, limits.Token);
+                ResourceRules.Check(spec.Linux?.Resources ?? new OciResources(), Environment.ProcessorCount);
+                return spec;
+            });
         }
         catch (Exception e)
         {
@@ -139,12 +146,20 @@ internal sealed class CreateContainerHandler(
         var noSeccomp = sandbox.Settings!.DisableGuestSeccomp || sandbox.Guest is { SupportsSeccomp: false };
         var guestSpec = await timeline.RunAsync("guest-spec", () => GuestSpec.BuildAsync(request.Id, kind, request.Bundle, spec, sandbox.Share, noSeccomp, ct));
 
+        var live = containers.Find(request.Id);
+        live.MemoryMounts = [.. guestSpec.Storages.Where(IsMemoryMount)];
+        if (kind != ContainerKind.PodSandbox)
+            await timeline.RunAsync("size", () => sizer.PromiseAsync(request.Id, live.Limits, ct));
+
         // The container that made the machine goes with it.
         if (kind == ContainerKind.PodContainer)
             undo.Push(limit => release.RemoveFromGuestAsync(request.Id, limit));
         await timeline.RunAsync("create-container", () => agent.CreateAsync(guestSpec, ct));
         return pid;
     }
+
+    private static bool IsMemoryMount(GuestMount mount) =>
+        mount is { Driver: "ephemeral", FsType: "tmpfs" } && !mount.Options.Any(option => option.StartsWith("size=", StringComparison.Ordinal));
 
     private Task MountRootfsAsync(CreateContainer request, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
     {

@@ -1,5 +1,7 @@
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Storage;
 
 namespace Kata.Core.Application.Live;
 
@@ -13,6 +15,15 @@ internal sealed class LiveContainer(Container aggregate) : IDisposable
 
     /// <summary>The bundle's specification; known once it has been read.</summary>
     public OciSpec? Spec { get; set; }
+
+    /// <summary>Its limits, updates included; null until they are known.</summary>
+    public OciResources? Limits { get; set; }
+
+    /// <summary>What the machine has been made large enough for; nothing until it has.</summary>
+    public Workload Promised { get; set; } = Workload.None;
+
+    /// <summary>Its volumes in memory that are as large as the machine allows.</summary>
+    public IReadOnlyList<GuestMount> MemoryMounts { get; set; } = [];
 
     public Dictionary<ProcessRef, LiveProcess> Processes { get; } = [];
 

@@ -39,7 +39,7 @@ public interface IGuestSandbox
     /// <summary>Closes the sandbox; the guest may power off afterwards.</summary>
     Task CloseAsync(CancellationToken ct);
 
-    /// <summary>Brings CPUs and memory online that were added.</summary>
+    /// <summary>Brings CPUs and memory online that were added; 0 of one leaves it alone. Fails if fewer CPUs come than that.</summary>
     Task OnlineResourcesAsync(VmResources reached, CancellationToken ct);
 
     /// <summary>One container id each time the guest's kernel killed for lack of memory; ends with the connection.</summary>

@@ -25,6 +25,7 @@ internal sealed class SandboxBoot(
     IEnumerable<IHypervisor> hypervisors,
     IGuestAgentConnector connector,
     SandboxRecorder recorder,
+    SandboxSizer sizer,
     MachineWatcher machineWatcher,
     OomWatcher oomWatcher,
     FactPublisher publisher,
@@ -74,6 +75,7 @@ internal sealed class SandboxBoot(
             RuntimeSettingsValidator.Require(await settingsSource.ReadAsync(options, spec.Annotations, ct)));
         limits.Begin(settings);
         var ledger = sandbox.Ledger = await timeline.RunAsync("claim", () => store.ClaimAsync(sandbox.Id, sandbox.Owner, ct));
+        var resources = sizer.Begin(settings, spec);
         if (settings.SandboxCgroupOnly)
         {
             await timeline.RunAsync("cgroup", async () =>
@@ -94,13 +96,13 @@ internal sealed class SandboxBoot(
         var boot = await finding;
 
         var machine = await timeline.RunAsync("launch-vmm", async () =>
-            sandbox.Machine = await Hypervisor(settings).LaunchAsync(BuildVm(settings, boot, spec, share), placement, ledger, ct));
+            sandbox.Machine = await Hypervisor(settings).LaunchAsync(BuildVm(settings, boot, resources, share), placement, ledger, ct));
         BootLog.Launched(log, machine.ProcessId, machine.Choices);
 
         using var alive = limits.WhileAlive(machine, share);
         await BothAsync(
             timeline.RunAsync("prepare", () => whileGuestBoots(share, alive.Token)),
-            OpenGuestAsync(settings, spec, share, machine, timeline, limits, alive.Token),
+            OpenGuestAsync(settings, spec, resources, share, machine, timeline, limits, alive.Token),
             alive);
 
         limits.RecordAnswer();
@@ -113,12 +115,11 @@ internal sealed class SandboxBoot(
     }
 
     private async Task OpenGuestAsync(
-        RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, IVirtualMachine machine, PhaseTimeline timeline, BootLimits limits, CancellationToken alive)
+        RuntimeSettings settings, OciSpec spec, VmResources resources, ISharedDirectory? share, IVirtualMachine machine, PhaseTimeline timeline, BootLimits limits, CancellationToken alive)
     {
         using var dial = limits.Dial(settings.Guest.DialTimeout, alive);
         var agent = await timeline.RunAsync("agent", async () => sandbox.Agent = await connector.ConnectAsync(machine.Guest, dial.Token));
         sandbox.Guest = await timeline.RunAsync("open-sandbox", () => agent.OpenAsync(BuildGuest(settings, spec, share), dial.Token));
-        var resources = Resources(settings.Hypervisor, spec);
         if (resources.Vcpus > 1)
             await timeline.RunAsync("online-cpus", () => agent.OnlineResourcesAsync(resources, dial.Token));
     }
@@ -132,15 +133,12 @@ internal sealed class SandboxBoot(
         await Task.WhenAll(one, other);
     }
 
-    private static VmResources Resources(HypervisorSettings h, OciSpec spec) =>
-        Sizing.ForSandbox(h.DefaultVcpus, h.MaxVcpus, h.MemoryMib, h.MaxMemoryMib, h.MemorySlots, Environment.ProcessorCount, spec);
-
     private IHypervisor Hypervisor(RuntimeSettings settings) =>
         hypervisors.FirstOrDefault(h => h.Name == settings.Hypervisor.Name)
         ?? throw new KataException(ErrorKind.InvalidArgument,
             $"hypervisor \"{settings.Hypervisor.Name}\" of {settings.Source} is not one of: {string.Join(", ", hypervisors.Select(h => h.Name))}");
 
-    private VmSpec BuildVm(RuntimeSettings settings, BootAssets boot, OciSpec spec, ISharedDirectory? share)
+    private VmSpec BuildVm(RuntimeSettings settings, BootAssets boot, VmResources resources, ISharedDirectory? share)
     {
         var h = settings.Hypervisor;
         var devices = new List<Device> { new RngDevice(HostPath.Parse(h.EntropySource, "entropy_source")) };
@@ -166,7 +164,7 @@ internal sealed class SandboxBoot(
                 ControlTimeout = settings.Guest.DialTimeout < MachineOptions.LongestControlTimeout ? settings.Guest.DialTimeout : MachineOptions.LongestControlTimeout,
             },
             Boot = boot with { KernelParameters = [.. boot.KernelParameters, .. AgentParameters(settings)] },
-            Resources = Resources(h, spec),
+            Resources = resources,
             Devices = devices,
         };
     }

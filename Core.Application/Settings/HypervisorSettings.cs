@@ -62,7 +62,7 @@ public sealed record HypervisorSettings
     /// <summary>Key <c>default_memory</c>.</summary>
     public int MemoryMib { get; init; } = 512;
 
-    /// <summary>Key <c>default_maxmemory</c>; 0 for the host's.</summary>
+    /// <summary>Key <c>default_maxmemory</c>; 0 in the file stands for the host's, here for no growth.</summary>
     public int MaxMemoryMib { get; init; }
 
     /// <summary>Key <c>memory_slots</c>.</summary>

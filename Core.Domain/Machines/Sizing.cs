@@ -1,44 +1,75 @@
-using System.Globalization;
-using Kata.Core.Domain.Oci;
-
 namespace Kata.Core.Domain.Machines;
 
-/// <summary>Arithmetic of machine sizes: what the settings give, plus what the containers known at start ask for.</summary>
+/// <summary>
+/// Arithmetic of machine sizes. A machine is the settings' base plus what its containers are promised. What a pod's
+/// annotations promise is there from the start; its containers' own limits are the same promise told again, so only what
+/// they exceed it by is added later.
+/// </summary>
 public static class Sizing
 {
-    private const long Mib = 1024 * 1024;
+    // Room for the descriptors of added pages must come from what there is already: 64 bytes for 4096 each, with reserve.
+    private const int LargestStep = 48;
 
-    // What cgroup v1 gives for a limit that is none: the largest number of whole pages.
-    private const long Unlimited = long.MaxValue & ~4095L;
+    // What is left of a third is not a promise of one more CPU.
+    private const int Digits = 6;
 
-    /// <summary>
-    /// The size of a machine for its first container: the settings' base, plus the container's own limits or, for a pod,
-    /// the sums that the container manager writes into the annotations.
-    /// </summary>
-    /// <param name="baseVcpus">Key default_vcpus; less than 1 for as many as the host has.</param>
-    /// <param name="maxVcpus">Key default_maxvcpus; 0 for as many as the host has.</param>
-    /// <param name="baseMemoryMib">Key default_memory.</param>
-    /// <param name="maxMemoryMib">Key default_maxmemory; 0 for no growth beyond the start.</param>
-    /// <param name="memorySlots">Key memory_slots.</param>
-    /// <param name="hostCpus">CPUs of the host.</param>
-    /// <param name="spec">The first container's specification.</param>
-    public static VmResources ForSandbox(
-        int baseVcpus, int maxVcpus, int baseMemoryMib, int maxMemoryMib, int memorySlots, int hostCpus, OciSpec spec)
+    /// <summary>The machine at its start.</summary>
+    /// <exception cref="KataException">ResourceExhausted if its memory would exceed the settings' maximum.</exception>
+    public static VmResources AtStart(MachineBounds bounds, Workload workload)
     {
-        var quota = Annotation(spec, "io.kubernetes.cri.sandbox-cpu-quota") ?? spec.Linux?.Resources?.Cpu?.Quota ?? 0;
-        var period = Annotation(spec, "io.kubernetes.cri.sandbox-cpu-period") ?? (long?)spec.Linux?.Resources?.Cpu?.Period ?? 100_000;
-        var memory = Annotation(spec, "io.kubernetes.cri.sandbox-memory") ?? spec.Linux?.Resources?.Memory?.Limit ?? 0;
-
-        var most = Math.Max(1, maxVcpus > 0 ? Math.Min(maxVcpus, hostCpus) : hostCpus);
-        var own = quota > 0 && period > 0 ? (int)Math.Min((quota - 1) / period + 1, most) : 0;
-        var vcpus = Math.Clamp((baseVcpus < 1 ? hostCpus : baseVcpus) + own, 1, most);
-
-        var memoryMib = baseMemoryMib + (memory is > 0 and < Unlimited ? (int)Math.Min((memory - 1) / Mib + 1, int.MaxValue / 2) : 0);
-        return new VmResources(vcpus, most, memoryMib, Math.Max(memoryMib, maxMemoryMib), memorySlots);
+        var vcpus = Vcpus(bounds, workload);
+        var memoryMib = Memory(bounds, workload);
+        if (memoryMib > (bounds.MaxMemoryMib > 0 ? bounds.MaxMemoryMib : int.MaxValue))
+            throw TooMuchMemory(bounds, memoryMib, null);
+        return bounds.Fixed
+            ? new VmResources(vcpus, vcpus, (int)memoryMib, (int)memoryMib, 0)
+            : new VmResources(vcpus, Math.Max(vcpus, bounds.MaxVcpus), (int)memoryMib, Math.Max((int)memoryMib, bounds.MaxMemoryMib), bounds.MemorySlots);
     }
 
-    private static long? Annotation(OciSpec spec, string key) =>
-        spec.Annotations.TryGetValue(key, out var text) && long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value)
-            ? value
-            : null;
+    /// <summary>vCPUs for a workload, no more than there may be.</summary>
+    public static int Vcpus(MachineBounds bounds, Workload workload) => (int)Math.Min(AskedVcpus(bounds, workload), bounds.MaxVcpus);
+
+    /// <summary>vCPUs for a workload, whatever the maximum.</summary>
+    public static long AskedVcpus(MachineBounds bounds, Workload workload)
+    {
+        var own = Math.Ceiling(Math.Round(Math.Min(workload.Cpus, int.MaxValue), Digits));
+
+        // Without a quota a set of the host's CPUs bounds how many run at once, the base among them.
+        return own > 0 ? bounds.Vcpus + (long)own : Math.Max(bounds.Vcpus, workload.Cpuset.Count);
+    }
+
+    /// <summary>Memory for a workload in MiB, whatever the maximum.</summary>
+    public static long Memory(MachineBounds bounds, Workload workload) => bounds.MemoryMib + workload.MemoryMib;
+
+    /// <summary>
+    /// The next size on the way to the wanted one, in whole blocks of the guest and within the bounds; the present one if no
+    /// step is left. When half of the slots are used, a step takes more than is needed at once, so that the rest suffices.
+    /// </summary>
+    /// <param name="present">The machine now, with its bounds.</param>
+    /// <param name="wantedMib">Memory to reach.</param>
+    /// <param name="blockMib">Granularity of the guest.</param>
+    /// <param name="slotsUsed">How often memory has been added.</param>
+    public static int NextMemory(VmResources present, long wantedMib, int blockMib, int slotsUsed)
+    {
+        if (wantedMib <= present.MemoryMib || slotsUsed >= present.MemorySlots)
+            return present.MemoryMib;
+        var needed = wantedMib - present.MemoryMib;
+        if (slotsUsed * 2 >= present.MemorySlots)
+            needed = Math.Max(needed, present.MemoryMib / 2);
+        var step = Math.Min(Math.Min((needed + blockMib - 1) / blockMib, (long)present.MemoryMib * LargestStep / blockMib), (present.MaxMemoryMib - present.MemoryMib) / blockMib);
+        return present.MemoryMib + (int)(step * blockMib);
+    }
+
+    /// <summary>Memory that was promised cannot be had.</summary>
+    /// <param name="bounds">The settings.</param>
+    /// <param name="wantedMib">What base and limits come to.</param>
+    /// <param name="reached">How far it went; null if it was not begun.</param>
+    /// <param name="reason">What stood against it besides the maximum.</param>
+    public static KataException TooMuchMemory(MachineBounds bounds, long wantedMib, VmResources? reached, string? reason = null)
+    {
+        var asked = $"the limits ask for a machine of {wantedMib} MiB of memory ({wantedMib - bounds.MemoryMib} MiB and default_memory, {bounds.MemoryMib} MiB)";
+        var had = reached is null ? "" : $"; {reached.MemoryMib} MiB were reached";
+        var why = reason ?? $"default_maxmemory allows {reached?.MaxMemoryMib ?? bounds.MaxMemoryMib} MiB: lower the memory limits, or raise default_maxmemory (0 stands for all of the host's)";
+        return new KataException(ErrorKind.ResourceExhausted, $"{asked}{had}; {why}");
+    }
 }

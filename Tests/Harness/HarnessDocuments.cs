@@ -14,6 +14,9 @@ public sealed class HarnessBundles(HarnessHost host) : IBundleReader
     /// <summary>The bundles by their directory.</summary>
     public Dictionary<HostPath, OciSpec> Specs { get; } = [];
 
+    /// <summary>Limits by the name that stands for their document.</summary>
+    public Dictionary<string, OciResources> Updates { get; } = [];
+
     /// <inheritdoc/>
     public async Task<OciSpec> ReadAsync(HostPath bundle, CancellationToken ct)
     {
@@ -35,6 +38,7 @@ public sealed class HarnessBundles(HarnessHost host) : IBundleReader
     /// <inheritdoc/>
     public OciResources ReadResources(ReadOnlyMemory<byte> json) => json.IsEmpty
         ? throw new KataException(ErrorKind.InvalidArgument, "the resources document is empty")
+        : Updates.TryGetValue(Encoding.UTF8.GetString(json.Span), out var update) ? update
         : new OciResources { Cpu = new OciCpu { Shares = (ulong)json.Length, Cpus = "0-3" } };
 }
 
@@ -45,7 +49,7 @@ public sealed class HarnessSettings(HarnessHost host) : ISettingsSource
     public RuntimeSettings Settings { get; set; } = new()
     {
         Source = "the harness",
-        Hypervisor = new HypervisorSettings { Name = "qemu", Path = "/usr/bin/qemu", Kernel = "/boot/kernel", Initrd = "/boot/initrd" },
+        Hypervisor = new HypervisorSettings { Name = "qemu", Path = "/usr/bin/qemu", Kernel = "/boot/kernel", Initrd = "/boot/initrd", MaxMemoryMib = 8192 },
     };
 
     /// <inheritdoc/>

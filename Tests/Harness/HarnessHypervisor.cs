@@ -13,6 +13,12 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
     /// <summary>Virtual time from the launch to the VMM's first answer.</summary>
     public TimeSpan LaunchTime { get; set; } = TimeSpan.FromMilliseconds(60);
 
+    /// <summary>False for machines whose size is fixed.</summary>
+    public bool CanGrow { get; set; } = true;
+
+    /// <summary>vCPUs for which there are slots.</summary>
+    public int MostVcpus { get; set; } = int.MaxValue;
+
     /// <summary>What the programs of the guest do.</summary>
     public GuestPrograms Programs { get; } = new();
 
@@ -32,7 +38,11 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
             await host.EnterAsync("hypervisor.launch", ct);
             taken.Add(host.Take(ledger, ResourceKind.SocketFile, $"{placement.StateDirectory}/qmp.sock"));
             taken.Add(host.Take(ledger, ResourceKind.Process, "vmm", pid: host.NewPid()));
-            var machine = new HarnessMachine(host, ledger, taken, new HarnessGuest(host, Programs), placement.StateDirectory);
+            var guest = new HarnessGuest(host, Programs) { Vcpus = spec.Resources.Vcpus, MemoryMib = spec.Resources.MemoryMib };
+            var machine = new HarnessMachine(host, ledger, taken, guest, placement.StateDirectory)
+            {
+                Resize = CanGrow ? new HarnessResize(host, guest, spec.Resources) { MostVcpus = MostVcpus } : null,
+            };
             host.Machine = machine;
             await host.EnterAsync("hypervisor.handshake", ct);
             await host.Time.Delay(LaunchTime, ct);
@@ -93,7 +103,7 @@ public sealed class HarnessMachine : IVirtualMachine
     public IDeviceHotplug? Hotplug => null;
 
     /// <inheritdoc/>
-    public IVmResize? Resize => null;
+    public IVmResize? Resize { get; init; }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> ErrorTail { get; set; } = [];

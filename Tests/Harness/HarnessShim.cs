@@ -183,6 +183,14 @@ public sealed class HarnessShim : IAsyncDisposable
     /// <summary>Task State.</summary>
     public Task<GetProcessStateReply> StateAsync(string id, string? exec = null) => SendAsync(new GetProcessState(ProcessRef.Parse(id, exec)));
 
+    /// <summary>Task Update.</summary>
+    public Task UpdateAsync(string id, OciResources update)
+    {
+        var name = $"update-{Bundles.Updates.Count}";
+        Bundles.Updates[name] = update;
+        return SendAsync(new UpdateContainer(ContainerId.Parse(id), Encoding.UTF8.GetBytes(name)));
+    }
+
     /// <summary>Task Pause.</summary>
     public Task PauseAsync(string id) => SendAsync(new PauseContainer(ContainerId.Parse(id)));
 

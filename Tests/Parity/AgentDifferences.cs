@@ -13,6 +13,7 @@ internal static class AgentDifferences
     private const string DeviceRules = "the container's own rules hold in the guest too: a device that is not allowed is refused there";
     private const string NoDevices = "a device of the host is not given to the machine; its node in the guest opens nothing of the host";
     private const string Drained = "output that nobody wants is read all the same, or a process that prints would stop at a full pipe";
+    private const string GrownFirst = "the machine has grown before the guest hears of the container that needs it";
     private const string AsAsked = "an exec gets what its client asked for, not what the container has";
 
     public static IReadOnlyList<IntendedDifference> Table { get; } =
@@ -29,6 +30,8 @@ internal static class AgentDifferences
         Upstreams("CreateContainer devices[0].*", NoDevices),
 
         Upstreams("call OnlineCPUMem", NothingAdded),
+        Upstreams("call CreateContainer c1", GrownFirst),
+        Ours("call CreateContainer c1", GrownFirst),
         Upstreams("call UpdateEphemeralMounts", "no storage of the sandbox has a size that follows the machine's memory"),
         Upstreams("call RemoveStaleVirtiofsShareMounts", "the host detaches its mounts lazily, so nothing waits for the share's daemon to let go"),
 

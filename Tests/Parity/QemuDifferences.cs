@@ -81,6 +81,7 @@ internal static class QemuDifferences
         Upstreams("append reboot=k", "a triple fault resets at once, and needs no keyboard controller"),
         Ours("append reboot=t", "a triple fault resets at once, and needs no keyboard controller"),
         Upstreams("append panic=1", "a second later nothing more is learned"),
+        Ours("append swiotlb=512", "room to grow is above 4 GiB, for which the kernel keeps 64 MiB otherwise"),
         Ours("append panic=-1", "a second later nothing more is learned"),
         Upstreams("append agent.*", "the agent's parameters come with the settings, and these it does not need"),
         Upstreams("append systemd.log_level=debug", "systemd's own words are no part of our debugging"),

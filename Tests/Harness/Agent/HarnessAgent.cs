@@ -61,7 +61,7 @@ public sealed class HarnessAgent : IGuestAgent
     }
 
     /// <inheritdoc/>
-    public Task OnlineResourcesAsync(VmResources reached, CancellationToken ct) => CallAsync("agent.online", () => 0, ct);
+    public Task OnlineResourcesAsync(VmResources reached, CancellationToken ct) => DoAsync("agent.online", () => _guest.Online(reached), ct);
 
     /// <inheritdoc/>
     public Task ApplyNetworkAsync(GuestNetworkSpec network, CancellationToken ct) => DoAsync("agent.network", () => _guest.Apply(network), ct);

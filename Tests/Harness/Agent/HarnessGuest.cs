@@ -1,6 +1,7 @@
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Networking;
 using Kata.Core.Domain.Storage;
 
@@ -21,6 +22,21 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
 
     /// <summary>Virtual time from the launch to the agent's first answer.</summary>
     public TimeSpan BootTime { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>vCPUs that the machine has.</summary>
+    public int Vcpus { get; set; }
+
+    /// <summary>Memory that the machine has.</summary>
+    public int MemoryMib { get; set; }
+
+    /// <summary>vCPUs that are online.</summary>
+    public int OnlineVcpus { get; private set; } = 1;
+
+    /// <summary>Memory that is online.</summary>
+    public int OnlineMemoryMib { get; private set; }
+
+    /// <summary>vCPUs that the guest brings online at most.</summary>
+    public int MostOnlineVcpus { get; set; } = int.MaxValue;
 
     /// <summary>The sandbox that was opened.</summary>
     public GuestSandboxSpec? Sandbox { get; internal set; }
@@ -56,6 +72,15 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     {
         foreach (var agent in _agents)
             agent.Lose(reason);
+    }
+
+    internal void Online(VmResources reached)
+    {
+        if (reached.MemoryMib > 0)
+            OnlineMemoryMib = MemoryMib;
+        OnlineVcpus = Math.Max(OnlineVcpus, Math.Min(reached.Vcpus, Math.Min(Vcpus, MostOnlineVcpus)));
+        if (OnlineVcpus < reached.Vcpus)
+            throw new KataException(ErrorKind.Internal, $"guest: {OnlineVcpus} of {reached.Vcpus} processors are online after 5 s");
     }
 
     internal HarnessAgent Connect()

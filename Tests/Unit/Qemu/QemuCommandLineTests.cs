@@ -33,7 +33,7 @@ public sealed class QemuCommandLineTests
         "-device vhost-user-fs-pci,id=fs-share,chardev=share,tag=kataShared,queue-size=1024",
         "-kernel /boot/vmlinux",
         "-initrd /boot/initrd.img",
-        "-append cryptomgr.notests=1 reboot=t no_timer_check panic=-1 nr_cpus=2 console=ttyS0 quiet",
+        "-append cryptomgr.notests=1 reboot=t no_timer_check swiotlb=512 panic=-1 nr_cpus=2 console=ttyS0 quiet",
         "-sandbox on,obsolete=deny");
 
     [Fact]

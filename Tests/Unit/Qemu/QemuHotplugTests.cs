@@ -98,7 +98,7 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     [Fact]
     public async Task Resize_when_grown_fills_the_lowest_cpu_slot_and_whole_sections()
     {
-        var resize = new QemuResize(_control, new VmResources(1, 3, 512, 1024, 2));
+        var resize = new QemuResize(_control, new VmResources(1, 3, 512, 1024, 2), TimeProvider.System);
 
         var resizing = resize.ResizeAsync(new VmResources(2, 3, 600, 1024, 2), default);
         (await ReplyAsync("""
@@ -107,14 +107,68 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         (await ReplyAsync()).Should().Be("""device_add {"core-id":0,"thread-id":0,"socket-id":1,"driver":"max-x86_64-cpu","id":"cpu-0"}""");
         (await ReplyAsync()).Should().Be("""object-add {"id":"ram-0","size":134217728,"qom-type":"memory-backend-memfd","share":true}""");
         (await ReplyAsync()).Should().Be("""device_add {"driver":"pc-dimm","id":"dimm-0","memdev":"ram-0"}""");
+        resizing.IsCompleted.Should().BeFalse();
+        await _server.SayAsync("""{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "source": 1, "status": 0, "slot": "0", "slot-type": "DIMM"}}, "timestamp": {"seconds": 1, "microseconds": 0}}""");
 
         (await resizing.WaitAsync(Limit)).Should().Be(new VmResources(2, 3, 640, 1024, 2));
     }
 
     [Fact]
-    public async Task Resize_when_less_is_wanted_keeps_what_there_is() =>
-        (await new QemuResize(_control, new VmResources(2, 3, 512, 1024, 2)).ResizeAsync(new VmResources(1, 3, 256, 1024, 2), default).WaitAsync(Limit))
-            .Should().Be(new VmResources(2, 3, 512, 1024, 2));
+    public async Task Resize_when_the_guest_refuses_memory_tells_its_status_and_does_not_count_it()
+    {
+        var resize = new QemuResize(_control, new VmResources(1, 1, 512, 1024, 2), TimeProvider.System);
+
+        var resizing = resize.ResizeAsync(new VmResources(1, 1, 640, 1024, 2), default);
+        await ReplyAsync();
+        await ReplyAsync();
+        await _server.SayAsync("""{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "source": 1, "status": 1, "slot": "0", "slot-type": "DIMM"}}, "timestamp": {"seconds": 1, "microseconds": 0}}""");
+
+        (await resizing.Invoking(r => r.WaitAsync(Limit)).Should().ThrowAsync<KataException>()).WithMessage("the guest refused 128 MiB of memory with ACPI status 1");
+        (await resize.ResizeAsync(new VmResources(1, 1, 512, 1024, 2), default).WaitAsync(Limit)).MemoryMib.Should().Be(512);
+    }
+
+    [Fact]
+    public async Task Resize_when_qemu_refuses_memory_gives_it_back()
+    {
+        var resize = new QemuResize(_control, new VmResources(1, 1, 512, 1024, 2), TimeProvider.System);
+
+        var resizing = resize.ResizeAsync(new VmResources(1, 1, 640, 1024, 2), default);
+        await ReplyAsync();
+        await ReplyAsync("""{"error": {"class": "GenericError", "desc": "a used vhost backend has no free memory slots left"}, "id": @}""");
+        (await ReplyAsync()).Should().Be("""object-del {"id":"ram-0"}""");
+
+        await resizing.Invoking(r => r.WaitAsync(Limit)).Should().ThrowAsync<KataException>().WithMessage("*no free memory slots left*");
+    }
+
+    [Fact]
+    public async Task Resize_when_fewer_vcpus_are_wanted_removes_added_ones_from_the_highest()
+    {
+        var resize = new QemuResize(_control, new VmResources(1, 3, 512, 512, 0), TimeProvider.System);
+        var growing = resize.ResizeAsync(new VmResources(3, 3, 512, 512, 0), default);
+        await ReplyAsync("""
+            {"return": [{"type": "c", "props": {"socket-id": 2}}, {"type": "c", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
+            """);
+        await ReplyAsync();
+        await ReplyAsync();
+        (await growing.WaitAsync(Limit)).Vcpus.Should().Be(3);
+
+        var shrinking = resize.ResizeAsync(new VmResources(2, 3, 512, 512, 0), default);
+        await ReplyAsync("""
+            {"return": [{"type": "c", "qom-path": "/machine/peripheral/cpu-1", "props": {"socket-id": 2}}, {"type": "c", "qom-path": "/machine/peripheral/cpu-0", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
+            """);
+        (await ReplyAsync()).Should().Be("""device_del {"id":"cpu-1"}""");
+        await _server.SayAsync("""{"event": "DEVICE_DELETED", "data": {"device": "cpu-1", "path": "/machine/peripheral/cpu-1"}, "timestamp": {"seconds": 1, "microseconds": 0}}""");
+
+        (await shrinking.WaitAsync(Limit)).Vcpus.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Resize_when_less_is_wanted_than_at_the_start_keeps_what_there_is()
+    {
+        var shrinking = new QemuResize(_control, new VmResources(2, 3, 512, 1024, 2), TimeProvider.System).ResizeAsync(new VmResources(1, 3, 256, 1024, 2), default);
+        await ReplyAsync("""{"return": [], "id": @}""");
+        (await shrinking.WaitAsync(Limit)).Should().Be(new VmResources(2, 3, 512, 1024, 2));
+    }
 
     private async Task<AttachedDevice> AttachAsync(QemuHotplug plug)
     {

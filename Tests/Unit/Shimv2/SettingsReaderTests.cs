@@ -64,6 +64,7 @@ public sealed class SettingsReaderTests
         hypervisor.Channel.Should().Be(GuestChannel.Serial);
         hypervisor.DefaultVcpus.Should().Be(2);
         hypervisor.MemorySlots.Should().Be(10);
+        hypervisor.MaxMemoryMib.Should().BeGreaterThan(1024, "0 stands for the host's memory");
         hypervisor.VirtioFsExtraArguments.Should().Equal("--thread-pool-size=1");
         hypervisor.DisableVhostNet.Should().BeTrue();
         settings.Guest.DialTimeout.Should().Be(TimeSpan.FromSeconds(90));

@@ -1,0 +1,202 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Settings;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Oci;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Sandboxes;
+
+/// <summary>
+/// Keeps the machine as large as its containers are promised. Memory is a promise: a container that cannot have it is
+/// refused. vCPUs are a bound: with fewer it runs, only slower, so what is missing is told and no more.
+/// </summary>
+internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry containers, ILogger<SandboxSizer> log)
+{
+    private const long Mib = 1024 * 1024;
+
+    // What guests on x86 have unless their machine is very large.
+    private const int UsualBlockMib = 128;
+
+    // One at a time: two that grow at once would each see the other's memory as free.
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private MachineBounds? _bounds;
+    private Workload _atStart = Workload.None;
+    private VmResources? _present;
+
+    // Added memory counts once the guest uses it.
+    private int _onlineMib;
+    private int _slotsUsed;
+
+    /// <summary>The machine to start for its first container.</summary>
+    public VmResources Begin(RuntimeSettings settings, OciSpec spec)
+    {
+        var h = settings.Hypervisor;
+        _bounds = MachineBounds.Of(
+            h.DefaultVcpus, h.MaxVcpus, h.MemoryMib, h.MaxMemoryMib, h.MemorySlots, settings.StaticSandboxResources, Environment.ProcessorCount);
+        _atStart = Workload.OfPod(spec.Annotations) ?? Workload.Of(spec.Linux?.Resources);
+        TellCap(_bounds, _atStart);
+        _present = Sizing.AtStart(_bounds, _atStart);
+        _onlineMib = _present.MemoryMib;
+        return _present;
+    }
+
+    /// <summary>
+    /// Grows the machine for a container's limits, before the guest is told of them, and remembers them as promised. Limits
+    /// that are lower than before are only remembered.
+    /// </summary>
+    /// <exception cref="KataException">ResourceExhausted if the memory cannot be had; what was promised before stays.</exception>
+    public async Task PromiseAsync(ContainerId id, OciResources? limits, CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            var live = containers.Find(id);
+            var promise = Workload.Of(limits);
+            var all = Workload.Sum([.. Others(id), promise]);
+            await ReachAsync(all, mayShrink: false, ct);
+            live.Promised = promise;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Takes vCPUs away again that no container is promised any more. Does not fail.</summary>
+    public async Task ShrinkAsync(CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            await ReachAsync(Workload.Sum(Others(null)), mayShrink: true, ct);
+        }
+        catch (KataException e)
+        {
+            SizingLog.NotShrunk(log, e.Message);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    // The pause container of a pod is promised nothing of its own: what the pod has is told with it.
+    private IEnumerable<Workload> Others(ContainerId? id) => containers.All
+        .Where(c => c.Aggregate.Id != id && c.Aggregate.Kind != ContainerKind.PodSandbox && c.Aggregate.State is not (ContainerState.Stopped or ContainerState.Deleted))
+        .Select(c => c.Promised);
+
+    private async Task ReachAsync(Workload workload, bool mayShrink, CancellationToken ct)
+    {
+        if (_bounds is not { Fixed: false } bounds || _present is null || sandbox.Machine?.Resize is not { } resize)
+            return;
+
+        workload = workload.Max(_atStart);
+        var vcpus = Sizing.Vcpus(bounds, workload);
+        if (vcpus > _present.Vcpus || (mayShrink && vcpus < _present.Vcpus))
+        {
+            TellCap(bounds, workload);
+            await ResizeVcpusAsync(resize, vcpus, ct);
+        }
+
+        var memoryMib = Sizing.Memory(bounds, workload);
+        if (memoryMib > _onlineMib)
+            await GrowMemoryAsync(bounds, resize, memoryMib, ct);
+    }
+
+    private async Task ResizeVcpusAsync(IVmResize resize, int vcpus, CancellationToken ct)
+    {
+        var before = _present!;
+        try
+        {
+            _present = await resize.ResizeAsync(before with { Vcpus = vcpus }, ct);
+            if (_present.Vcpus > before.Vcpus)
+                await sandbox.RequireAgent().OnlineResourcesAsync(_present with { MemoryMib = 0 }, ct);
+        }
+        catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
+        {
+            SizingLog.FewerVcpus(log, vcpus, _present!.Vcpus, e.Message);
+            return;
+        }
+
+        if (_present.Vcpus < vcpus)
+            SizingLog.FewerVcpus(log, vcpus, _present.Vcpus, "the machine has no free slot for a vCPU");
+        else
+            SizingLog.Vcpus(log, before.Vcpus, _present.Vcpus);
+    }
+
+    private async Task GrowMemoryAsync(MachineBounds bounds, IVmResize resize, long wantedMib, CancellationToken ct)
+    {
+        var before = _present!;
+        var blockMib = sandbox.Guest is { MemoryBlockBytes: > 0 } guest ? (int)Math.Clamp(guest.MemoryBlockBytes / Mib, 1, 64 * 1024) : UsualBlockMib;
+        if (wantedMib > before.MaxMemoryMib)
+            throw Sizing.TooMuchMemory(bounds, wantedMib, before);
+
+        while (_onlineMib < wantedMib)
+        {
+            var next = Sizing.NextMemory(_present!, wantedMib, blockMib, _slotsUsed);
+            if (next == _onlineMib)
+            {
+                throw Sizing.TooMuchMemory(bounds, wantedMib, _present, _slotsUsed >= _present!.MemorySlots
+                    ? $"all {_present!.MemorySlots} memory slots are used: raise memory_slots or default_memory" : null);
+            }
+
+            await StepAsync(bounds, resize, next, wantedMib, ct);
+        }
+
+        SizingLog.Memory(log, before.MemoryMib, _present!.MemoryMib);
+        await GrowMountsAsync(ct);
+    }
+
+    private async Task StepAsync(MachineBounds bounds, IVmResize resize, int next, long wantedMib, CancellationToken ct)
+    {
+        try
+        {
+            if (next > _present!.MemoryMib)
+            {
+                var before = _present.MemoryMib;
+                _present = await resize.ResizeAsync(_present with { MemoryMib = next }, ct);
+                if (_present.MemoryMib > before)
+                    _slotsUsed++;
+            }
+
+            // The vCPUs that are missing have been told of; here they must not be waited for again.
+            if (_present.MemoryMib > _onlineMib)
+                await sandbox.RequireAgent().OnlineResourcesAsync(_present with { Vcpus = 0 }, ct);
+        }
+        catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
+        {
+            throw Sizing.TooMuchMemory(bounds, wantedMib, _present, e.Message);
+        }
+
+        if (_present.MemoryMib <= _onlineMib)
+            throw Sizing.TooMuchMemory(bounds, wantedMib, _present, "the machine takes no more memory");
+        _onlineMib = _present.MemoryMib;
+    }
+
+    // Volumes in memory that are as large as the machine grow with it. A guest that cannot do that keeps them as they are.
+    private async Task GrowMountsAsync(CancellationToken ct)
+    {
+        var mounts = containers.All.SelectMany(c => c.MemoryMounts).DistinctBy(m => m.MountPoint).ToList();
+        if (mounts.Count == 0)
+            return;
+        try
+        {
+            await sandbox.RequireAgent().ResizeEphemeralMountsAsync(
+                [.. mounts.Select(m => m with { Options = ["remount", $"size={_present!.MemoryMib}M", .. m.Options] })], ct);
+        }
+        catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
+        {
+            SizingLog.MountsKeepSize(log, e.Message);
+        }
+    }
+
+    private void TellCap(MachineBounds bounds, Workload workload)
+    {
+        var asked = Sizing.AskedVcpus(bounds, workload);
+        if (asked > bounds.MaxVcpus)
+            SizingLog.Capped(log, asked, bounds.MaxVcpus);
+    }
+}

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Sandboxes;
+
+/// <summary>Event ids 1170 to 1179.</summary>
+internal static partial class SizingLog
+{
+    [LoggerMessage(1170, LogLevel.Warning, "the CPU limits ask for {Asked} vCPUs, {Most} is the most that default_maxvcpus and the host's CPUs allow; the machine has that many")]
+    public static partial void Capped(ILogger log, long asked, int most);
+
+    [LoggerMessage(1171, LogLevel.Warning, "{Wanted} vCPUs were wanted, {Reached} are there: {Reason}")]
+    public static partial void FewerVcpus(ILogger log, int wanted, int reached, string reason);
+
+    [LoggerMessage(1172, LogLevel.Information, "the machine had {Before} vCPUs and has {Now}")]
+    public static partial void Vcpus(ILogger log, int before, int now);
+
+    [LoggerMessage(1173, LogLevel.Information, "the machine had {Before} MiB of memory and has {Now}")]
+    public static partial void Memory(ILogger log, int before, int now);
+
+    [LoggerMessage(1174, LogLevel.Warning, "the machine keeps vCPUs that nobody is promised: {Reason}")]
+    public static partial void NotShrunk(ILogger log, string reason);
+
+    [LoggerMessage(1175, LogLevel.Warning, "volumes in memory keep their size: {Reason}")]
+    public static partial void MountsKeepSize(ILogger log, string reason);
+}
