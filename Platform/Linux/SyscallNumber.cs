@@ -12,6 +12,7 @@ internal static class SyscallNumber
     internal const int Openat2 = 437;
     internal const int MountSetattr = 442;
 
+    internal static readonly int Bpf = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 280 : 321;
     internal static readonly int FinitModule = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 273 : 313;
     internal static readonly int Getdents64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 61 : 217;
 }
