@@ -31,6 +31,31 @@ internal static class CgroupFiles
         }
     }
 
+    /// <summary>
+    /// In the unified hierarchy a cgroup has a cpuset once all around it hand that controller down. Where somebody's
+    /// processes stand in the way it has none.
+    /// </summary>
+    public static void EnableCpuset(string directory)
+    {
+        if (!File.Exists($"{directory}/cgroup.controllers") || File.Exists($"{directory}/cpuset.cpus"))
+            return;
+        var parents = new Stack<string>();
+        for (var parent = Path.GetDirectoryName(directory); parent is not null && File.Exists($"{parent}/cgroup.subtree_control"); parent = Path.GetDirectoryName(parent))
+            parents.Push(parent);
+        foreach (var parent in parents)
+        {
+            try
+            {
+                if (!File.ReadAllText($"{parent}/cgroup.subtree_control").Contains("cpuset", StringComparison.Ordinal))
+                    File.WriteAllText($"{parent}/cgroup.subtree_control", "+cpuset");
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return;
+            }
+        }
+    }
+
     /// <summary>Writes a value where the controller is there and the value is.</summary>
     public static void WriteIfPresent(string path, string? value)
     {

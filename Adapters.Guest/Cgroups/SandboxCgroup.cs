@@ -1,6 +1,7 @@
 using System.Globalization;
 using Kata.Adapters.Guest.State;
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
@@ -75,8 +76,19 @@ internal sealed class SandboxCgroup : ISandboxCgroup
             return Task.CompletedTask;
         foreach (var cgroup in cgroups)
         {
-            CgroupFiles.WriteIfPresent($"{cgroup}/cpuset.cpus", cpu.Cpus);
-            CgroupFiles.WriteIfPresent($"{cgroup}/cpuset.mems", cpu.Mems);
+            try
+            {
+                CgroupFiles.EnableCpuset(cgroup.Value);
+                CgroupFiles.WriteIfPresent($"{cgroup}/cpuset.cpus", cpu.Cpus);
+                CgroupFiles.WriteIfPresent($"{cgroup}/cpuset.mems", cpu.Mems);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new KataException(
+                    ErrorKind.InvalidArgument,
+                    $"the host refuses CPUs \"{cpu.Cpus}\" and memory nodes \"{cpu.Mems}\" for {cgroup}: they must be there and lie within those of the cgroup around it",
+                    e);
+            }
         }
 
         return Task.CompletedTask;

@@ -49,7 +49,7 @@ internal sealed class CreateContainerHandler(
 
         var live = containers.Add(new Container(request.Id, kind, request.Bundle, request.Rootfs, request.Stdio));
         live.Spec = spec;
-        live.Limits = spec.Linux?.Resources;
+        live.Limits = spec.Linux?.Resources is { } asked ? ResourceRules.Fold(asked) : null;
         try
         {
             await using var cancelling = live.CreationCancelled.Register(limits.Cancel);

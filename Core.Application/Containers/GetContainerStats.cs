@@ -7,7 +7,10 @@ using MediatR;
 
 namespace Kata.Core.Application.Containers;
 
-/// <summary>The figures of a container; zeros for one that has not run or has ended.</summary>
+/// <summary>
+/// The figures of a container; zeros for one that has not run or has ended, but for the out-of-memory kills, by which a
+/// manager tells why it ended.
+/// </summary>
 public sealed record GetContainerStats(ContainerId Id) : IQuery<GetContainerStatsReply>;
 
 /// <summary>The figures, and whether the host has cgroup v2 alone, which decides their form.</summary>
@@ -18,8 +21,10 @@ internal sealed class GetContainerStatsHandler(LiveSandbox sandbox, ContainerReg
 {
     public async Task<GetContainerStatsReply> Handle(GetContainerStats request, CancellationToken ct)
     {
-        var state = containers.Read(request.Id, c => c.State);
+        var (state, kills) = containers.Read(request.Id, c => (c.State, c.OutOfMemoryKills));
         var stats = state is ContainerState.Running or ContainerState.Paused ? await AskAsync(request.Id, ct) : new ContainerStats();
+        if (stats.Memory.OutOfMemoryKills < kills)
+            stats = stats with { Memory = stats.Memory with { OutOfMemoryKills = kills } };
         return new GetContainerStatsReply(stats, cgroups.IsUnified);
     }
 

@@ -50,11 +50,11 @@ internal static class GuestSpec
     public static OciProcess WithoutLabels(OciProcess process) => process with { SelinuxLabel = null, ApparmorProfile = null };
 
     /// <summary>Limits that mean something in the guest: its CPUs and memory nodes are not the host's.</summary>
-    public static OciResources Narrow(OciResources resources) => resources with
+    public static OciResources Narrow(OciResources resources)
     {
-        Cpu = resources.Cpu is { } cpu ? cpu with { Cpus = null, Mems = null } : null,
-        Other = null,
-    };
+        var folded = ResourceRules.Fold(resources);
+        return folded with { Cpu = folded.Cpu is { } cpu ? cpu with { Cpus = null, Mems = null } : null, Other = null };
+    }
 
     private static async Task<IReadOnlyList<OciMount>> RewriteMountsAsync(
         ContainerId id, IReadOnlyList<OciMount> mounts, ISharedDirectory? share, CancellationToken ct)

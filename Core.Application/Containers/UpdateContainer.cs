@@ -18,6 +18,7 @@ internal sealed class UpdateContainerHandler(LiveSandbox sandbox, ContainerRegis
     {
         var update = bundles.ReadResources(request.ResourcesJson);
         ResourceRules.Check(update, Environment.ProcessorCount);
+        update = ResourceRules.Fold(update);
         using (await containers.Find(new ProcessRef(request.Id)).Gate.EnterAsync(ct))
         {
             var (state, kind) = containers.Read(request.Id, c => (c.State, c.Kind));

@@ -21,6 +21,9 @@ public interface ISandboxCgroup
     /// <summary>Moves this process out, to where it was started, so that the cgroup can be removed.</summary>
     Task LeaveAsync(IReadOnlyList<HostPath> cgroups, CancellationToken ct);
 
-    /// <summary>Applies limits to the sandbox's cgroup.</summary>
+    /// <summary>
+    /// Binds the sandbox to CPUs and memory nodes of the host; what is empty stays as it is. Other limits are those of the
+    /// pod's own cgroup, in which this one lies, and are left to it. InvalidArgument for what the host refuses.
+    /// </summary>
     Task ApplyAsync(IReadOnlyList<HostPath> cgroups, OciResources limits, CancellationToken ct);
 }

@@ -13,7 +13,7 @@ namespace Kata.Core.Application.Sandboxes;
 /// Keeps the machine as large as its containers are promised. Memory is a promise: a container that cannot have it is
 /// refused. vCPUs are a bound: with fewer it runs, only slower, so what is missing is told and no more.
 /// </summary>
-internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry containers, ILogger<SandboxSizer> log)
+internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups, ILogger<SandboxSizer> log)
 {
     private const long Mib = 1024 * 1024;
 
@@ -25,6 +25,9 @@ internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry contai
     private MachineBounds? _bounds;
     private Workload _atStart = Workload.None;
     private VmResources? _present;
+
+    // The host's CPUs and memory nodes that the sandbox was bound to last.
+    private (CpuList Cpus, CpuList Nodes) _bound = (CpuList.Empty, CpuList.Empty);
 
     // Added memory counts once the guest uses it.
     private int _onlineMib;
@@ -57,6 +60,7 @@ internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry contai
             var promise = Workload.Of(limits);
             var all = Workload.Sum([.. Others(id), promise]);
             await ReachAsync(all, mayShrink: false, ct);
+            await BindAsync(id, limits, ct);
             live.Promised = promise;
         }
         finally
@@ -84,9 +88,24 @@ internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry contai
     }
 
     // The pause container of a pod is promised nothing of its own: what the pod has is told with it.
-    private IEnumerable<Workload> Others(ContainerId? id) => containers.All
-        .Where(c => c.Aggregate.Id != id && c.Aggregate.Kind != ContainerKind.PodSandbox && c.Aggregate.State is not (ContainerState.Stopped or ContainerState.Deleted))
-        .Select(c => c.Promised);
+    private IEnumerable<Workload> Others(ContainerId? id) => LivingBut(id).Select(c => c.Promised);
+
+    private IEnumerable<LiveContainer> LivingBut(ContainerId? id) => containers.All
+        .Where(c => c.Aggregate.Id != id && c.Aggregate.Kind != ContainerKind.PodSandbox && c.Aggregate.State is not (ContainerState.Stopped or ContainerState.Deleted));
+
+    // On the host the machine runs where any of its containers may; in the guest every container sees all of its CPUs.
+    private async Task BindAsync(ContainerId id, OciResources? limits, CancellationToken ct)
+    {
+        var all = LivingBut(id).Select(c => c.Limits?.Cpu).Append(limits?.Cpu).OfType<OciCpu>().ToList();
+        var (cpus, nodes) = (Union(all.Select(cpu => cpu.Cpus)), Union(all.Select(cpu => cpu.Mems)));
+        if ((cpus, nodes) == _bound || (cpus.Count == 0 && nodes.Count == 0) || sandbox.Cgroups.Count == 0)
+            return;
+        await cgroups.ApplyAsync(sandbox.Cgroups, new OciResources { Cpu = new OciCpu { Cpus = cpus.ToString(), Mems = nodes.ToString() } }, ct);
+        _bound = (cpus, nodes);
+    }
+
+    private static CpuList Union(IEnumerable<string?> lists) =>
+        lists.Aggregate(CpuList.Empty, (all, text) => CpuList.TryParse(text, out var list) ? all.Union(list) : all);
 
     private async Task ReachAsync(Workload workload, bool mayShrink, CancellationToken ct)
     {

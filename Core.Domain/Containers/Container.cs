@@ -44,6 +44,9 @@ public sealed class Container : AggregateRoot
     /// <summary>The host pid that stands for its processes; 0 until created.</summary>
     public int Pid { get; private set; }
 
+    /// <summary>How often the guest has reported that its kernel killed for lack of memory.</summary>
+    public ulong OutOfMemoryKills { get; private set; }
+
     /// <summary>One of its processes, or a NotFound failure.</summary>
     public Process Find(ProcessRef process)
     {
@@ -165,8 +168,10 @@ public sealed class Container : AggregateRoot
     public void RecordOutOfMemory()
     {
         // The guest can name any container: of one that nobody has been told of, or that is gone, nothing is told.
-        if (State is not (ContainerState.Creating or ContainerState.Deleted))
-            Tell(new ContainerOutOfMemory(Id));
+        if (State is ContainerState.Creating or ContainerState.Deleted)
+            return;
+        OutOfMemoryKills++;
+        Tell(new ContainerOutOfMemory(Id));
     }
 
     /// <summary>Its processes are frozen.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Kata.Core.Domain.Machines;
 
 namespace Kata.Core.Domain.Oci;
@@ -11,6 +12,11 @@ public static class ResourceRules
     private const ulong MostPeriod = 1_000_000;
 
     private const long Unlimited = -1;
+
+    // The scales of version 1's shares and of version 2's weight.
+    private const ulong LeastShares = 2;
+    private const ulong MostShares = 262_144;
+    private const ulong MostWeight = 10_000;
 
     /// <summary>Refuses limits that no kernel takes; InvalidArgument with the field and what it may be.</summary>
     /// <param name="limits">The limits; 0 means that one is not set.</param>
@@ -34,6 +40,35 @@ public static class ResourceRules
             if (value.AsSpan().IndexOfAny('\0', '\n') >= 0)
                 throw Wrong($"unified {file}", "several lines", "one value");
         }
+    }
+
+    /// <summary>
+    /// Files of cgroup v2 that mean a limit of its own become that limit, which every agent knows; they win, as the later
+    /// written ones. The rest of the files is left out.
+    /// </summary>
+    public static OciResources Fold(OciResources limits)
+    {
+        if (limits.Unified.Count == 0)
+            return limits;
+        var cpu = limits.Cpu ?? new OciCpu();
+        var memory = limits.Memory ?? new OciMemory();
+        var pids = limits.Pids;
+        if (limits.Unified.TryGetValue("cpu.max", out var max) && max.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var quota, .. var period] && Number(quota) is { } microseconds)
+            cpu = cpu with { Quota = microseconds, Period = period is [var text, ..] && Number(text) is > 0 and var length ? (ulong)length : cpu.Period };
+        if (Of("cpu.weight") is > 0 and <= (long)MostWeight and var weight)
+            cpu = cpu with { Shares = LeastShares + (((ulong)weight - 1) * (MostShares - LeastShares) / (MostWeight - 1)) };
+        memory = memory with { Limit = Of("memory.max") ?? memory.Limit, Reservation = Of("memory.low") ?? memory.Reservation };
+        if (Of("memory.swap.max") is { } swap)
+            memory = memory with { Swap = swap >= 0 && memory.Limit is > 0 and var limit ? limit + swap : Unlimited };
+        if (Of("pids.max") is { } most)
+            pids = new OciPids { Limit = most };
+        return limits with { Cpu = cpu, Memory = memory, Pids = pids, Unified = new Dictionary<string, string>() };
+
+        long? Of(string file) => limits.Unified.TryGetValue(file, out var value) ? Number(value.Trim()) : null;
+
+        static long? Number(string text) => text == "max" ? Unlimited
+            : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+            : null;
     }
 
     /// <summary>The limits after an update: what it does not set stays.</summary>

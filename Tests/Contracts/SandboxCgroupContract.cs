@@ -3,6 +3,7 @@ using Kata.Adapters.Guest.Cgroups;
 using Kata.Adapters.Guest.Cleanup;
 using Kata.Adapters.Guest.State;
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Tests.Harness;
@@ -95,6 +96,21 @@ public sealed class SandboxCgroupRealTests : SandboxCgroupContract
         await second.DeleteAsync(other, default);
 
         IsThere(Path.GetDirectoryName(made[0].Value)!).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Apply_binds_to_cpus_of_the_host_and_refuses_others_with_a_sentence()
+    {
+        var ledger = new HypervisorLedger();
+        var made = await Cgroup.CreateAsync($"/contract-{Guid.NewGuid():N}", ledger, default);
+
+        await Cgroup.ApplyAsync(made, new OciResources { Cpu = new OciCpu { Cpus = "0", Mems = "" } }, default);
+        var refused = await Cgroup.Invoking(c => c.ApplyAsync(made, new OciResources { Cpu = new OciCpu { Cpus = "4000" } }, default)).Should().ThrowAsync<KataException>();
+
+        made.Select(path => $"{path}/cpuset.cpus").Where(File.Exists).Select(path => File.ReadAllText(path).Trim()).Should().Equal("0");
+        refused.Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        refused.Which.Message.Should().Contain("4000");
+        await ReleaseAllAsync(ledger);
     }
 
     protected override bool IsThere(string directory) => Directory.Exists(directory);

@@ -37,5 +37,9 @@ public sealed class HarnessCgroup(HarnessHost host) : ISandboxCgroup
     }
 
     /// <inheritdoc/>
-    public Task ApplyAsync(IReadOnlyList<HostPath> cgroups, OciResources limits, CancellationToken ct) => host.EnterAsync("cgroup.apply", ct);
+    public async Task ApplyAsync(IReadOnlyList<HostPath> cgroups, OciResources limits, CancellationToken ct)
+    {
+        await host.EnterAsync("cgroup.apply", ct);
+        host.BoundTo = limits.Cpu;
+    }
 }

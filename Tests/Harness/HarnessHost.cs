@@ -2,6 +2,7 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Tests.Harness;
@@ -33,6 +34,9 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
 
     /// <summary>The shim itself is in a cgroup of the sandbox, which then cannot be removed.</summary>
     public bool ShimIsInCgroup { get; set; }
+
+    /// <summary>The CPUs and memory nodes that the sandbox is bound to.</summary>
+    public OciCpu? BoundTo { get; set; }
 
     /// <summary>The machine that runs.</summary>
     public HarnessMachine? Machine { get; set; }

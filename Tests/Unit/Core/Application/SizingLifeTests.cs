@@ -229,6 +229,37 @@ public sealed class SizingLifeTests
     });
 
     [Fact]
+    public void Cpusets_of_the_containers_together_bind_the_sandbox_on_the_host() => Run(async shim =>
+    {
+        await PodAsync(shim);
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(new OciResources { Cpu = new OciCpu { Cpus = "0" } }));
+        await shim.StartAsync("c1");
+        shim.Host.BoundTo!.Cpus.Should().Be("0");
+        await shim.CreateAsync("c2", ContainerKind.PodContainer, change: With(new OciResources { Cpu = new OciCpu { Cpus = "1", Mems = "0" } }));
+        (shim.Host.BoundTo!.Cpus, shim.Host.BoundTo.Mems).Should().Be(("0-1", "0"));
+        await shim.UpdateAsync("c1", new OciResources { Cpu = new OciCpu { Cpus = "1" } });
+
+        shim.Host.BoundTo!.Cpus.Should().Be("1");
+        shim.Host.Faults.Add(new Fault("cgroup.apply", 4, FaultKind.Fail) { Error = ErrorKind.InvalidArgument });
+        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", new OciResources { Cpu = new OciCpu { Cpus = "0" } }))).Kind.Should().Be(ErrorKind.InvalidArgument);
+    });
+
+    [Fact]
+    public void Stats_of_a_container_that_ended_for_lack_of_memory_still_tell_it() => Run(async shim =>
+    {
+        await PodAsync(shim);
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, "hello");
+        await shim.StartAsync("c1");
+        shim.Guest.RunOutOfMemory(ContainerId.Parse("c1"));
+        await shim.WaitAsync("c1");
+
+        var stats = (await shim.SendAsync(new Kata.Core.Application.Containers.GetContainerStats(ContainerId.Parse("c1")))).Stats;
+
+        stats.Memory.OutOfMemoryKills.Should().Be(1);
+        stats.Cpu.Total.Should().Be(0);
+    });
+
+    [Fact]
     public void Update_when_memory_cannot_be_had_is_refused_and_changes_nothing() => Run(async shim =>
     {
         await PodAsync(shim);

@@ -79,6 +79,28 @@ public sealed class ResourceRulesTests
     }
 
     [Fact]
+    public void Fold_when_version_2s_files_are_given_makes_limits_of_them()
+    {
+        var folded = ResourceRules.Fold(new OciResources
+        {
+            Cpu = new OciCpu { Quota = 1000, Shares = 2, Cpus = "0" },
+            Unified = new Dictionary<string, string>
+            {
+                ["cpu.max"] = "50000 100000", ["cpu.weight"] = "10000", ["memory.max"] = "1000", ["memory.low"] = "max",
+                ["memory.swap.max"] = "10", ["pids.max"] = "max", ["memory.high"] = "5",
+            },
+        });
+
+        folded.Cpu.Should().Be(new OciCpu { Quota = 50_000, Period = 100_000, Shares = 262_144, Cpus = "0" });
+        folded.Memory.Should().Be(new OciMemory { Limit = 1000, Reservation = -1, Swap = 1010 });
+        folded.Pids!.Limit.Should().Be(-1);
+        folded.Unified.Should().BeEmpty();
+        ResourceRules.Fold(new OciResources { Unified = new Dictionary<string, string> { ["cpu.max"] = "max" } }).Cpu!.Quota.Should().Be(-1);
+        ResourceRules.Fold(new OciResources { Unified = new Dictionary<string, string> { ["cpu.max"] = "much", ["memory.max"] = "-1" } })
+            .Should().Match<OciResources>(r => r.Cpu!.Quota == null && r.Memory!.Limit == null);
+    }
+
+    [Fact]
     public void CpuList_written_and_read_is_the_same() => Gen.Int[0, 300].Array[0, 40].Sample(numbers =>
         CpuList.TryParse(string.Join(',', numbers), out var list) && CpuList.TryParse(list.ToString(), out var again)
         && list.Equals(again) && list.Count == numbers.Distinct().Count());
