@@ -49,7 +49,7 @@ public sealed class PodHost : PrivateContainerd
     // The bridge is there from the start, so that the first pod leaves the host as it found it.
     protected override string Preparation =>
         $"mkdir -p /var/lib/cni; mount -t tmpfs tmpfs /var/lib/cni; ip link add {Bridge} type bridge; ip link set {Bridge} up; "
-        + "sysctl -q -w net.ipv4.ip_forward=1; mkdir -p /run/netns; mount --make-rshared /";
+        + "sysctl -q -w net.ipv4.ip_forward=1; mkdir -p /run/netns /run/mount; mount --make-rshared /";
 
     public override async Task InitializeAsync()
     {
