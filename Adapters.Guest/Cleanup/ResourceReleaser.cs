@@ -1,4 +1,5 @@
 using Kata.Adapters.Guest.Cgroups;
+using Kata.Adapters.Guest.Network;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Sandboxes;
@@ -29,6 +30,10 @@ internal sealed class ResourceReleaser : IResourceReleaser
                     break;
                 case ResourceKind.Cgroup:
                     await CgroupRemoval.RemoveAsync(resource.Name, ct);
+                    break;
+                case ResourceKind.Tap:
+                case ResourceKind.Qdisc:
+                    await NetworkRelease.ReleaseAsync(resource);
                     break;
                 case ResourceKind.NetworkNamespace:
                     Namespaces.Remove(resource.Name);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Kata.Platform.Linux;
@@ -17,6 +18,7 @@ public static class Namespaces
     public const int CLONE_NEWNET = 0x40000000;
 
     private const int CLONE_FS = 0x200;
+    private const nuint NS_GET_NSTYPE = 0xb703;
     private const nuint SIOCGIFFLAGS = 0x8913;
     private const nuint SIOCSIFFLAGS = 0x8914;
     private const short IFF_UP = 1;
@@ -73,6 +75,14 @@ public static class Namespaces
     {
         Mounts.TryUnmount(path);
         File.Delete(path);
+    }
+
+    /// <summary>Which CLONE_NEW it is that a file of a namespace, such as <c>/proc/PID/ns/net</c>, stands for; 0 for other files.</summary>
+    public static unsafe int KindOf(SafeHandle file)
+    {
+        // SAFETY: the request takes no argument.
+        var kind = Libc.ioctl(file, NS_GET_NSTYPE, null);
+        return kind > 0 ? kind : 0;
     }
 
     /// <summary>Moves the calling thread into the namespace at <paramref name="path"/>; see the remark above about threads.</summary>

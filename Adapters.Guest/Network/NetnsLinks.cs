@@ -1,0 +1,312 @@
+using System.Runtime.CompilerServices;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Networking;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Platform.Linux;
+using Kata.Platform.Linux.Netlink;
+
+namespace Kata.Adapters.Guest.Network;
+
+/// <summary>The links of one namespace. What changes them takes turns.</summary>
+internal sealed class NetnsLinks : ISandboxLinks
+{
+    /// <summary>Whoever sets up a link does so in several steps; one look after this time sees all of them.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(50);
+
+    // The kernel says busy while another change of the same link is under way.
+    private const int Attempts = 5;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+
+    private const uint Heard = NetlinkGroups.Links | NetlinkGroups.AddressesV4 | NetlinkGroups.AddressesV6
+        | NetlinkGroups.RoutesV4 | NetlinkGroups.RoutesV6 | NetlinkGroups.Neighbours;
+
+    private readonly NetworkNamespaceFile _file;
+    private readonly NetworkOptions _options;
+    private readonly IResourceLedger _ledger;
+    private readonly TimeProvider _time;
+    private readonly NetlinkSocket _socket;
+    private readonly NetlinkSocket _listener;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly CancellationTokenSource _closed = new();
+    private readonly List<ConnectedLink> _connected = [];
+
+    private NetnsLinks(
+        NetworkNamespaceFile file, NetworkOptions options, IResourceLedger ledger, TimeProvider time, NetlinkSocket socket, NetlinkSocket listener)
+    {
+        _file = file;
+        _options = options;
+        _ledger = ledger;
+        _time = time;
+        _socket = socket;
+        _listener = listener;
+    }
+
+    public NetworkNamespacePath Namespace => _file.Path;
+
+    /// <summary>Takes the namespace over; it is closed with the links.</summary>
+    public static Task<NetnsLinks> OpenAsync(NetworkNamespaceFile file, NetworkOptions options, IResourceLedger ledger, TimeProvider time) =>
+        file.RunAsync(() =>
+        {
+            // Before the first look, so that no change falls between the two.
+            var listener = NetlinkSocket.OpenListener(Heard);
+            try
+            {
+                return new NetnsLinks(file, options, ledger, time, NetlinkSocket.Open(), listener);
+            }
+            catch
+            {
+                listener.Dispose();
+                throw;
+            }
+        });
+
+    public async Task<NetworkPlan> AttachAsync(CancellationToken ct)
+    {
+        if (_options.Model == InterworkingModel.None)
+            return NetworkPlan.Empty;
+        await _turn.WaitAsync(ct);
+        try
+        {
+            for (var attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    return await _file.RunAsync(Attach);
+                }
+                catch (LinuxException e) when (e.Errno == Errno.EBUSY && attempt < Attempts)
+                {
+                    await Task.Delay(Pause * attempt, _time, ct);
+                }
+            }
+        }
+        catch (IOException e)
+        {
+            throw GuestErrors.Translate(e, $"connecting the links of {Namespace.Path}");
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public async Task DetachAsync(MacAddress link, CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            if (_connected.Find(connected => connected.Card.Mac == link) is not { } found)
+                return;
+            await _file.RunAsync(() =>
+            {
+                GiveBack(found.Held);
+                return true;
+            });
+            _connected.Remove(found);
+        }
+        catch (IOException e)
+        {
+            throw GuestErrors.Translate(e, $"disconnecting the card {link}");
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public async IAsyncEnumerable<LinkChange> ChangesAsync([EnumeratorCancellation] CancellationToken ct)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, _closed.Token);
+        while (await NextAsync(either.Token) is { } change)
+            yield return change;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_closed.IsCancellationRequested)
+            return;
+        await _closed.CancelAsync();
+        // Whoever is in its turn ends it first: the descriptors are in use until then.
+        await _turn.WaitAsync();
+        _listener.Dispose();
+        _socket.Dispose();
+        _file.Dispose();
+        _turn.Release();
+    }
+
+    /// <summary>The next change; null at the end.</summary>
+    private async Task<LinkChange?> NextAsync(CancellationToken ct)
+    {
+        try
+        {
+            do
+                await _listener.WaitAsync(ct);
+            while (!_listener.Drain());
+            await Task.Delay(Quiet, _time, ct);
+            _listener.Drain();
+            await _turn.WaitAsync(ct);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            return null;
+        }
+
+        try
+        {
+            return _closed.IsCancellationRequested ? null : Compare(NetworkSnapshot.Read(_socket));
+        }
+        catch (IOException e)
+        {
+            throw GuestErrors.Translate(e, $"reading the links of {Namespace.Path}");
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private LinkChange Compare(NetworkSnapshot now)
+    {
+        var gone = _connected.Where(connected => now.Links.All(link => link.Index != connected.Index)).ToList();
+        return new LinkChange(
+            [.. gone.Select(connected => connected.Card)],
+            _options.Model != InterworkingModel.None && LinkSelection.Candidates(now).Any(link => _connected.All(connected => connected.Index != link.Index)),
+            GuestNetworkBuilder.Build([.. _connected.Except(gone).Select(connected => (connected.Index, connected.Card, connected.Kept ?? now))]));
+    }
+
+    private NetworkPlan Attach()
+    {
+        var now = NetworkSnapshot.Read(_socket);
+        var candidates = LinkSelection.Candidates(now);
+        var fresh = candidates.Where(link => _connected.All(connected => connected.Index != link.Index)).ToList();
+        if (fresh.Count == 0 && _connected.Count > 0)
+            return NetworkPlan.Empty;
+        foreach (var link in fresh)
+            LinkSelection.Require(link, one => LinkDriver.TryRead(one.Name)?.Bus ?? "");
+        // A link below a macvtap of ours shows neither its address nor its addresses any more.
+        LinkSelection.RequireConsistent(
+            [.. candidates, .. now.Links.Where(link => _connected.Any(connected => connected.Kept is not null && connected.Index == link.Index))], now);
+        foreach (var link in fresh)
+        {
+            if (_connected.Find(connected => connected.Card.Mac == LinkSelection.MacOf(link)) is { } same)
+                throw new KataException(ErrorKind.InvalidArgument, $"link {link.Name} has the link-layer address {same.Card.Mac} of card {same.Card.Id}");
+        }
+
+        var added = new List<ConnectedLink>();
+        try
+        {
+            foreach (var link in fresh)
+            {
+                var connected = new ConnectedLink(link.Index, CardFor(link, [.. _connected, .. added]));
+                added.Add(connected);
+                Connect(link, connected, now);
+            }
+        }
+        catch
+        {
+            foreach (var connected in Enumerable.Reverse(added))
+                GiveBack(connected.Held);
+            throw;
+        }
+
+        _connected.AddRange(added);
+        return new NetworkPlan(
+            [.. added.Select(connected => connected.Card)],
+            GuestNetworkBuilder.Build([.. added.Select(connected => (connected.Index, connected.Card, connected.Kept ?? now))]));
+    }
+
+    private void Connect(NetlinkLink link, ConnectedLink connected, NetworkSnapshot now)
+    {
+        if (link.Kind == "macvtap")
+        {
+            UseCharacterDevice(connected, link.Index);
+            return;
+        }
+
+        RemoveLeftover(link);
+        var tap = new NetworkResource { Link = connected.Card.Tap, Inode = _file.Inode, Namespace = Namespace };
+        if (_options.Model == InterworkingModel.MacVtap && !LinkSelection.NeedsTrafficFilter(link))
+        {
+            Take(connected, (tap with { Restore = MacVtapDevice.RestoreOf(link, now) }).As(ResourceKind.Tap));
+            connected.Kept = now.Of(link.Index);
+            UseCharacterDevice(connected, MacVtapDevice.Make(_socket, connected.Card.Tap, link, now));
+            return;
+        }
+
+        var hasIngress = TrafficMirror.HasIngress(_socket, link.Index);
+        Take(connected, tap.As(ResourceKind.Tap));
+        var made = TapDevice.Make(_socket, connected.Card.Tap, connected.Card.Queues, link.Mtu);
+        Take(connected, (tap with { Link = link.Name, IsFilterOnly = hasIngress }).As(ResourceKind.Qdisc));
+        TrafficMirror.Connect(_socket, link, made, hasIngress);
+    }
+
+    private void UseCharacterDevice(ConnectedLink connected, int index)
+    {
+        var path = MacVtapDevice.PathOf(index);
+        if (!File.Exists(path.Value))
+        {
+            Take(connected, new AcquiredResource(ResourceKind.SocketFile, path.Value));
+            MacVtapDevice.MakeNode(index);
+        }
+        connected.Card = connected.Card with { CharacterDevice = path };
+    }
+
+    /// <summary>A link may still be connected to a tap that nobody uses any more; one that is in use belongs to another machine.</summary>
+    private void RemoveLeftover(NetlinkLink link)
+    {
+        const uint running = 0x40;
+        if (TrafficMirror.TargetOf(_socket, link) is not { } target)
+            return;
+        var tap = _socket.Links().FirstOrDefault(other => other.Index == target);
+        if (tap is not null && (tap.Flags & running) != 0)
+            throw new KataException(ErrorKind.InvalidArgument, $"link {link.Name} is connected to {tap.Name} of another machine, and two machines cannot share a link");
+        TrafficMirror.Disconnect(_socket, link, filterOnly: true);
+        if (tap is not null && LinkSelection.IsOurs(tap))
+            _socket.TryDeleteLink(tap.Index, tap.Name);
+    }
+
+    private NetworkDevice CardFor(NetlinkLink link, IReadOnlyList<ConnectedLink> others)
+    {
+        var taken = _socket.Links().Select(other => other.Name).Concat(others.Select(other => other.Card.Tap)).ToHashSet();
+        var number = Enumerable.Range(0, int.MaxValue).First(n => !taken.Contains(LinkSelection.TapName(n)));
+        // VMMs are particular about the characters of ids.
+        var isPlain = char.IsAsciiLetter(link.Name[0]) && link.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+        var id = isPlain && others.All(other => other.Card.Id != link.Name) ? link.Name : $"link{link.Index}";
+        return new NetworkDevice(
+            id, link.Kind == "macvtap" ? link.Name : LinkSelection.TapName(number), LinkSelection.MacOf(link)!.Value, Math.Max(1, _options.Queues));
+    }
+
+    private void Take(ConnectedLink connected, AcquiredResource resource)
+    {
+        _ledger.Record(resource);
+        connected.Held.Add(resource);
+    }
+
+    /// <summary>Last taken first; each is struck out as soon as it is gone.</summary>
+    private void GiveBack(List<AcquiredResource> held)
+    {
+        for (var i = held.Count - 1; i >= 0; i--)
+        {
+            if (held[i].Kind == ResourceKind.SocketFile)
+                File.Delete(held[i].Name);
+            else
+                NetworkRelease.Release(_socket, held[i].Kind, NetworkResource.Parse(held[i]));
+            _ledger.Forget(held[i]);
+            held.RemoveAt(i);
+        }
+    }
+
+    /// <summary>A link with its card, and what is held for it.</summary>
+    private sealed class ConnectedLink(int index, NetworkDevice card)
+    {
+        public int Index { get; } = index;
+
+        public NetworkDevice Card { get; set; } = card;
+
+        public List<AcquiredResource> Held { get; } = [];
+
+        /// <summary>What the link was like before a macvtap took everything from it; null if it still tells.</summary>
+        public NetworkSnapshot? Kept { get; set; }
+    }
+}
