@@ -4,8 +4,10 @@ using Kata.Adapters.Guest.Cgroups;
 using Kata.Adapters.Guest.Cleanup;
 using Kata.Adapters.Guest.Files;
 using Kata.Adapters.Guest.Hooks;
+using Kata.Adapters.Guest.Network;
 using Kata.Adapters.Guest.Rootfs;
 using Kata.Adapters.Guest.State;
+using Kata.Adapters.Guest.Volumes;
 using Kata.Core.Application.Ports;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -17,8 +19,12 @@ public static class GuestServices
     /// <summary>Registers the adapter's ports.</summary>
     public static IServiceCollection AddGuestResources(this IServiceCollection services) => services
         .AddSingleton<ISharedFilesystem, VirtioFs>()
+        .AddSingleton<ISandboxNetwork, NetnsNetwork>()
+        .AddSingleton<ILocalPorts, Network.LocalPorts>()
         .AddSingleton<ISandboxCgroup, SandboxCgroup>()
         .AddSingleton<IRootfsMounter, RootfsMounter>()
+        .AddSingleton<IHostFiles, HostFiles>()
+        .AddSingleton<IDirectVolumes, DirectVolumes>()
         .AddSingleton<IBootAssets, BootAssetLocator>()
         .AddSingleton<IBundleReader, BundleReader>()
         .AddSingleton<IHookRunner, HookRunner>()

@@ -1,4 +1,5 @@
 using Kata.Core.Application.Containers;
+using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Facts;
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
@@ -37,9 +38,14 @@ public static class ApplicationServices
         services.AddSingleton<SandboxStopper>();
         services.AddSingleton<SandboxBoot>();
         services.AddSingleton<SandboxSizer>();
+        services.AddSingleton<SandboxNetworking>();
         services.AddSingleton<MachineWatcher>();
+        services.AddSingleton<NetworkWatcher>();
+        services.AddSingleton<PortForwarder>();
         services.AddSingleton<OomWatcher>();
         services.AddSingleton<ContainerRelease>();
+        services.AddSingleton<BlockAttachments>();
+        services.AddSingleton<VolumePlacer>();
         services.AddSingleton<CreationCanceller>();
         services.AddSingleton(provider => new ShimLifetime(
             provider.GetRequiredService<SandboxStopper>(),

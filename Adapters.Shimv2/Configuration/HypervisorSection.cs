@@ -14,6 +14,7 @@ internal static class HypervisorSection
     private const int MostVcpus = 512;
     private const int MostMemorySlots = 255;
     private const int MostQueueSize = 32768;
+    private const int MostNetworkQueues = 256;
 
     public static HypervisorSettings Read(string name, SettingsSection section)
     {
@@ -59,7 +60,9 @@ internal static class HypervisorSection
             VirtioFsDaxMib = section.Number("virtio_fs_cache_size", defaults.VirtioFsDaxMib, 0, MostMemoryMib),
             VirtioFsQueueSize = section.Number("virtio_fs_queue_size", 0, 0, MostQueueSize) is > 0 and var queue ? queue : defaults.VirtioFsQueueSize,
             VirtioFsExtraArguments = section.Texts("virtio_fs_extra_args"),
+            DisableBlockDeviceUse = section.Switch("disable_block_device_use", defaults.DisableBlockDeviceUse),
             EntropySource = section.FilePath("entropy_source", defaults.EntropySource),
+            NetworkQueues = section.Number("network_queues", defaults.NetworkQueues, 0, MostNetworkQueues),
             DisableVhostNet = section.Switch("disable_vhost_net", defaults.DisableVhostNet),
             Debug = section.Switch("enable_debug", defaults.Debug),
         };
@@ -96,7 +99,7 @@ internal static class HypervisorSection
         section.Ignore(
             "enable_annotations", "valid_hypervisor_paths", "valid_jailer_paths", "valid_ctlpaths", "valid_entropy_sources", "valid_file_mem_backends",
             "valid_virtio_fs_daemon_paths", "valid_vhost_user_store_paths", "vhost_user_store_path", "vhost_user_reconnect_timeout_sec", "default_bridges",
-            "disable_block_device_use", "block_device_driver", "block_device_aio", "block_device_cache_set", "block_device_cache_direct",
+            "block_device_aio", "block_device_cache_set", "block_device_cache_direct",
             "block_device_cache_noflush", "queue_size", "num_queues", "hypervisor_loglevel", "log_level", "disable_nesting_checks", "msize_9p",
             "guest_swap_path", "guest_swap_size_percent", "guest_swap_create_threshold_secs", "hugepage_type", "overhead_vcpus", "overhead_memory",
             "tdx_quote_generation_service_socket_port", "snp_guest_policy", "measurement_algo");
@@ -122,7 +125,8 @@ internal static class HypervisorSection
                 "net_rate_limiter_ops_max_rate", "net_rate_limiter_ops_one_time_burst",
             ])
             section.OnlyOff(key, 0L);
-        section.OnlyOff("network_queues", 0L, 1L);
+        // Disks are virtio-blk on the PCI bus; the guest is told so, and no setting that works with it is lost by it.
+        section.OnlyOff("block_device_driver", "virtio-blk", "virtio-blk-pci", "virtio-scsi", "");
         section.OnlyOff("hot_plug_vfio", "no-port");
         section.OnlyOff("cold_plug_vfio", "no-port");
         section.OnlyOff("disable_guest_selinux", true);

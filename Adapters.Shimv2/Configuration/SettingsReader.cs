@@ -2,6 +2,7 @@ using System.Text;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Networking;
 using Microsoft.Extensions.Logging;
 using Tomlyn;
 using Tomlyn.Model;
@@ -112,15 +113,19 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
             SandboxCgroupOnly = section.Switch("sandbox_cgroup_only", defaults.SandboxCgroupOnly),
             StaticSandboxResources = section.Switch("static_sandbox_resource_mgmt", defaults.StaticSandboxResources),
             DisableGuestSeccomp = section.Switch("disable_guest_seccomp", defaults.DisableGuestSeccomp),
+            Interworking = section.Choice(
+                "internetworking_model",
+                defaults.Interworking,
+                ("tcfilter", InterworkingModel.TcFilter), ("default", InterworkingModel.TcFilter), ("", InterworkingModel.TcFilter),
+                ("macvtap", InterworkingModel.MacVtap), ("none", InterworkingModel.None)),
+            DisableGuestEmptyDir = section.Switch("disable_guest_empty_dir", defaults.DisableGuestEmptyDir),
             Debug = section.Switch("enable_debug", defaults.Debug),
             CreateContainerTimeout = section.Seconds("create_container_timeout", defaults.CreateContainerTimeout),
         };
         section.OnlyOff("name", "virt_container");
         section.OnlyOff("agent_name", "kata");
         section.Ignore("log_level", "vfio_mode", "jaeger_endpoint", "jaeger_user", "jaeger_password", "dan_conf", "kubelet_root_dir");
-        section.OnlyOff("internetworking_model", "tcfilter", "", "default");
         section.OnlyOff("emptydir_mode", "shared-fs", "");
-        section.OnlyOff("disable_guest_empty_dir", true);
         foreach (var key in (ReadOnlySpan<string>)
             [
                 "disable_new_netns", "enable_vcpus_pinning", "experimental_force_guest_pull", "enable_pprof", "enable_tracing", "keep_abnormal", "use_passfd_io",

@@ -1,3 +1,4 @@
+using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
@@ -27,10 +28,12 @@ internal sealed class CreateContainerHandler(
     IBundleReader bundles,
     IProcessStdio stdio,
     IRootfsMounter mounter,
+    VolumePlacer placer,
     IHookRunner hooks,
     ISandboxStore store,
     SandboxBoot boot,
     SandboxSizer sizer,
+    SandboxNetworking networking,
     SandboxStopper stopper,
     SandboxRecorder recorder,
     ContainerRelease release,
@@ -141,10 +144,15 @@ internal sealed class CreateContainerHandler(
         {
             await timeline.RunAsync("hooks", () => hooks.RunAsync(
                 HookStage.CreateRuntime, [.. h.Prestart, .. h.CreateRuntime], new HookState(request.Id, request.Bundle, pid, "creating"), ct));
+            // A hook may have put links into the namespace of the pid that it was told.
+            await timeline.RunAsync("new-links", () => networking.ConnectNewAsync(ct));
         }
 
         var noSeccomp = sandbox.Settings!.DisableGuestSeccomp || sandbox.Guest is { SupportsSeccomp: false };
-        var guestSpec = await timeline.RunAsync("guest-spec", () => GuestSpec.BuildAsync(request.Id, kind, request.Bundle, spec, sandbox.Share, noSeccomp, ct));
+        var volumes = await timeline.RunAsync("volumes", () => placer.PlaceAsync(request.Id, spec, request.Rootfs, ct));
+        if (volumes.LeftOut.Count > 0)
+            BootLog.LeftOut(log, request.Id.Value, string.Join("; ", volumes.LeftOut));
+        var guestSpec = GuestSpec.Build(request.Id, kind, request.Bundle, spec, volumes, noSeccomp);
 
         var live = containers.Find(request.Id);
         live.MemoryMounts = [.. guestSpec.Storages.Where(IsMemoryMount)];
@@ -161,14 +169,21 @@ internal sealed class CreateContainerHandler(
     private static bool IsMemoryMount(GuestMount mount) =>
         mount is { Driver: "ephemeral", FsType: "tmpfs" } && !mount.Options.Any(option => option.StartsWith("size=", StringComparison.Ordinal));
 
-    private Task MountRootfsAsync(CreateContainer request, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
+    private async Task MountRootfsAsync(CreateContainer request, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
     {
+        if (await placer.IsBlockRootAsync(request.Rootfs, ct))
+        {
+            if (share is not null)
+                await mounter.MakeMountPointAsync(request.Id, share.RootfsTarget(request.Id), sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id), ct);
+            return;
+        }
+
         if (share is null)
             throw new KataException(ErrorKind.InvalidArgument, "a container's root needs a shared filesystem, but shared_fs is \"none\"");
 
         var root = spec.Root?.Path is { Length: > 0 } path ? path : "rootfs";
         var source = root[0] == '/' ? HostPath.Parse(root, "root.path") : request.Bundle.Append(root);
-        return mounter.MountAsync(
+        await mounter.MountAsync(
             request.Id, request.Rootfs, source, share.RootfsTarget(request.Id), spec.Root?.Readonly ?? false, sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id), ct);
     }
 }

@@ -38,6 +38,11 @@ internal sealed class LiveSandbox(ShimIdentity identity, ITaskEvents events) : I
 
     public ISharedDirectory? Share { get; set; }
 
+    public ISandboxLinks? Links { get; set; }
+
+    /// <summary>The end of the port forwarding; null where there is none.</summary>
+    public IAsyncDisposable? Ports { get; set; }
+
     public IVirtualMachine? Machine { get; set; }
 
     public IGuestAgent? Agent { get; set; }
@@ -56,6 +61,8 @@ internal sealed class LiveSandbox(ShimIdentity identity, ITaskEvents events) : I
         Agent = null;
         Machine = null;
         Share = null;
+        Links = null;
+        Ports = null;
         Cgroups = [];
         Ledger = null;
     }

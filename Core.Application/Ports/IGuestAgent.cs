@@ -54,6 +54,12 @@ public interface IGuestNetwork
 
     /// <summary>Interfaces and routes as the guest says that they are.</summary>
     Task<GuestNetworkSpec> ReadNetworkAsync(CancellationToken ct);
+
+    /// <summary>
+    /// Connects to a port of the guest's localhost and relays bytes both ways until both have ended. Unavailable if nobody
+    /// listens there, Unimplemented by agents other than ours.
+    /// </summary>
+    Task RelayPortAsync(int port, ILocalConnection connection, CancellationToken ct);
 }
 
 /// <summary>What is rarely asked of a guest. Any of it may be Unimplemented there.</summary>

@@ -6,6 +6,7 @@ using Kata.Core.Application.Watching;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Sandboxes;
 using MediatR;
 using Microsoft.Extensions.Logging;
 
@@ -20,6 +21,7 @@ public sealed record StartProcessReply(int Pid);
 internal sealed class StartProcessHandler(
     LiveSandbox sandbox,
     ContainerRegistry containers,
+    SandboxNetworking networking,
     IHookRunner hooks,
     FactPublisher publisher,
     ISender sender,
@@ -33,6 +35,9 @@ internal sealed class StartProcessHandler(
         using (await process.Gate.EnterAsync(ct))
         {
             containers.Check(request.Process.Container, c => c.CheckStart(request.Process));
+            // Some container managers set the network up between Create's answer and this.
+            if (request.Process.IsInit && containers.Read(request.Process.Container, c => c.Kind) != ContainerKind.PodContainer && sandbox.State == SandboxState.Ready)
+                await networking.ConnectNewAsync(ct);
             ct.ThrowIfCancellationRequested();
             facts = await StartAsync(process);
         }

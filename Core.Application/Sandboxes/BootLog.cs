@@ -30,6 +30,9 @@ internal static partial class BootLog
     [LoggerMessage(1158, LogLevel.Warning, "a {Stage} hook of container {Container} failed and is passed over: {Reason}")]
     public static partial void HookFailed(ILogger log, string stage, string container, string reason);
 
+    [LoggerMessage(1179, LogLevel.Warning, "container {Container} does not get: {What}")]
+    public static partial void LeftOut(ILogger log, string container, string what);
+
     [LoggerMessage(1157, LogLevel.Warning, "the state of the sandbox could not be written: {Reason}")]
     public static partial void NotRecorded(ILogger log, string reason);
 }

@@ -4,6 +4,7 @@ using Kata.Core.Application.Settings;
 using Kata.Core.Application.Watching;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Networking;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
@@ -21,17 +22,24 @@ internal sealed class SandboxBoot(
     ISettingsSource settingsSource,
     ISandboxCgroup cgroups,
     ISharedFilesystem shares,
+    ISandboxNetwork networks,
     IBootAssets assets,
     IEnumerable<IHypervisor> hypervisors,
     IGuestAgentConnector connector,
     SandboxRecorder recorder,
+    SandboxNetworking networking,
     SandboxSizer sizer,
     MachineWatcher machineWatcher,
+    NetworkWatcher networkWatcher,
+    PortForwarder portForwarder,
     OomWatcher oomWatcher,
     FactPublisher publisher,
     TimeProvider time,
     ILogger<SandboxBoot> log)
 {
+    // More pairs of queues than this cost memory and gain nothing that was ever measured.
+    private const int MostQueues = 8;
+
     /// <summary>
     /// Boots the sandbox for its first container. <paramref name="whileGuestBoots"/> runs beside the guest's boot, once the
     /// share is there.
@@ -74,8 +82,10 @@ internal sealed class SandboxBoot(
         var settings = sandbox.Settings = await timeline.RunAsync("settings", async () =>
             RuntimeSettingsValidator.Require(await settingsSource.ReadAsync(options, spec.Annotations, ct)));
         limits.Begin(settings);
+        var network = SandboxNetworking.NamespaceOf(spec);
         var ledger = sandbox.Ledger = await timeline.RunAsync("claim", () => store.ClaimAsync(sandbox.Id, sandbox.Owner, ct));
         var resources = sizer.Begin(settings, spec);
+        var links = sandbox.Links = await timeline.RunAsync("namespace", () => networks.OpenAsync(network, Options(settings, resources), ledger, ct));
         if (settings.SandboxCgroupOnly)
         {
             await timeline.RunAsync("cgroup", async () =>
@@ -85,40 +95,61 @@ internal sealed class SandboxBoot(
             });
         }
 
-        var placement = new VmPlacement { StateDirectory = SandboxPaths.State(sandbox.Id), Cgroups = sandbox.Cgroups };
+        var placement = new VmPlacement
+        {
+            StateDirectory = SandboxPaths.State(sandbox.Id),
+            NetworkNamespace = links.Namespace,
+            Cgroups = sandbox.Cgroups,
+        };
         var finding = timeline.RunAsync("assets", () => assets.FindAsync(settings.Hypervisor, ct));
         var sharing = settings.Hypervisor.SharedFs == "none"
             ? Task.FromResult<ISharedDirectory?>(null)
             : timeline.RunAsync<ISharedDirectory?>("share", async () =>
                 sandbox.Share = await shares.StartAsync(sandbox.Id, settings.Hypervisor, placement, ledger, ct));
-        await Task.WhenAll(finding, sharing);
+        var connecting = timeline.RunAsync("network", () => links.AttachAsync(ct));
+        await Task.WhenAll(finding, sharing, connecting);
         var share = await sharing;
         var boot = await finding;
+        var plan = await connecting;
 
         var machine = await timeline.RunAsync("launch-vmm", async () =>
-            sandbox.Machine = await Hypervisor(settings).LaunchAsync(BuildVm(settings, boot, resources, share), placement, ledger, ct));
+            sandbox.Machine = await Hypervisor(settings).LaunchAsync(BuildVm(settings, boot, resources, share, plan), placement, ledger, ct));
         BootLog.Launched(log, machine.ProcessId, machine.Choices);
 
         using var alive = limits.WhileAlive(machine, share);
         await BothAsync(
             timeline.RunAsync("prepare", () => whileGuestBoots(share, alive.Token)),
-            OpenGuestAsync(settings, spec, resources, share, machine, timeline, limits, alive.Token),
+            OpenGuestAsync(settings, spec, resources, share, plan, machine, timeline, limits, alive.Token),
             alive);
 
         limits.RecordAnswer();
         ct.ThrowIfCancellationRequested();
         var facts = sandbox.Change(s => s.RecordGuestAnswer());
         machineWatcher.Start(machine, share, sandbox.Agent!);
+        networkWatcher.Start(links);
+        // A namespace that nobody but us knows has no callers.
+        if (network is not null)
+            sandbox.Ports = await portForwarder.StartAsync(links.Namespace, sandbox.Agent!);
         oomWatcher.Start(sandbox.Agent!);
         await recorder.SaveAsync();
         await publisher.PublishAsync(facts);
     }
 
     private async Task OpenGuestAsync(
-        RuntimeSettings settings, OciSpec spec, VmResources resources, ISharedDirectory? share, IVirtualMachine machine, PhaseTimeline timeline, BootLimits limits, CancellationToken alive)
+        RuntimeSettings settings,
+        OciSpec spec,
+        VmResources resources,
+        ISharedDirectory? share,
+        NetworkPlan plan,
+        IVirtualMachine machine,
+        PhaseTimeline timeline,
+        BootLimits limits,
+        CancellationToken alive)
     {
         using var dial = limits.Dial(settings.Guest.DialTimeout, alive);
         var agent = await timeline.RunAsync("agent", async () => sandbox.Agent = await connector.ConnectAsync(machine.Guest, dial.Token));
+        if (plan.Guest.Interfaces.Count > 0)
+            await timeline.RunAsync("guest-network", () => networking.ApplyFirstAsync(plan, agent, dial.Token));
         sandbox.Guest = await timeline.RunAsync("open-sandbox", () => agent.OpenAsync(BuildGuest(settings, spec, share), dial.Token));
         if (resources.Vcpus > 1)
             await timeline.RunAsync("online-cpus", () => agent.OnlineResourcesAsync(resources, dial.Token));
@@ -133,17 +164,23 @@ internal sealed class SandboxBoot(
         await Task.WhenAll(one, other);
     }
 
+    private NetworkOptions Options(RuntimeSettings settings, VmResources resources) => new(
+        sandbox.Id.Value,
+        settings.Interworking,
+        settings.Hypervisor.NetworkQueues is > 0 and var queues ? queues : Math.Min(resources.Vcpus, MostQueues));
+
     private IHypervisor Hypervisor(RuntimeSettings settings) =>
         hypervisors.FirstOrDefault(h => h.Name == settings.Hypervisor.Name)
         ?? throw new KataException(ErrorKind.InvalidArgument,
             $"hypervisor \"{settings.Hypervisor.Name}\" of {settings.Source} is not one of: {string.Join(", ", hypervisors.Select(h => h.Name))}");
 
-    private VmSpec BuildVm(RuntimeSettings settings, BootAssets boot, VmResources resources, ISharedDirectory? share)
+    private VmSpec BuildVm(RuntimeSettings settings, BootAssets boot, VmResources resources, ISharedDirectory? share, NetworkPlan plan)
     {
         var h = settings.Hypervisor;
         var devices = new List<Device> { new RngDevice(HostPath.Parse(h.EntropySource, "entropy_source")) };
         if (share is not null)
             devices.Add(share.VmDevice);
+        devices.AddRange(plan.Devices);
         return new VmSpec
         {
             Sandbox = sandbox.Id,

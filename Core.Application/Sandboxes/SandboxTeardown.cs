@@ -28,6 +28,8 @@ internal sealed class SandboxTeardown(
         using var budget = new CancellationTokenSource(Budget, time);
         using var handles = new CancellationTokenSource(HandlesBudget, time);
         var grace = TimeSpan.Zero;
+        if (sandbox.Ports is { } ports)
+            await QuietlyAsync("port forwarding", () => ports.DisposeAsync().AsTask(), handles.Token);
         if (sandbox.Agent is { } agent)
         {
             if (closeGuest && await CloseGuestAsync(agent, sandbox))
@@ -37,6 +39,8 @@ internal sealed class SandboxTeardown(
 
         if (sandbox.Machine is { } machine)
             await QuietlyAsync("machine", () => machine.StopAsync(grace, handles.Token), handles.Token);
+        if (sandbox.Links is { } links)
+            await QuietlyAsync("network", () => links.DisposeAsync().AsTask(), handles.Token);
         if (sandbox.Share is { } share)
             await QuietlyAsync("shared directory", () => share.StopAsync(handles.Token), handles.Token);
         if (sandbox.Cgroups.Count > 0)

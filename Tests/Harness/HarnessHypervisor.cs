@@ -75,6 +75,7 @@ public sealed class HarnessMachine : IVirtualMachine
         Guest = guest;
         Endpoint = new SerialEndpoint(state.Append("agent.sock"));
         Resource = taken[^1];
+        Devices = new HarnessHotplug(host);
         guest.PoweredOff += () => Die(new VmmEnd(0, null));
     }
 
@@ -99,8 +100,11 @@ public sealed class HarnessMachine : IVirtualMachine
     /// <inheritdoc/>
     public Task<VmExit> Exited => _exited.Task;
 
+    /// <summary>Its devices.</summary>
+    public HarnessHotplug Devices { get; }
+
     /// <inheritdoc/>
-    public IDeviceHotplug? Hotplug => null;
+    public IDeviceHotplug? Hotplug => Devices;
 
     /// <inheritdoc/>
     public IVmResize? Resize { get; init; }

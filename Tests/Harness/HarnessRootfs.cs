@@ -30,4 +30,11 @@ public sealed class HarnessRootfs(HarnessHost host) : IRootfsMounter
             throw;
         }
     }
+
+    /// <inheritdoc/>
+    public async Task MakeMountPointAsync(ContainerId container, HostPath target, IResourceLedger ledger, CancellationToken ct)
+    {
+        await host.EnterAsync("rootfs.mount-point", ct);
+        host.Take(ledger, ResourceKind.Directory, target.Value, container);
+    }
 }

@@ -51,7 +51,8 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
     public HostPath RootfsTarget(ContainerId container) => SandboxPaths.Share(id).Append($"mounts/{container}/rootfs");
 
     /// <inheritdoc/>
-    public async Task<GuestPath> ShareAsync(ContainerId container, HostPath source, string name, ShareAccess access, CancellationToken ct)
+    public async Task<GuestPath> ShareAsync(
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct)
     {
         await host.EnterAsync("share.share", ct);
         host.Take(ledger, ResourceKind.Mount, $"{SandboxPaths.Share(id)}/mounts/{name}", container);

@@ -32,12 +32,16 @@ public sealed class HarnessShim : IAsyncDisposable
         Sandbox = SandboxId.Parse(sandbox);
         Store = store ?? new HarnessStore(Host);
         Hypervisor = new HarnessHypervisor(Host);
+        Network = new HarnessNetwork(Host);
+        Ports = new HarnessPorts(Host);
         Bundles = new HarnessBundles(Host);
         Settings = new HarnessSettings(Host);
         Assets = new HarnessAssets(Host);
         Hooks = new HarnessHooks(Host);
         Events = new HarnessEvents(Host);
         Stdio = new HarnessStdio(Host);
+        Files = new HarnessFiles(Host);
+        DirectVolumes = new HarnessDirectVolumes(Host);
         _services = new ServiceCollection()
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddProvider(Log))
             .AddSingleton(new ShimIdentity(Sandbox, new SandboxOwner("tests", "/run/containerd.sock")))
@@ -46,8 +50,12 @@ public sealed class HarnessShim : IAsyncDisposable
             .AddSingleton<IResourceReleaser>(new HarnessReleaser(Host))
             .AddSingleton<IHypervisor>(Hypervisor)
             .AddSingleton<ISharedFilesystem>(new HarnessShares(Host))
+            .AddSingleton<ISandboxNetwork>(Network)
+            .AddSingleton<ILocalPorts>(Ports)
             .AddSingleton<ISandboxCgroup>(new HarnessCgroup(Host))
             .AddSingleton<IRootfsMounter>(new HarnessRootfs(Host))
+            .AddSingleton<IHostFiles>(Files)
+            .AddSingleton<IDirectVolumes>(DirectVolumes)
             .AddSingleton<IBootAssets>(Assets)
             .AddSingleton<IBundleReader>(Bundles)
             .AddSingleton<ISettingsSource>(Settings)
@@ -73,6 +81,12 @@ public sealed class HarnessShim : IAsyncDisposable
 
     /// <inheritdoc cref="Store"/>
     public HarnessHypervisor Hypervisor { get; }
+
+    /// <inheritdoc cref="Store"/>
+    public HarnessNetwork Network { get; }
+
+    /// <inheritdoc cref="Store"/>
+    public HarnessPorts Ports { get; }
 
     /// <inheritdoc cref="Store"/>
     public HarnessBundles Bundles { get; }
@@ -139,11 +153,17 @@ public sealed class HarnessShim : IAsyncDisposable
             Process = new OciProcess { Args = [program] },
             Root = new OciRoot { Path = "rootfs" },
             Annotations = annotations,
-            Linux = new OciLinux { CgroupsPath = $"/tests/{Sandbox}" },
+            Linux = new OciLinux { CgroupsPath = $"/tests/{Sandbox}", Namespaces = [new OciNamespace { Type = "network" }] },
         };
         Bundles.Specs[path] = change?.Invoke(spec) ?? spec;
         return path;
     }
+
+    /// <summary>Files of the host.</summary>
+    public HarnessFiles Files { get; }
+
+    /// <summary>Direct-assigned volumes.</summary>
+    public HarnessDirectVolumes DirectVolumes { get; }
 
     /// <summary>Sends any request.</summary>
     public Task<TReply> SendAsync<TReply>(MediatR.IRequest<TReply> request, CancellationToken ct = default) =>

@@ -1,3 +1,4 @@
+using Kata.Apps.Agent.Network;
 using Kata.Platform.Linux;
 using Kata.Platform.Protos.Agent;
 using Kata.Platform.Ttrpc;
@@ -29,6 +30,7 @@ internal sealed class AgentServer
         });
         _server.AddService(binder => Platform.Protos.Agent.AgentService.BindService(binder, agent));
         _server.AddService(binder => Health.BindService(binder, health));
+        _server.AddService(binder => PortForward.BindService(binder, new PortForwardService()));
     }
 
     public async Task ServeUnixAsync(string path, CancellationToken cancellation)

@@ -70,6 +70,16 @@ public sealed class HarnessAgent : IGuestAgent
     public Task<GuestNetworkSpec> ReadNetworkAsync(CancellationToken ct) => CallAsync("agent.read-network", () => _guest.Network, ct);
 
     /// <inheritdoc/>
+    public async Task RelayPortAsync(int port, ILocalConnection connection, CancellationToken ct)
+    {
+        await CallAsync("agent.relay-port", () => 0, ct);
+        if (!_guest.EchoPorts.Contains(port))
+            throw new KataException(ErrorKind.Unavailable, $"guest: nobody listens at {port}");
+        await connection.Bytes.CopyToAsync(connection.Bytes, ct);
+        connection.EndOutput();
+    }
+
+    /// <inheritdoc/>
     public Task ResizeEphemeralMountsAsync(IReadOnlyList<GuestMount> mounts, CancellationToken ct) =>
         DoAsync("agent.ephemeral", () => _guest.ResizedMounts = mounts, ct);
 

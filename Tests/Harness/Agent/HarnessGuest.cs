@@ -44,6 +44,9 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     /// <summary>Its network, as applied so far.</summary>
     public GuestNetworkSpec Network { get; private set; } = GuestNetworkSpec.Empty;
 
+    /// <summary>Ports of its localhost that send back what they get.</summary>
+    public HashSet<int> EchoPorts { get; } = [];
+
     /// <summary>The in-memory volumes that were last resized.</summary>
     public IReadOnlyList<GuestMount> ResizedMounts { get; internal set; } = [];
 

@@ -89,7 +89,7 @@ public sealed class SettingsReaderTests
     [InlineData("[hypervisor.firecracker]", "hypervisor.firecracker is not supported by this version; use qemu or clh")]
     [InlineData("[hypervisors.qemu]", "unknown key hypervisors; the nearest known one is hypervisor")]
     [InlineData("[agent.kata]\ndial_timeout_ms = 10", "unknown key agent.kata.dial_timeout_ms; the nearest known one is agent.kata.dial_timeout")]
-    [InlineData("[runtime]\ninternetworking_model = \"macvtap\"", "runtime.internetworking_model is not supported by this version; take the line out or leave it off")]
+    [InlineData("[runtime]\ndisable_new_netns = true", "runtime.disable_new_netns is not supported by this version; take the line out or leave it off")]
     [InlineData("[runtime]\nhypervisor_name = \"clh\"", "there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one")]
     [InlineData("[factory]\nenable_template = true", "factory.enable_template is not supported by this version; take the line out or leave it off")]
     public void Parse_of_a_fault_names_file_and_key(string lines, string complaint)

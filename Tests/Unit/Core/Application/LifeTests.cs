@@ -441,6 +441,6 @@ public sealed class LifeTests
         snapshot!.Containers.Should().BeEquivalentTo("pod", "c1");
         snapshot.VmmPid.Should().Be(shim.Host.Machine!.ProcessId);
         shim.Store.Phases.Where(phase => !phase.IsEnd).Select(phase => phase.Phase).Should().StartWith(
-            ["bundle", "stdio", "settings", "claim", "cgroup", "assets", "share", "launch-vmm", "prepare", "agent", "open-sandbox"]);
+            ["bundle", "stdio", "settings", "claim", "namespace", "cgroup", "assets", "share", "network", "launch-vmm", "prepare", "agent", "open-sandbox"]);
     });
 }

@@ -1,0 +1,181 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Networking;
+using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Sandboxes;
+
+/// <summary>
+/// Brings the links of the sandbox's network namespace into the guest: those that are there before the launch as cards of
+/// the machine, later ones by hot-plug. One change at a time.
+/// </summary>
+internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetworking> log) : IDisposable
+{
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Dictionary<MacAddress, AttachedDevice> _plugged = [];
+    private GuestNetworkSpec _applied = GuestNetworkSpec.Empty;
+
+    /// <summary>The namespace that a specification names; null if a private one is wanted.</summary>
+    /// <exception cref="KataException">InvalidArgument if the host's own network is asked for, which a machine cannot share.</exception>
+    public static NetworkNamespacePath? NamespaceOf(OciSpec spec)
+    {
+        if (spec.Linux is not { } linux)
+            return null;
+        if (linux.Namespaces.FirstOrDefault(n => n.Type == "network") is not { } network)
+            throw SharesTheHosts();
+        return string.IsNullOrEmpty(network.Path) ? null : new NetworkNamespacePath(HostPath.Parse(network.Path, "path of the network namespace"));
+    }
+
+    /// <summary>Applies what the machine was launched with; the guest's sandbox is not open yet.</summary>
+    public async Task ApplyFirstAsync(NetworkPlan plan, IGuestAgent agent, CancellationToken ct)
+    {
+        await agent.ApplyNetworkAsync(plan.Guest, ct);
+        _applied = plan.Guest;
+    }
+
+    /// <summary>Plugs in what has come since the last look. Cheap if nothing has.</summary>
+    public async Task ConnectNewAsync(CancellationToken ct)
+    {
+        if (sandbox.Links is not { } links)
+            return;
+        await _turn.WaitAsync(ct);
+        try
+        {
+            await ConnectNewAsync(links, ct);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Follows a change of the namespace. What cannot be followed is warned of: the pod goes on with what it has.</summary>
+    public async Task FollowAsync(LinkChange change, CancellationToken ct)
+    {
+        if (sandbox.Links is not { } links)
+            return;
+        await _turn.WaitAsync(ct);
+        try
+        {
+            foreach (var gone in change.Gone)
+                await UnplugAsync(gone, links, ct);
+            if (change.HasNew)
+                await ConnectNewAsync(links, ct);
+            await RenewAsync(change.Guest, ct);
+        }
+        catch (KataException e)
+        {
+            NetworkLog.NotFollowed(log, e.Message);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public void Dispose() => _turn.Dispose();
+
+    private async Task ConnectNewAsync(ISandboxLinks links, CancellationToken ct)
+    {
+        var plan = await links.AttachAsync(ct);
+        var agent = sandbox.RequireAgent();
+        foreach (var card in plan.Devices)
+        {
+            try
+            {
+                var hotplug = sandbox.Machine?.Hotplug
+                    ?? throw new KataException(ErrorKind.Unimplemented, $"interface {card.Id} appeared after the start of the machine, which takes no more cards");
+                var attached = await hotplug.AttachAsync(card, ct);
+                _plugged[card.Mac] = attached;
+                await agent.ApplyNetworkAsync(Part(plan.Guest, card.Mac, attached.GuestAddress), ct);
+                NetworkLog.Plugged(log, card.Id, attached.GuestAddress);
+            }
+            catch
+            {
+                // Its tap must not stay connected to a card that nobody uses; the next look may try again.
+                await UnplugAsync(card, links, CancellationToken.None);
+                throw;
+            }
+        }
+
+        if (plan.Devices.Count > 0)
+            _applied = Merge(_applied, plan.Guest);
+    }
+
+    // The card first: while the guest has it, the tap is in use.
+    private async Task UnplugAsync(NetworkDevice card, ISandboxLinks links, CancellationToken ct)
+    {
+        if (_plugged.Remove(card.Mac, out var attached) && sandbox.Machine?.Hotplug is { } hotplug)
+            await hotplug.DetachAsync(attached, ct);
+        await links.DetachAsync(card.Mac, ct);
+        _applied = Without(_applied, card.Mac);
+        NetworkLog.Unplugged(log, card.Id);
+    }
+
+    private async Task RenewAsync(GuestNetworkSpec now, CancellationToken ct)
+    {
+        var changed = new GuestNetworkSpec
+        {
+            Interfaces = [.. now.Interfaces.Where(i => _applied.Interfaces.All(a => !Same(a, i)))],
+            Routes = [.. now.Routes.Except(_applied.Routes)],
+            Neighbours = [.. now.Neighbours.Except(_applied.Neighbours)],
+        };
+        if (changed.Interfaces.Count + changed.Routes.Count + changed.Neighbours.Count == 0)
+            return;
+        await sandbox.RequireAgent().ApplyNetworkAsync(changed, ct);
+        _applied = now;
+    }
+
+    private static GuestNetworkSpec Part(GuestNetworkSpec whole, MacAddress card, string pciPath)
+    {
+        var link = whole.Interfaces.First(i => i.Mac == card);
+        return new GuestNetworkSpec
+        {
+            Interfaces = [link with { PciPath = pciPath }],
+            Routes = [.. whole.Routes.Where(r => r.Device == link.Name)],
+            Neighbours = [.. whole.Neighbours.Where(n => n.Device == link.Name)],
+        };
+    }
+
+    private static GuestNetworkSpec Merge(GuestNetworkSpec one, GuestNetworkSpec other) => new()
+    {
+        Interfaces = [.. one.Interfaces, .. other.Interfaces],
+        Routes = [.. one.Routes, .. other.Routes],
+        Neighbours = [.. one.Neighbours, .. other.Neighbours],
+    };
+
+    private static GuestNetworkSpec Without(GuestNetworkSpec whole, MacAddress card)
+    {
+        var names = whole.Interfaces.Where(i => i.Mac == card).Select(i => i.Name).ToHashSet();
+        return new GuestNetworkSpec
+        {
+            Interfaces = [.. whole.Interfaces.Where(i => i.Mac != card)],
+            Routes = [.. whole.Routes.Where(r => !names.Contains(r.Device))],
+            Neighbours = [.. whole.Neighbours.Where(n => !names.Contains(n.Device))],
+        };
+    }
+
+    private static bool Same(GuestInterface one, GuestInterface other) =>
+        one.Mac == other.Mac && one.Name == other.Name && one.Mtu == other.Mtu && one.NoArp == other.NoArp && one.Addresses.SequenceEqual(other.Addresses);
+
+    private static KataException SharesTheHosts() => new(ErrorKind.InvalidArgument,
+        "the host's network is asked for (no network namespace in the specification), which a virtual machine cannot share; "
+        + "run the pod without hostNetwork, or this container with another runtime");
+}
+
+/// <summary>Event ids 1150 to 1179.</summary>
+internal static partial class NetworkLog
+{
+    [LoggerMessage(1150, LogLevel.Information, "card {Card} was plugged in at {Address}")]
+    public static partial void Plugged(ILogger log, string card, string address);
+
+    [LoggerMessage(1151, LogLevel.Information, "card {Card} was taken out")]
+    public static partial void Unplugged(ILogger log, string card);
+
+    [LoggerMessage(1152, LogLevel.Warning, "a change of the pod's network does not reach the guest: {Reason}")]
+    public static partial void NotFollowed(ILogger log, string reason);
+}

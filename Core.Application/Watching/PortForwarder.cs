@@ -1,0 +1,88 @@
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Watching;
+
+/// <summary>
+/// Carries what is dialled to localhost in a pod's namespace to the same port of the guest's localhost. Costs a few
+/// descriptors while nobody dials.
+/// </summary>
+internal sealed class PortForwarder(ILocalPorts ports, ILogger<PortForwarder> log)
+{
+    private const int MostConnections = 128;
+
+    /// <summary>Begins; the answer ends it. A host that cannot is told of, and the pod does without.</summary>
+    public async Task<IAsyncDisposable?> StartAsync(NetworkNamespacePath networkNamespace, IGuestAgent agent)
+    {
+        ILocalPortListener listener;
+        try
+        {
+            listener = await ports.ListenAsync(networkNamespace, CancellationToken.None);
+        }
+        catch (KataException e)
+        {
+            ForwardLog.Unavailable(log, e.Message);
+            return null;
+        }
+
+        _ = AcceptAsync(listener, agent);
+        return listener;
+    }
+
+    private async Task AcceptAsync(ILocalPortListener listener, IGuestAgent agent)
+    {
+        using var places = new SemaphoreSlim(MostConnections, MostConnections);
+        try
+        {
+            while (true)
+            {
+                await places.WaitAsync();
+                if (await listener.AcceptAsync(CancellationToken.None) is not { } connection)
+                    break;
+                _ = RelayAsync(connection, agent, places);
+            }
+        }
+        catch (KataException e)
+        {
+            ForwardLog.Unavailable(log, e.Message);
+        }
+        finally
+        {
+            // Whoever still relays gives a place back that nobody takes.
+            for (var i = 1; i < MostConnections; i++)
+                await places.WaitAsync();
+        }
+    }
+
+    private async Task RelayAsync(ILocalConnection connection, IGuestAgent agent, SemaphoreSlim places)
+    {
+        await using (connection)
+        {
+            try
+            {
+                await agent.RelayPortAsync(connection.Port, connection, CancellationToken.None);
+            }
+            catch (Exception e) when (e is KataException or IOException or OperationCanceledException)
+            {
+                ForwardLog.Ended(log, connection.Port, e.Message);
+                connection.Reset();
+            }
+            finally
+            {
+                places.Release();
+            }
+        }
+    }
+}
+
+/// <summary>Event ids 1180 to 1199.</summary>
+internal static partial class ForwardLog
+{
+    [LoggerMessage(1180, LogLevel.Information, "ports of the pod are not forwarded to the guest: {Reason}")]
+    public static partial void Unavailable(ILogger log, string reason);
+
+    [LoggerMessage(1181, LogLevel.Information, "a connection to port {Port} of the guest ended: {Reason}")]
+    public static partial void Ended(ILogger log, int port, string reason);
+}

@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Networking;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+
+namespace Kata.Tests.Harness;
+
+/// <summary>Network namespaces in memory.</summary>
+public sealed class HarnessNetwork(HarnessHost host) : ISandboxNetwork
+{
+    /// <summary>The links that the namespace of the sandbox has; a test may change them and then call <see cref="Changed"/>.</summary>
+    public List<GuestInterface> Links { get; } = [];
+
+    /// <summary>The routes of the namespace.</summary>
+    public List<GuestRoute> Routes { get; } = [];
+
+    /// <summary>The namespace that was opened last.</summary>
+    public NetworkNamespacePath? Opened { get; private set; }
+
+    internal Channel<bool> Changes { get; } = Channel.CreateUnbounded<bool>();
+
+    /// <summary>Tells whoever listens that links or routes are others now.</summary>
+    public void Changed() => Changes.Writer.TryWrite(true);
+
+    /// <inheritdoc/>
+    public async Task<ISandboxLinks> OpenAsync(NetworkNamespacePath? path, NetworkOptions options, IResourceLedger ledger, CancellationToken ct)
+    {
+        await host.EnterAsync("network.open", ct);
+        if (path is null)
+        {
+            path = new NetworkNamespacePath(HostPath.Parse($"/run/netns/kata-{options.Sandbox}", "namespace"));
+            host.Take(ledger, ResourceKind.NetworkNamespace, path.Path.Value);
+        }
+
+        Opened = path;
+        return new HarnessLinks(host, this, path, ledger, options);
+    }
+}
+
+/// <summary>The links of a namespace in memory.</summary>
+public sealed class HarnessLinks(HarnessHost host, HarnessNetwork network, NetworkNamespacePath path, IResourceLedger ledger, NetworkOptions options) : ISandboxLinks
+{
+    private readonly Dictionary<MacAddress, (NetworkDevice Card, AcquiredResource Tap)> _connected = [];
+    private readonly CancellationTokenSource _closed = new();
+    private int _taps;
+
+    /// <inheritdoc/>
+    public NetworkNamespacePath Namespace => path;
+
+    /// <inheritdoc/>
+    public async Task<NetworkPlan> AttachAsync(CancellationToken ct)
+    {
+        await host.EnterAsync("network.attach", ct);
+        if (options.Model == InterworkingModel.None)
+            return NetworkPlan.Empty;
+        var fresh = network.Links.Where(link => !_connected.ContainsKey(link.Mac)).OrderBy(link => link.Name, StringComparer.Ordinal).ToList();
+        if (fresh.Count == 0)
+            return NetworkPlan.Empty;
+        var cards = new List<NetworkDevice>();
+        foreach (var link in fresh)
+        {
+            var tap = $"tap{_taps++}_kata";
+            var held = host.Take(ledger, ResourceKind.Tap, $"{path.Path}|{tap}");
+            var card = new NetworkDevice(link.Name, tap, link.Mac, options.Queues);
+            _connected.Add(link.Mac, (card, held));
+            cards.Add(card);
+        }
+
+        return new NetworkPlan(cards, Spec(fresh));
+    }
+
+    /// <inheritdoc/>
+    public async Task DetachAsync(MacAddress link, CancellationToken ct)
+    {
+        await host.EnterAsync("network.detach", ct);
+        if (_connected.Remove(link, out var held))
+            host.GiveBack(ledger, held.Tap);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<LinkChange> ChangesAsync([EnumeratorCancellation] CancellationToken ct)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, _closed.Token);
+        while (true)
+        {
+            try
+            {
+                await network.Changes.Reader.ReadAsync(either.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                yield break;
+            }
+
+            yield return new LinkChange(
+                [.. _connected.Values.Select(c => c.Card).Where(card => network.Links.All(link => link.Mac != card.Mac))],
+                network.Links.Any(link => !_connected.ContainsKey(link.Mac)),
+                Spec([.. network.Links.Where(link => _connected.ContainsKey(link.Mac))]));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _closed.Cancel();
+        return ValueTask.CompletedTask;
+    }
+
+    private GuestNetworkSpec Spec(IReadOnlyList<GuestInterface> links) => new()
+    {
+        Interfaces = links,
+        Routes = [.. network.Routes.Where(route => links.Any(link => link.Name == route.Device))],
+    };
+}

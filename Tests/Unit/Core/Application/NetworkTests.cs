@@ -1,0 +1,141 @@
+using System.Net;
+using FluentAssertions;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Networking;
+using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Tests.Harness;
+using Xunit;
+
+namespace Kata.Tests.Unit.Core.Application;
+
+/// <summary>Networks of pods on the whole core.</summary>
+public sealed class NetworkTests
+{
+    private static readonly GuestInterface Eth0 = Link("eth0", 1, "10.0.0.2");
+    private static readonly GuestInterface Eth1 = Link("eth1", 2, "10.1.0.2");
+
+    [Fact]
+    public void Create_of_a_pod_brings_its_links_into_the_machine_and_the_guest() => HarnessShim.Run(async shim =>
+    {
+        shim.Network.Links.Add(Eth0);
+        shim.Network.Routes.Add(new GuestRoute { Device = "eth0", Gateway = IPAddress.Parse("10.0.0.1") });
+
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: In("/run/netns/pod"));
+
+        shim.Hypervisor.Launched.Single().Devices.OfType<NetworkDevice>().Should().ContainSingle().Which.Mac.Should().Be(Eth0.Mac);
+        shim.Guest.Network.Interfaces.Should().Equal(Eth0);
+        shim.Guest.Network.Routes.Should().ContainSingle();
+        shim.Network.Opened!.Path.Value.Should().Be("/run/netns/pod");
+        await shim.StopAsync();
+        shim.Host.Held.Should().BeEmpty();
+    });
+
+    [Fact]
+    public void Create_without_a_path_makes_a_namespace_and_gives_it_back() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+
+        shim.Host.Held.Should().Contain(held => held.Kind == ResourceKind.NetworkNamespace);
+        await shim.StopAsync();
+        shim.Host.Held.Should().BeEmpty();
+    });
+
+    [Fact]
+    public void Create_on_the_hosts_network_is_refused_before_anything_is_touched() => HarnessShim.Run(async shim =>
+    {
+        var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: spec => spec with { Linux = spec.Linux! with { Namespaces = [] } }));
+
+        failure.Kind.Should().Be(ErrorKind.InvalidArgument);
+        failure.Message.Should().Contain("hostNetwork");
+        shim.Host.Calls.Should().NotContain("network.open").And.NotContain("hypervisor.launch").And.NotContain("share.start");
+        shim.Host.Leftovers().Should().BeEmpty();
+    });
+
+    [Fact]
+    public void Start_finds_links_that_came_after_create_and_plugs_them_in() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+        shim.Network.Links.Add(Eth0);
+
+        await shim.StartAsync("pod");
+
+        shim.Guest.Network.Interfaces.Should().ContainSingle().Which.Should().BeEquivalentTo(Eth0 with { PciPath = "02/01" });
+        await shim.StopAsync();
+        shim.Host.Held.Should().BeEmpty();
+    });
+
+    [Fact]
+    public void Link_that_comes_while_the_pod_runs_is_plugged_in_and_taken_out_again_when_it_goes() => HarnessShim.Run(async shim =>
+    {
+        shim.Network.Links.Add(Eth0);
+        await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
+
+        shim.Network.Links.Add(Eth1);
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(1), default);
+        shim.Guest.Network.Interfaces.Select(i => i.Name).Should().Equal("eth0", "eth1");
+        shim.Host.Machine!.Devices.Attached.Should().ContainSingle();
+
+        shim.Network.Links.Remove(Eth1);
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(1), default);
+        shim.Host.Machine!.Devices.Attached.Should().BeEmpty();
+        shim.Host.Held.Count(held => held.Kind == ResourceKind.Tap).Should().Be(1);
+    });
+
+    [Fact]
+    public void Address_that_changes_while_the_pod_runs_reaches_the_guest() => HarnessShim.Run(async shim =>
+    {
+        shim.Network.Links.Add(Eth0);
+        await shim.CreateAsync("pod");
+        var renewed = Eth0 with { Mtu = 1400 };
+        shim.Network.Links[0] = renewed;
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(1), default);
+
+        shim.Guest.Network.Interfaces.Should().Equal(renewed);
+    });
+
+    [Fact]
+    public void Start_when_a_link_cannot_be_plugged_in_fails_with_the_reason_and_keeps_no_tap() => HarnessShim.Run(
+        async shim =>
+        {
+            await shim.CreateAsync("pod");
+            shim.Network.Links.Add(Eth0);
+
+            (await Refusal.OfAsync(() => shim.StartAsync("pod"))).Message.Should().Contain("hotplug.attach");
+
+            shim.Host.Held.Should().NotContain(held => held.Kind == ResourceKind.Tap);
+        },
+        new FaultSchedule(new Fault("hotplug.attach", 1, FaultKind.Fail)));
+
+    [Fact]
+    public void Connection_to_the_pods_localhost_reaches_the_guests() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: In("/run/netns/pod"));
+        shim.Guest.EchoPorts.Add(80);
+
+        var served = shim.Ports.Dial(80, "hello"u8.ToArray());
+        var refused = shim.Ports.Dial(81, []);
+
+        (await served.Ended).Should().BeTrue();
+        served.Output.Should().Equal("hello"u8.ToArray());
+        (await refused.Ended).Should().BeFalse();
+        await shim.StopAsync();
+    });
+
+    private static Func<OciSpec, OciSpec> In(string path) =>
+        spec => spec with { Linux = spec.Linux! with { Namespaces = [new OciNamespace { Type = "network", Path = path }] } };
+
+    private static GuestInterface Link(string name, ulong mac, string address) => new()
+    {
+        Name = name,
+        Mac = new MacAddress(mac),
+        Mtu = 1500,
+        Addresses = [new IpPrefix(IPAddress.Parse(address), 24)],
+    };
+}
