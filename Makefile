@@ -6,11 +6,11 @@ PREFIX ?= /usr/local
 export PREFIX DESTDIR CMD
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test matrix fast check bench image install uninstall stats clean deps solution
+.PHONY: help build run run-pod test matrix fast check bench image install uninstall stats clean deps solution
 .NOTPARALLEL:
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 build: deps ## the three native binaries, in artifacts/publish/
 	@echo "== binaries"
@@ -19,6 +19,11 @@ build: deps ## the three native binaries, in artifacts/publish/
 run: build image ## a busybox container in its own machine through a private containerd; CMD='…' runs something else
 	@echo "== run"
 	@$(packaging)/run.sh
+
+run-pod: build image ## a pod of two containers through containerd's CRI plugin, at a CNI bridge
+	@echo "== pod"
+	@dotnet build Tests/Cri -c Release -nologo -v quiet --tl:off -clp:NoSummary
+	@$(packaging)/run-pod.sh
 
 test: build image solution ## every test against the default set-up
 	@$(tools)/test.sh Unit Architecture Contracts Parity Aot 'EndToEnd:category!=matrix'
