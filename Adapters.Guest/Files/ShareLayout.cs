@@ -50,7 +50,8 @@ internal sealed class ShareLayout
             ledger.Record(layout.RootResource);
             // A tree of an earlier sandbox of this name would be found and used.
             Mounts.UnmountTree(root.Value);
-            foreach (var directory in (HostPath[])[root, layout.Mounted, layout.Exported, layout.Staging])
+            // The guest cannot make a directory here, and puts its copies of watched volumes on this one.
+            foreach (var directory in (HostPath[])[root, layout.Mounted, layout.Mounted.Append("watchable"), layout.Exported, layout.Staging])
                 Directory.CreateDirectory(directory.Value, OwnerOnly);
 
             ledger.Record(MountOf(layout.Mounted));
@@ -107,7 +108,8 @@ internal sealed class ShareLayout
     /// Shows a file or directory to the guest and answers its name below the share. It is held while it is looked at, so
     /// that what is bound is what was looked at.
     /// </summary>
-    public string Share(ContainerId container, HostPath source, string name, ShareAccess access)
+    public string Share(
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation = SharePropagation.FromHost)
     {
         var segment = Segment(name);
         var target = Mounted.Append(segment);
@@ -119,10 +121,10 @@ internal sealed class ShareLayout
             using (var mounts = BeneathPath.Open(Mounted.Value))
                 MakeTarget(mounts, segment, FileStatus.Of(held).IsDirectory);
             var from = $"/proc/self/fd/{held.DangerousGetHandle()}";
-            if (access == ShareAccess.ReadOnly)
-                BindReadOnly(container, from, segment, target);
-            else
+            if (access == ShareAccess.ReadWrite && propagation == SharePropagation.FromHost)
                 Bind(from, target);
+            else
+                BindByStaging(container, from, segment, target, access == ShareAccess.ReadOnly, propagation);
             return segment;
         }
         catch (IOException failure)
@@ -165,16 +167,18 @@ internal sealed class ShareLayout
     }
 
     /// <summary>
-    /// A mount that is made read-only where the guest sees it would stay writable in the copies that it was propagated to;
-    /// so it is made read-only out of sight, and bound from there.
+    /// A mount that is made read-only or private where the guest sees it would stay as it was in the copies that it was
+    /// propagated to; so it is made so out of sight, and bound from there.
     /// </summary>
-    private static void BindStaged(string from, HostPath staged, HostPath target)
+    private static void BindStaged(string from, HostPath staged, HostPath target, bool readOnly = true, SharePropagation propagation = SharePropagation.Private)
     {
         try
         {
             Mounts.Bind(from, staged.Value);
-            Mounts.SetPropagation(staged.Value, MountFlags.MS_PRIVATE | MountFlags.MS_REC);
-            Mounts.MakeReadOnly(staged.Value, recursive: true);
+            Mounts.SetPropagation(
+                staged.Value, MountFlags.MS_REC | (propagation == SharePropagation.Private ? MountFlags.MS_PRIVATE : MountFlags.MS_SLAVE));
+            if (readOnly)
+                Mounts.MakeReadOnly(staged.Value, recursive: true);
             Bind(staged.Value, target);
         }
         finally
@@ -183,7 +187,8 @@ internal sealed class ShareLayout
         }
     }
 
-    private void BindReadOnly(ContainerId container, string from, string segment, HostPath target)
+    private void BindByStaging(
+        ContainerId container, string from, string segment, HostPath target, bool readOnly, SharePropagation propagation)
     {
         var staged = Staging.Append(segment);
         var resource = MountOf(staged) with { Owner = container };
@@ -192,7 +197,7 @@ internal sealed class ShareLayout
         {
             using (var staging = BeneathPath.Open(Staging.Value))
                 MakeTarget(staging, segment, Directory.Exists(target.Value));
-            BindStaged(from, staged, target);
+            BindStaged(from, staged, target, readOnly, propagation);
         }
         finally
         {

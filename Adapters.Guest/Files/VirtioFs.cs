@@ -46,7 +46,8 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
 
         public HostPath RootfsTarget(ContainerId container) => layout.RootfsTarget(container);
 
-        public Task<GuestPath> ShareAsync(ContainerId container, HostPath source, string name, ShareAccess access, CancellationToken ct)
+        public Task<GuestPath> ShareAsync(
+            ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct)
         {
             ct.ThrowIfCancellationRequested();
             // A handful of mount calls, microseconds each: under the lock, so that none comes after the end.
@@ -54,7 +55,7 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
             {
                 if (_stopped)
                     throw new KataException(ErrorKind.Unavailable, "the shared directory has been closed");
-                return Task.FromResult(GuestPaths.Share.Append(layout.Share(container, source, name, access)));
+                return Task.FromResult(GuestPaths.Share.Append(layout.Share(container, source, name, access, propagation)));
             }
         }
 

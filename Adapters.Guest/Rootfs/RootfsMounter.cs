@@ -1,5 +1,6 @@
 using Kata.Adapters.Guest.Files;
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
@@ -38,6 +39,23 @@ internal sealed class RootfsMounter : IRootfsMounter
         {
             Undo(target, mount, directory, ledger);
             throw;
+        }
+    }
+
+    public Task MakeMountPointAsync(ContainerId container, HostPath target, IResourceLedger ledger, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        var directory = new AcquiredResource(ResourceKind.Directory, target.Value) { Owner = container };
+        ledger.Record(directory);
+        try
+        {
+            Directory.CreateDirectory(target.Value);
+            return Task.CompletedTask;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            ledger.Forget(directory);
+            throw new KataException(ErrorKind.Internal, $"making the mount point of container {container}'s root failed: {e.Message}", e);
         }
     }
 

@@ -44,6 +44,8 @@ internal static class AgentMapping
         };
         foreach (var storage in spec.Storages)
             to.Storages.Add(ToProto(storage));
+        foreach (var device in spec.Devices)
+            to.Devices.Add(new Proto.Device { Type = device.Driver, Id = device.Id, ContainerPath = device.ContainerPath });
         return to;
     }
 
@@ -77,6 +79,15 @@ internal static class AgentMapping
         var to = new Proto.Storage { Driver = mount.Driver, Source = mount.Source, Fstype = mount.FsType, MountPoint = mount.MountPoint.Value };
         to.Options.AddRange(mount.Options);
         to.DriverOptions.AddRange(mount.DriverOptions);
+        if (mount.Group is { } group)
+        {
+            to.FsGroup = new Proto.FSGroup
+            {
+                GroupId = group.GroupId,
+                GroupChangePolicy = group.OnlyOnMismatch ? Proto.FSGroupChangePolicy.OnRootMismatch : Proto.FSGroupChangePolicy.Always,
+            };
+        }
+
         return to;
     }
 

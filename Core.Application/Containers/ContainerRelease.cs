@@ -1,3 +1,4 @@
+using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
@@ -7,7 +8,7 @@ using Kata.Core.Domain.Sandboxes;
 namespace Kata.Core.Application.Containers;
 
 /// <summary>Gives back what one container holds, in the guest and on the host, while its sandbox lives on.</summary>
-internal sealed class ContainerRelease(LiveSandbox sandbox, IResourceReleaser releaser)
+internal sealed class ContainerRelease(LiveSandbox sandbox, BlockAttachments blocks, IResourceReleaser releaser)
 {
     /// <summary>Removes it in the guest. A guest that is gone has removed it already.</summary>
     public async Task RemoveFromGuestAsync(ContainerId id, CancellationToken ct)
@@ -24,9 +25,10 @@ internal sealed class ContainerRelease(LiveSandbox sandbox, IResourceReleaser re
         }
     }
 
-    /// <summary>Releases its part of the ledger, last acquired first; stops at the first failure, which stays recorded.</summary>
+    /// <summary>Takes its disks from the machine and releases its part of the ledger, last acquired first; stops at the first failure, which stays recorded.</summary>
     public async Task ReleaseHostPartAsync(ContainerId id, CancellationToken ct)
     {
+        await blocks.ReleaseAsync(id, ct);
         if (sandbox.Ledger is not { } ledger)
             return;
         foreach (var resource in ledger.Read().ReleaseOrder(id))

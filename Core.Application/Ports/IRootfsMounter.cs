@@ -11,4 +11,7 @@ public interface IRootfsMounter
     /// <paramref name="source"/> (already mounted) is bound there. Recorded under the container before each; undone on failure.
     /// </summary>
     Task MountAsync(ContainerId container, IReadOnlyList<MountSpec> mounts, HostPath source, HostPath target, bool readOnly, IResourceLedger ledger, CancellationToken ct);
+
+    /// <summary>Makes the empty directory onto which the guest itself mounts a root. Recorded under the container; undone on failure.</summary>
+    Task MakeMountPointAsync(ContainerId container, HostPath target, IResourceLedger ledger, CancellationToken ct);
 }

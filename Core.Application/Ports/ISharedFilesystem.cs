@@ -31,7 +31,8 @@ public interface ISharedDirectory : IAsyncDisposable
     /// <summary>
     /// Makes a host file or directory visible to the guest. Read-only is enforced on the host. Recorded under the container.
     /// </summary>
-    Task<GuestPath> ShareAsync(ContainerId container, HostPath source, string name, ShareAccess access, CancellationToken ct);
+    Task<GuestPath> ShareAsync(
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct);
 
     /// <summary>Ends the daemon and waits for it. Idempotent, does not fail.</summary>
     Task StopAsync(CancellationToken ct);
@@ -45,4 +46,14 @@ public enum ShareAccess
 
     /// <summary>Read and write.</summary>
     ReadWrite,
+}
+
+/// <summary>What becomes of mounts that the host makes below a shared path later. None comes back from the guest.</summary>
+public enum SharePropagation
+{
+    /// <summary>They stay hidden.</summary>
+    Private,
+
+    /// <summary>They appear, and disappear, where the guest looks.</summary>
+    FromHost,
 }

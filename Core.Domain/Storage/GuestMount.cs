@@ -20,4 +20,12 @@ public sealed record GuestMount
 
     /// <summary>Options for the handler.</summary>
     public IReadOnlyList<string> DriverOptions { get; init; } = [];
+
+    /// <summary>The group that owns what is inside; null to leave it.</summary>
+    public VolumeGroup? Group { get; init; }
 }
+
+/// <summary>The group to which a volume's files are given.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="OnlyOnMismatch">Only if the root of the volume is not that group's already.</param>
+public sealed record VolumeGroup(uint GroupId, bool OnlyOnMismatch);

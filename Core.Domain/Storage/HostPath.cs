@@ -14,6 +14,19 @@ public sealed record HostPath
     /// <summary>The path, or an InvalidArgument failure that names <paramref name="what"/>.</summary>
     public static HostPath Parse(string? text, string what) => new(AbsolutePath.Parse(text, what));
 
+    /// <summary>The path, or null for what is none.</summary>
+    public static HostPath? TryParse(string? text)
+    {
+        try
+        {
+            return Parse(text, "path");
+        }
+        catch (KataException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>This path and further segments, none of which may leave it.</summary>
     public HostPath Append(string relative) => Parse($"{Value.TrimEnd('/')}/{relative}", "path");
 

@@ -49,7 +49,7 @@ public abstract class SharedFilesystemContract : IDisposable
     public async Task Stop_when_things_are_shared_leaves_only_what_containers_own()
     {
         await using var share = await StartAsync();
-        await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadOnly, Ct);
+        await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
 
         await share.StopAsync(Ct);
         await share.StopAsync(Ct);
@@ -63,7 +63,7 @@ public abstract class SharedFilesystemContract : IDisposable
     {
         await using var share = await StartAsync();
 
-        var path = await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadOnly, Ct);
+        var path = await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
 
         path.Should().Be(GuestPaths.Share.Append("box-0-data"));
         Ledger.Read().Held.Should().Contain(r => r.Owner == Box);
@@ -78,7 +78,7 @@ public abstract class SharedFilesystemContract : IDisposable
     {
         await using var share = await StartAsync();
 
-        var thrown = (await share.Invoking(s => s.ShareAsync(Box, Source(), name, ShareAccess.ReadOnly, Ct)).Should().ThrowAsync<KataException>()).Which;
+        var thrown = (await share.Invoking(s => s.ShareAsync(Box, Source(), name, ShareAccess.ReadOnly, SharePropagation.FromHost, Ct)).Should().ThrowAsync<KataException>()).Which;
 
         thrown.Kind.Should().Be(ErrorKind.InvalidArgument);
     }
@@ -88,7 +88,7 @@ public abstract class SharedFilesystemContract : IDisposable
     {
         await using var share = await StartAsync();
 
-        var path = await share.ShareAsync(Box, Source(), "box-0-" + new string('ü', 255), ShareAccess.ReadWrite, Ct);
+        var path = await share.ShareAsync(Box, Source(), "box-0-" + new string('ü', 255), ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
         System.Text.Encoding.UTF8.GetByteCount(Path.GetFileName(path.Value)).Should().BeLessThanOrEqualTo(255);
     }
@@ -98,7 +98,7 @@ public abstract class SharedFilesystemContract : IDisposable
     {
         await using var share = await StartAsync();
 
-        var thrown = (await share.Invoking(s => s.ShareAsync(Box, HostPath.Parse("/nowhere/x", "x"), "x", ShareAccess.ReadOnly, Ct))
+        var thrown = (await share.Invoking(s => s.ShareAsync(Box, HostPath.Parse("/nowhere/x", "x"), "x", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct))
             .Should().ThrowAsync<KataException>()).Which;
 
         thrown.Message.Should().Contain("/nowhere/x").And.NotContainEquivalentOf("no such file");
@@ -111,7 +111,7 @@ public abstract class SharedFilesystemContract : IDisposable
         await using var share = await StartAsync();
         await share.StopAsync(Ct);
 
-        (await share.Invoking(s => s.ShareAsync(Box, Source(), "late", ShareAccess.ReadOnly, Ct)).Should().ThrowAsync<KataException>())
+        (await share.Invoking(s => s.ShareAsync(Box, Source(), "late", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct)).Should().ThrowAsync<KataException>())
             .Which.Kind.Should().Be(ErrorKind.Unavailable);
     }
 

@@ -25,8 +25,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     {
         await using var share = await StartAsync();
 
-        await share.ShareAsync(Box, Source(), "ro", ShareAccess.ReadOnly, Ct);
-        await share.ShareAsync(Box, Source(), "rw", ShareAccess.ReadWrite, Ct);
+        await share.ShareAsync(Box, Source(), "ro", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(Box, Source(), "rw", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
         Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/file"), "x")).Should().Throw<IOException>();
         Invoking(() => File.WriteAllText(Path.Combine(Shared, "beside"), "x")).Should().Throw<IOException>();
@@ -45,7 +45,7 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         {
             await using var share = await StartAsync();
 
-            await share.ShareAsync(Box, source, "ro", ShareAccess.ReadOnly, Ct);
+            await share.ShareAsync(Box, source, "ro", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
 
             Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x")).Should().Throw<IOException>();
         }
@@ -68,8 +68,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         {
             await using (var share = await StartAsync())
             {
-                await share.ShareAsync(Box, source, "rw", ShareAccess.ReadWrite, Ct);
-                await share.ShareAsync(Box, source, "ro", ShareAccess.ReadOnly, Ct);
+                await share.ShareAsync(Box, source, "rw", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+                await share.ShareAsync(Box, source, "ro", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
                 await share.StopAsync(Ct);
             }
 

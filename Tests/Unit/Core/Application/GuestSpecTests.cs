@@ -1,11 +1,9 @@
 using FluentAssertions;
 using Kata.Core.Application.Containers;
+using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
-using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
-using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
-using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using Xunit;
 
@@ -15,12 +13,11 @@ namespace Kata.Tests.Unit.Core.Application;
 public sealed class GuestSpecTests
 {
     private static readonly ContainerId Id = ContainerId.Parse("box");
-    private readonly Share _share = new();
 
     [Fact]
-    public async Task Root_is_the_guests_and_what_the_host_has_done_is_taken_out()
+    public void Root_is_the_guests_and_what_the_host_has_done_is_taken_out()
     {
-        var spec = await BuildAsync(new OciSpec
+        var spec = Build(new OciSpec
         {
             Root = new OciRoot { Path = "/host/rootfs", Readonly = true },
             Hooks = new OciHooks { Prestart = [new OciHook { Path = "/h" }] },
@@ -40,16 +37,16 @@ public sealed class GuestSpecTests
     }
 
     [Fact]
-    public async Task Seccomp_is_kept_where_the_guest_can() =>
-        (await BuildAsync(new OciSpec { Linux = new OciLinux { Seccomp = new OciSeccomp() } }, disableSeccomp: false)).Oci.Linux!.Seccomp.Should().NotBeNull();
+    public void Seccomp_is_kept_where_the_guest_can() =>
+        (Build(new OciSpec { Linux = new OciLinux { Seccomp = new OciSeccomp() } }, disableSeccomp: false)).Oci.Linux!.Seccomp.Should().NotBeNull();
 
     [Theory]
     [InlineData("/proc/1/ns/pid", true)]
     [InlineData("", false)]
     [InlineData(null, false)]
-    public async Task Namespaces_of_the_host_are_dropped_and_a_shared_pid_namespace_is_noticed(string? path, bool shared)
+    public void Namespaces_of_the_host_are_dropped_and_a_shared_pid_namespace_is_noticed(string? path, bool shared)
     {
-        var spec = await BuildAsync(new OciSpec
+        var spec = Build(new OciSpec
         {
             Linux = new OciLinux
             {
@@ -68,9 +65,9 @@ public sealed class GuestSpecTests
     }
 
     [Fact]
-    public async Task Limits_keep_what_means_something_in_the_guest()
+    public void Limits_keep_what_means_something_in_the_guest()
     {
-        var resources = (await BuildAsync(new OciSpec
+        var resources = (Build(new OciSpec
         {
             Linux = new OciLinux
             {
@@ -87,82 +84,28 @@ public sealed class GuestSpecTests
     }
 
     [Fact]
-    public async Task Mounts_of_host_files_are_shared_and_others_stay()
+    public void Volumes_are_what_was_placed()
     {
-        var mounts = (await BuildAsync(new OciSpec
+        var volumes = new GuestVolumes
         {
-            Mounts =
-            [
-                new OciMount { Destination = "/proc", Type = "proc", Source = "proc" },
-                new OciMount { Destination = "/dev/shm", Type = "bind", Source = "/host/shm" },
-                new OciMount { Destination = "/dev/fuse", Type = "bind", Source = "/dev/fuse" },
-                new OciMount { Destination = "/data", Type = "bind", Source = "/host/data", Options = ["rbind", "ro"] },
-                new OciMount { Destination = "/etc/hosts", Source = "/host/hosts", Options = ["rbind", "rw"] },
-                new OciMount { Destination = "/sys/fs/cgroup", Type = "bind", Source = "/sys/fs/cgroup" },
-                new OciMount { Destination = "/tmp", Type = "tmpfs", Source = "tmpfs" },
-            ],
-        })).Oci.Mounts;
+            Root = GuestPath.Parse("/run/root", "root"),
+            Mounts = [new OciMount { Destination = "/data", Source = "/guest/data" }],
+            Storages = [new GuestMount { Driver = "blk", Source = "02/01", FsType = "ext4", MountPoint = GuestPath.Parse("/run/root", "root") }],
+            Devices = [new GuestDevice("blk", "02/02", "/dev/xvda")],
+            Nodes = [new OciDevice { Path = "/dev/xvda", Type = "b" }],
+        };
 
-        mounts.Select(mount => (mount.Destination, mount.Source)).Should().Equal(
-            ("/proc", "proc"),
-            ("/dev/shm", "/run/kata-containers/sandbox/shm"),
-            ("/data", "/run/kata-containers/shared/containers/box-2-data"),
-            ("/etc/hosts", "/run/kata-containers/shared/containers/box-3-hosts"),
-            ("/sys/fs/cgroup", "/sys/fs/cgroup"),
-            ("/tmp", "tmpfs"));
-        _share.Shared.Should().Equal(("/host/data", ShareAccess.ReadOnly), ("/host/hosts", ShareAccess.ReadWrite));
+        var spec = GuestSpec.Build(
+            Id, ContainerKind.Single, HostPath.Parse("/b", "b"),
+            new OciSpec { Mounts = [new OciMount { Destination = "/host" }], Linux = new OciLinux { Devices = [new OciDevice { Path = "/dev/host" }] } }, volumes, true);
+
+        spec.Storages.Should().Equal(volumes.Storages);
+        spec.Devices.Should().Equal(volumes.Devices);
+        spec.Oci.Root!.Path.Should().Be("/run/root");
+        spec.Oci.Mounts.Should().Equal(volumes.Mounts);
+        spec.Oci.Linux!.Devices.Should().Equal(volumes.Nodes);
     }
 
-    [Fact]
-    public async Task Mount_when_its_destination_is_long_still_fits_a_file_name()
-    {
-        await BuildAsync(new OciSpec { Mounts = [new OciMount { Destination = "/" + new string('\u20ac', 250), Type = "bind", Source = "/host/x" }] });
-
-        _share.Names.Should().OnlyContain(name => System.Text.Encoding.UTF8.GetByteCount(name) <= 255);
-    }
-
-    [Theory]
-    [InlineData("/host/../etc")]
-    [InlineData("relative")]
-    [InlineData(null)]
-    public async Task Mount_when_its_source_is_no_path_is_refused_and_named(string? source)
-    {
-        var failure = await Refusal.OfAsync(() => BuildAsync(new OciSpec { Mounts = [new OciMount { Destination = "/data", Type = "bind", Source = source }] }));
-
-        failure.Kind.Should().Be(ErrorKind.InvalidArgument);
-        failure.Message.Should().Contain("/data");
-    }
-
-    [Fact]
-    public async Task Mount_when_nothing_is_shared_is_refused() =>
-        (await Refusal.OfAsync(() => GuestSpec.BuildAsync(
-            Id, ContainerKind.Single, HostPath.Parse("/b", "b"), new OciSpec { Mounts = [new OciMount { Destination = "/d", Type = "bind", Source = "/s" }] },
-            null, true, default))).Message.Should().Contain("shared_fs");
-
-    private Task<GuestContainerSpec> BuildAsync(OciSpec spec, bool disableSeccomp = true) =>
-        GuestSpec.BuildAsync(Id, ContainerKind.PodContainer, HostPath.Parse("/bundles/box", "bundle"), spec, _share, disableSeccomp, default);
-
-    private sealed class Share : ISharedDirectory
-    {
-        public List<(string Source, ShareAccess Access)> Shared { get; } = [];
-
-        public List<string> Names { get; } = [];
-
-        public Device VmDevice => throw new NotSupportedException();
-
-        public Task<string> Exited => throw new NotSupportedException();
-
-        public HostPath RootfsTarget(ContainerId container) => throw new NotSupportedException();
-
-        public Task<GuestPath> ShareAsync(ContainerId container, HostPath source, string name, ShareAccess access, CancellationToken ct)
-        {
-            Shared.Add((source.Value, access));
-            Names.Add(name);
-            return Task.FromResult(GuestPaths.Share.Append(name));
-        }
-
-        public Task StopAsync(CancellationToken ct) => Task.CompletedTask;
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
+    private static GuestContainerSpec Build(OciSpec spec, bool disableSeccomp = true) =>
+        GuestSpec.Build(Id, ContainerKind.PodContainer, HostPath.Parse("/bundles/box", "bundle"), spec, new GuestVolumes(), disableSeccomp);
 }

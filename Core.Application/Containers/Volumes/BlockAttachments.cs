@@ -1,0 +1,100 @@
+using System.Globalization;
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Storage;
+
+namespace Kata.Core.Application.Containers.Volumes;
+
+/// <summary>
+/// The disks of the running machine. The same device of the host is there once, however many containers use it, and goes
+/// with the last of them. All of them go with the machine.
+/// </summary>
+internal sealed class BlockAttachments(LiveSandbox sandbox)
+{
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly List<Disk> _disks = [];
+    private IVirtualMachine? _machine;
+    private int _next;
+
+    /// <summary>The disk in the guest; added to the machine if it is not there yet.</summary>
+    /// <param name="container">Who uses it.</param>
+    /// <param name="path">Block device or file of the host.</param>
+    /// <param name="identity">The same for every path that leads to it.</param>
+    /// <param name="readOnly">Nobody can write it, whatever the guest does.</param>
+    /// <param name="ct">Gives up before it is added.</param>
+    public async Task<AttachedDevice> AttachAsync(ContainerId container, HostPath path, string identity, bool readOnly, CancellationToken ct)
+    {
+        await _gate.WaitAsync(ct);
+        try
+        {
+            ForgetThoseOfAnotherMachine();
+            if (_disks.Find(disk => disk.Identity == identity) is { } known)
+            {
+                if (known.Device.ReadOnly != readOnly)
+                {
+                    throw new KataException(ErrorKind.FailedPrecondition,
+                        $"{path} is used by another container of this sandbox {(readOnly ? "to read and write" : "read-only")}; both must use it alike");
+                }
+
+                known.Users.Add(container);
+                return known.Attached;
+            }
+
+            var hotplug = _machine?.Hotplug
+                ?? throw new KataException(ErrorKind.Unimplemented, $"block device {path} cannot be added: this machine takes no devices while it runs");
+            var device = new BlockDevice(string.Create(CultureInfo.InvariantCulture, $"vol{_next++}"), path, readOnly);
+            _disks.Add(new Disk(identity, device, await hotplug.AttachAsync(device, ct), container));
+            return _disks[^1].Attached;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>The container uses its disks no more; the guest has unmounted them. Those that nobody else uses leave the machine.</summary>
+    public async Task ReleaseAsync(ContainerId container, CancellationToken ct)
+    {
+        await _gate.WaitAsync(ct);
+        try
+        {
+            ForgetThoseOfAnotherMachine();
+            foreach (var disk in _disks.Where(disk => disk.Users.Contains(container)).Reverse().ToArray())
+            {
+                if (disk.Users.Count == 1 && _machine is { Exited.IsCompleted: false, Hotplug: { } hotplug })
+                    await hotplug.DetachAsync(disk.Attached, ct);
+
+                // Only now: what could not be taken away is tried again with the next deletion.
+                disk.Users.Remove(container);
+                if (disk.Users.Count == 0)
+                    _disks.Remove(disk);
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private void ForgetThoseOfAnotherMachine()
+    {
+        if (ReferenceEquals(_machine, sandbox.Machine))
+            return;
+        _machine = sandbox.Machine;
+        _disks.Clear();
+    }
+
+    private sealed class Disk(string identity, BlockDevice device, AttachedDevice attached, ContainerId user)
+    {
+        public string Identity => identity;
+
+        public BlockDevice Device => device;
+
+        public AttachedDevice Attached => attached;
+
+        public HashSet<ContainerId> Users { get; } = [user];
+    }
+}

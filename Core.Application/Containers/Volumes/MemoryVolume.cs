@@ -1,0 +1,69 @@
+using System.Globalization;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+
+namespace Kata.Core.Application.Containers.Volumes;
+
+/// <summary>Volumes that the guest makes for itself; the containers of a pod that name the same one share it.</summary>
+internal static class MemoryVolume
+{
+    private const long Binary = 1024;
+
+    private static readonly GuestPath Ephemeral = GuestPath.Parse("/run/kata-containers/sandbox/ephemeral", "ephemeral volumes");
+
+    /// <summary>An emptyDir in memory: a tmpfs of the guest, of the size, mode and group that kubelet's has.</summary>
+    public static GuestMount Tmpfs(HostPath source, HostFile found)
+    {
+        var options = new List<string>();
+        if (MountWords.Bytes(MountWords.Value(found.FsOptions, "size")) is > 0 and var bytes)
+            options.Add(string.Create(CultureInfo.InvariantCulture, $"size={bytes}"));
+        AddGroup(options, found);
+        return new GuestMount { Driver = "ephemeral", Source = "tmpfs", FsType = "tmpfs", MountPoint = Ephemeral.Append(source.Name), Options = options };
+    }
+
+    /// <summary>A directory in an emptyDir in memory, as kubelet has made it in its own.</summary>
+    public static GuestMount Part(GuestMount whole, HostFile part)
+    {
+        var options = new List<string> { "mode=0777" };
+        AddGroup(options, part);
+        return new GuestMount { Driver = "local", Source = "local", FsType = "local", MountPoint = whole.MountPoint.Append(part.MountRoot.Trim('/')), Options = options };
+    }
+
+    /// <summary>An emptyDir of huge pages; they are the guest's, as many as the container may have.</summary>
+    public static GuestMount Hugepages(OciMount mount, HostPath source, HostFile found, OciResources? limits)
+    {
+        var page = MountWords.Bytes(MountWords.Value(found.FsOptions, "pagesize")) is > 0 and var size
+            ? size
+            : throw MountWords.Refuse(mount, "is of huge pages, but the host does not say of which size");
+        var limit = (limits?.HugepageLimits ?? []).FirstOrDefault(l => PageBytes(l.PageSize) == page)
+            ?? throw MountWords.Refuse(mount, $"is of huge pages of {page / Binary} kB, for which the container has no limit; ask for that resource");
+        return new GuestMount
+        {
+            Driver = "ephemeral",
+            Source = "nodev",
+            FsType = "hugetlbfs",
+            MountPoint = Ephemeral.Append(source.Name),
+            // One word with a comma, as the agent's protocol has it.
+            Options = [string.Create(CultureInfo.InvariantCulture, $"pagesize={page},size={limit.Limit}")],
+        };
+    }
+
+    /// <summary>An emptyDir that is not to be the host's: a directory in the root of the container that made the sandbox.</summary>
+    public static GuestMount Directory(SandboxId sandbox, HostPath source, HostFile found)
+    {
+        var options = new List<string> { "mode=0777" };
+        AddGroup(options, found);
+        return new GuestMount { Driver = "local", Source = "local", FsType = "local", MountPoint = GuestPaths.Share.Append($"{sandbox}/rootfs/local/{source.Name}"), Options = options };
+    }
+
+    private static void AddGroup(List<string> options, HostFile found)
+    {
+        if (found.GroupId != 0)
+            options.Add(string.Create(CultureInfo.InvariantCulture, $"fsgid={found.GroupId}"));
+    }
+
+    // "2MB" and "1GB" in a specification, which mean powers of two.
+    private static long? PageBytes(string text) => MountWords.Bytes(text.EndsWith('B') ? text[..^1] : text);
+}

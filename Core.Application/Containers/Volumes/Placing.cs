@@ -1,0 +1,251 @@
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+
+namespace Kata.Core.Application.Containers.Volumes;
+
+/// <summary>One container's volumes while they are placed.</summary>
+internal sealed class Placing(
+    ContainerId id, OciSpec spec, LiveSandbox sandbox, IHostFiles files, IDirectVolumes directVolumes, BlockAttachments blocks)
+{
+    private const int MaxNamePart = 40;
+
+    /// <summary>As many files as the agent watches; larger volumes are shared as they are.</summary>
+    private const int MostWatchedFiles = 8;
+
+    private static readonly GuestPath Watched = GuestPaths.Share.Append("watchable");
+
+    private readonly List<OciMount> _mounts = [];
+    private readonly List<GuestMount> _storages = [];
+    private readonly List<GuestDevice> _devices = [];
+    private readonly List<OciDevice> _nodes = [];
+    private readonly List<string> _leftOut = [];
+    private GuestPath? _root;
+
+    /// <summary>What has been placed.</summary>
+    public GuestVolumes Result => new() { Root = _root, Mounts = _mounts, Storages = _storages, Devices = _devices, Nodes = _nodes, LeftOut = _leftOut };
+
+    private OciResources? Limits => spec.Linux?.Resources;
+
+    /// <summary>A root that is a filesystem on a disk.</summary>
+    public async Task AddRootAsync(MountSpec mount, HostFile found, CancellationToken ct)
+    {
+        var readOnly = found.ReadOnlyDevice || MountWords.Access(mount.Options) == ShareAccess.ReadOnly;
+        var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly, ct);
+        _root = GuestPaths.Rootfs(id);
+        _storages.Add(BlockVolume.Root(disk, mount, _root, readOnly));
+    }
+
+    /// <summary>A mount of the specification.</summary>
+    public async Task AddMountAsync(OciMount mount, int index, CancellationToken ct)
+    {
+        if (!MountWords.IsBind(mount) && !mount.Options.Contains(MountWords.FileIsDisk))
+        {
+            // proc, sysfs, tmpfs, mqueue: the guest mounts its own; shared memory is the sandbox's.
+            _mounts.Add(SharedMemory.IsSharedMemory(mount) ? OfSandboxShm(mount) : mount);
+            return;
+        }
+
+        if (MountWords.IsUnder(mount.Source, "/proc") || MountWords.IsUnder(mount.Source, "/sys"))
+        {
+            _mounts.Add(mount);
+            return;
+        }
+
+        var source = HostPath.Parse(mount.Source, $"source of the mount at {mount.Destination}");
+        if (await directVolumes.FindAsync(source, ct) is { } direct)
+        {
+            await AddDirectVolumeAsync(mount, direct, ct);
+            return;
+        }
+
+        var found = await files.LookAsync(source, ct);
+        if (SharedMemory.IsSharedMemory(mount) && !KubeletVolume.IsEmptyDir(source) && found is null or { FsType: "tmpfs" })
+            _mounts.Add(OfSandboxShm(mount));
+        else
+            await AddFoundAsync(mount, index, source, found ?? throw MountWords.Refuse(mount, $"is of {source}, which is missing on the host"), ct);
+    }
+
+    /// <summary>A device node of the specification.</summary>
+    public async Task AddNodeAsync(OciDevice node, CancellationToken ct)
+    {
+        if (node.Type is not ("b" or "c" or "u"))
+        {
+            _nodes.Add(node);
+            return;
+        }
+
+        // A mount may have brought the same node already.
+        if (_devices.Any(device => device.ContainerPath == node.Path))
+            return;
+        var number = new DeviceNumber(node.Major, node.Minor);
+        var isBlock = node.Type == "b";
+        if (!isBlock && GuestDevices.OwnNode(number) is not null)
+        {
+            _nodes.Add(node);
+            return;
+        }
+
+        var rules = GuestDevices.RulesOf(Limits, node.Type, number);
+        if (rules.Count == 0 && GuestDevices.AllowsAll(Limits) && await IsHostsOwnAsync(node.Path, number, ct))
+        {
+            // A privileged container is privileged in its guest; what the host has of hardware stays there.
+            _leftOut.Add($"device {node.Path} ({node.Type} {number}) of the host");
+            return;
+        }
+
+        if (!isBlock)
+        {
+            throw new KataException(ErrorKind.InvalidArgument,
+                $"device {node.Path} (character device {number}) is the host's and cannot be given to a guest; only block devices can");
+        }
+
+        if (sandbox.Settings is { Hypervisor.DisableBlockDeviceUse: true })
+            throw new KataException(ErrorKind.InvalidArgument, $"device {node.Path} (block device {number}) cannot be given to the guest: disable_block_device_use is set");
+        var path = await files.FindBlockDeviceAsync(number, ct)
+            ?? throw new KataException(ErrorKind.InvalidArgument, $"device {node.Path}: the host has no block device {number} any more");
+        var found = await files.LookAsync(path, ct)
+            ?? throw new KataException(ErrorKind.InvalidArgument, $"device {node.Path}: {path} has just vanished from the host");
+        await AddDiskAsync(node.Path, found, GuestDevices.IsReadOnly(rules), node, ct);
+    }
+
+    private static OciMount OfSandboxShm(OciMount mount) => mount with { Type = "bind", Source = GuestPaths.SandboxShm.Value, Options = ["rbind"] };
+
+    private async Task AddFoundAsync(OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
+    {
+        switch (found.Kind)
+        {
+            case HostFileKind.Socket:
+                throw MountWords.Refuse(mount, $"is of {source}, a socket of the host, to which nobody can connect from a guest");
+            case HostFileKind.Fifo:
+                throw MountWords.Refuse(mount, $"is of {source}, a named pipe of the host, which does not reach into a guest");
+            case HostFileKind.CharacterDevice:
+                var own = GuestDevices.OwnNode(found.Number)
+                    ?? throw MountWords.Refuse(mount, $"is of {source}, a character device of the host ({found.Number}), which a guest cannot have");
+                _mounts.Add(mount with { Type = "bind", Source = own });
+                return;
+            case HostFileKind.BlockDevice:
+                await AddDiskAsync(mount.Destination, found, MountWords.Access(mount.Options) == ShareAccess.ReadOnly, null, ct);
+                return;
+            case HostFileKind.File when mount.Options.Contains(MountWords.FileIsDisk):
+                await AddImageAsync(mount, found, ct);
+                return;
+        }
+
+        if (MountWords.IsUnder(found.RealPath.Value, "/dev") && found.FsType is "devtmpfs" or "devpts" || found.RealPath.Value == "/dev")
+            _leftOut.Add($"the mount at {mount.Destination}: {source} holds devices of the host");
+        else if (MountWords.IsUnder(found.RealPath.Value, "/proc") || MountWords.IsUnder(found.RealPath.Value, "/sys"))
+            throw MountWords.Refuse(mount, $"is of {source}, a link to {found.RealPath}: the host's kernel is not shown to a guest");
+        else if (await OfGuestAsync(mount, source, found, ct) is { Count: > 0 } own)
+            AddStorages(mount, own);
+        else
+            await AddSharedAsync(mount, index, source, found, ct);
+    }
+
+    /// <summary>The storages of an emptyDir that the guest makes itself; the last one is what the container sees.</summary>
+    private async Task<IReadOnlyList<GuestMount>> OfGuestAsync(OciMount mount, HostPath source, HostFile found, CancellationToken ct)
+    {
+        if (found.Kind != HostFileKind.Directory)
+            return [];
+        if (KubeletVolume.IsEmptyDir(source))
+        {
+            return found switch
+            {
+                { FsType: "tmpfs", IsMountPoint: true } => [MemoryVolume.Tmpfs(source, found)],
+                { FsType: "hugetlbfs", IsMountPoint: true } => [MemoryVolume.Hugepages(mount, source, found, Limits)],
+                _ when sandbox.Settings is { DisableGuestEmptyDir: false } => [MemoryVolume.Directory(sandbox.Id, source, found)],
+                _ => [],
+            };
+        }
+
+        // A part of an emptyDir in memory must be part of the tmpfs that the guest has in its place.
+        if (found is { FsType: "tmpfs", IsMountPoint: true } && KubeletVolume.OfSubPath(source) is { } whole
+            && await files.LookAsync(whole, ct) is { FsType: "tmpfs", IsMountPoint: true, Kind: HostFileKind.Directory } tmpfs)
+        {
+            var storage = MemoryVolume.Tmpfs(whole, tmpfs);
+            return [storage, MemoryVolume.Part(storage, found)];
+        }
+
+        return [];
+    }
+
+    private void AddStorages(OciMount mount, IReadOnlyList<GuestMount> storages)
+    {
+        foreach (var storage in storages)
+            _storages.Add(storage);
+        _mounts.Add(mount with { Type = "bind", Source = storages[^1].MountPoint.Value });
+    }
+
+    private async Task AddSharedAsync(OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
+    {
+        if (sandbox.Share is not { } share)
+            throw MountWords.Refuse(mount, "needs a shared filesystem, but shared_fs is \"none\"");
+        var name = $"{id}-{index}-{LastSegment(mount.Destination)}";
+        GuestPath guest;
+        try
+        {
+            guest = await share.ShareAsync(id, source, name, MountWords.Access(mount.Options), MountWords.Propagation(mount.Options), ct);
+        }
+        catch (KataException e)
+        {
+            throw new KataException(e.Kind, $"the mount at {mount.Destination}: {e.Message}", e);
+        }
+
+        if (found.Kind == HostFileKind.Directory && KubeletVolume.IsRenewed(source) && await files.CountAsync(source, MostWatchedFiles, ct) <= MostWatchedFiles)
+        {
+            var watched = Watched.Append(guest.Value[(guest.Value.LastIndexOf('/') + 1)..]);
+            _storages.Add(new GuestMount { Driver = "watchable-bind", Source = guest.Value, FsType = "bind", MountPoint = watched, Options = mount.Options });
+            guest = watched;
+        }
+
+        _mounts.Add(mount with { Type = "bind", Source = guest.Value });
+    }
+
+    private async Task AddDiskAsync(string containerPath, HostFile found, bool readOnly, OciDevice? node, CancellationToken ct)
+    {
+        var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly || found.ReadOnlyDevice, ct);
+        _devices.Add(BlockVolume.Node(disk, containerPath));
+        _nodes.Add(BlockVolume.Entry(containerPath, found.Number, node));
+    }
+
+    private async Task AddImageAsync(OciMount mount, HostFile found, CancellationToken ct)
+    {
+        if (mount.Type is null or "" or "bind")
+            throw MountWords.Refuse(mount, "is of a file that is a disk, but its type does not name the filesystem in it");
+        var readOnly = MountWords.Access(mount.Options) == ShareAccess.ReadOnly;
+        var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly, ct);
+        var storage = BlockVolume.Volume(disk, mount.Type, mount.Options, readOnly);
+        _storages.Add(storage);
+        _mounts.Add(mount with { Type = "bind", Source = storage.MountPoint.Value, Options = readOnly ? ["bind", "ro"] : ["bind"] });
+    }
+
+    private async Task AddDirectVolumeAsync(OciMount mount, DirectVolume volume, CancellationToken ct)
+    {
+        var found = await files.LookAsync(volume.Device, ct);
+        if (found is not { Kind: HostFileKind.BlockDevice or HostFileKind.File })
+            throw MountWords.Refuse(mount, $"is a direct volume on {volume.Device}, which is {(found is null ? "missing" : "neither a block device nor a file")}");
+        var readOnly = found.ReadOnlyDevice
+            || MountWords.Access(volume.Options) == ShareAccess.ReadOnly || MountWords.Access(mount.Options) == ShareAccess.ReadOnly;
+        var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly, ct);
+
+        // Its note goes with the sandbox, which other containers may use the volume in.
+        sandbox.Ledger?.Record(new AcquiredResource(ResourceKind.SocketFile, volume.Directory.Append(sandbox.Id.Value).Value));
+        await directVolumes.MarkAsync(volume, sandbox.Id, ct);
+        AddStorages(mount, [BlockVolume.Volume(disk, volume.FsType, volume.Options, readOnly, volume)]);
+    }
+
+    private async Task<bool> IsHostsOwnAsync(string path, DeviceNumber number, CancellationToken ct) =>
+        HostPath.TryParse(path) is { } host && await files.LookAsync(host, ct) is { } found && found.Number == number;
+
+    // Cut, so that id, number and this stay within one file name, whatever characters they are of.
+    private static string LastSegment(string path)
+    {
+        var trimmed = path.TrimEnd('/');
+        var segment = trimmed.Length > 0 ? trimmed[(trimmed.LastIndexOf('/') + 1)..] : "root";
+        return segment.Length > MaxNamePart ? segment[..MaxNamePart] : segment;
+    }
+}

@@ -1,0 +1,101 @@
+using Kata.Core.Application.Containers.Volumes;
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Ports;
+using Kata.Core.Application.Settings;
+using Kata.Core.Application.Shim;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
+using Kata.Tests.Harness;
+using Moq;
+
+namespace Kata.Tests.Unit.Core.Application.Volumes;
+
+/// <summary>A placer with a host, a share and a machine in memory.</summary>
+internal sealed class PlacingBench
+{
+    private readonly LiveSandbox _sandbox;
+    private readonly VolumePlacer _placer;
+
+    public PlacingBench(bool shared = true, bool hotplug = true, Func<RuntimeSettings, RuntimeSettings>? change = null)
+    {
+        Host = new HarnessHost();
+        Files = new HarnessFiles(Host);
+        Direct = new HarnessDirectVolumes(Host);
+        Disks = new HarnessHotplug(Host);
+        var settings = new RuntimeSettings { Hypervisor = new HypervisorSettings { Name = "qemu", Path = "/q", Kernel = "/k" } };
+        _sandbox = new LiveSandbox(
+            new ShimIdentity(SandboxId.Parse("pod"), new SandboxOwner("tests", "/c.sock")), Mock.Of<ITaskEvents>())
+        {
+            Settings = change?.Invoke(settings) ?? settings,
+            Share = shared ? Share : null,
+            Machine = Machine(hotplug),
+        };
+        Blocks = new BlockAttachments(_sandbox);
+        _placer = new VolumePlacer(_sandbox, Files, Direct, Blocks);
+    }
+
+    public static ContainerId Box { get; } = ContainerId.Parse("box");
+
+    public HarnessHost Host { get; }
+
+    public HarnessFiles Files { get; }
+
+    public HarnessDirectVolumes Direct { get; }
+
+    public HarnessHotplug Disks { get; }
+
+    public RecordingShare Share { get; } = new();
+
+    public BlockAttachments Blocks { get; }
+
+    /// <summary>Another machine takes the first one's place.</summary>
+    public void ReplaceMachine() => _sandbox.Machine = Machine(true);
+
+    public Task<GuestVolumes> PlaceAsync(params OciMount[] mounts) => PlaceAsync(new OciSpec { Mounts = mounts });
+
+    public Task<GuestVolumes> PlaceAsync(OciSpec spec, ContainerId? id = null, params MountSpec[] rootfs) => _placer.PlaceAsync(id ?? Box, spec, rootfs, default);
+
+    public Task<bool> IsBlockRootAsync(params MountSpec[] rootfs) => _placer.IsBlockRootAsync(rootfs, default);
+
+    public Task<KataException> RefusalAsync(params OciMount[] mounts) => Refusal.OfAsync(() => PlaceAsync(mounts));
+
+    public static OciMount Bind(string source, string destination = "/data", params string[] options) =>
+        new() { Destination = destination, Type = "bind", Source = source, Options = ["rbind", .. options] };
+
+    private IVirtualMachine Machine(bool hotplug)
+    {
+        var machine = new Mock<IVirtualMachine>();
+        machine.Setup(m => m.Hotplug).Returns(hotplug ? Disks : null);
+        machine.Setup(m => m.Exited).Returns(new TaskCompletionSource<VmExit>().Task);
+        return machine.Object;
+    }
+}
+
+/// <summary>A share that writes down what it is asked for.</summary>
+internal sealed class RecordingShare : ISharedDirectory
+{
+    public List<(string Source, string Name, ShareAccess Access, SharePropagation Propagation)> Shared { get; } = [];
+
+    public Device VmDevice => throw new NotSupportedException();
+
+    public Task<string> Exited => throw new NotSupportedException();
+
+    public HostPath RootfsTarget(ContainerId container) => throw new NotSupportedException();
+
+    public Task<GuestPath> ShareAsync(
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct)
+    {
+        if (source.Value.Contains("refused", StringComparison.Ordinal))
+            throw new KataException(ErrorKind.PermissionDenied, "the host says no");
+        Shared.Add((source.Value, name, access, propagation));
+        return Task.FromResult(GuestPaths.Share.Append(name));
+    }
+
+    public Task StopAsync(CancellationToken ct) => Task.CompletedTask;
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
