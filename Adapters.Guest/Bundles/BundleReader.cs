@@ -1,9 +1,11 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Guest.Bundles;
 
@@ -11,6 +13,7 @@ namespace Kata.Adapters.Guest.Bundles;
 internal sealed class BundleReader : IBundleReader
 {
     private const int MaxBytes = 8 * 1024 * 1024;
+    private const int MaxTextBytes = 64 * 1024;
 
     public async Task<OciSpec> ReadAsync(HostPath bundle, CancellationToken ct)
     {
@@ -34,6 +37,26 @@ internal sealed class BundleReader : IBundleReader
         }
 
         return Parse(json, OciJson.Default.OciSpec, path.Value);
+    }
+
+    public async Task<IReadOnlyList<string>> ReadLinesAsync(HostPath file, CancellationToken ct)
+    {
+        // A fifo or device in its place would make the opening wait.
+        if (FileStatus.TryOf(file.Value) is not { IsRegular: true })
+            return [];
+        try
+        {
+            await using var stream = new FileStream(file.Value, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1, FileOptions.Asynchronous);
+            if (stream.Length > MaxTextBytes)
+                return [];
+            var bytes = new byte[stream.Length];
+            var count = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct);
+            return Encoding.UTF8.GetString(bytes, 0, count).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     public OciProcess ReadProcess(ReadOnlyMemory<byte> json) => Parse(json.Span, OciJson.Default.OciProcess, "the process document");

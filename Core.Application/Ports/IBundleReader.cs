@@ -9,6 +9,12 @@ public interface IBundleReader
     /// <summary>The bundle's <c>config.json</c>.</summary>
     Task<OciSpec> ReadAsync(HostPath bundle, CancellationToken ct);
 
+    /// <summary>
+    /// Lines of a small text that a specification mounts, such as resolv.conf, without empty ones. None if it cannot be read: what
+    /// hangs on it decides whether that matters.
+    /// </summary>
+    Task<IReadOnlyList<string>> ReadLinesAsync(HostPath file, CancellationToken ct);
+
     /// <summary>A process document, as an exec brings it.</summary>
     OciProcess ReadProcess(ReadOnlyMemory<byte> json);
 

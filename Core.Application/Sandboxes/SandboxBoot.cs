@@ -1,3 +1,4 @@
+using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
@@ -23,6 +24,8 @@ internal sealed class SandboxBoot(
     ISandboxCgroup cgroups,
     ISharedFilesystem shares,
     ISandboxNetwork networks,
+    IBundleReader bundles,
+    IHostFiles files,
     IBootAssets assets,
     IEnumerable<IHypervisor> hypervisors,
     IGuestAgentConnector connector,
@@ -150,9 +153,18 @@ internal sealed class SandboxBoot(
         var agent = await timeline.RunAsync("agent", async () => sandbox.Agent = await connector.ConnectAsync(machine.Guest, dial.Token));
         if (plan.Guest.Interfaces.Count > 0)
             await timeline.RunAsync("guest-network", () => networking.ApplyFirstAsync(plan, agent, dial.Token));
-        sandbox.Guest = await timeline.RunAsync("open-sandbox", () => agent.OpenAsync(BuildGuest(settings, spec, share), dial.Token));
+        sandbox.Guest = await timeline.RunAsync("open-sandbox", () => OpenAsync(agent, settings, spec, share, dial.Token));
         if (resources.Vcpus > 1)
             await timeline.RunAsync("online-cpus", () => agent.OnlineResourcesAsync(resources, dial.Token));
+    }
+
+    private async Task<GuestDetails> OpenAsync(IGuestAgent agent, RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
+    {
+        var nameServers = spec.Mounts.LastOrDefault(m => m.Destination == "/etc/resolv.conf") is { } mount && HostPath.TryParse(mount.Source) is { } source
+            ? await bundles.ReadLinesAsync(source, ct)
+            : [];
+        var shmBytes = await SharedMemory.SizeAsync(spec, files, ct);
+        return await agent.OpenAsync(BuildGuest(settings, spec, share, nameServers, shmBytes), ct);
     }
 
     // Neither outlives the other: what one of them still acquired would be missed by whoever gives back.
@@ -217,7 +229,7 @@ internal sealed class SandboxBoot(
         }
     }
 
-    private GuestSandboxSpec BuildGuest(RuntimeSettings settings, OciSpec spec, ISharedDirectory? share)
+    private GuestSandboxSpec BuildGuest(RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, IReadOnlyList<string> nameServers, long shmBytes)
     {
         var storages = new List<GuestMount>();
         if (share is not null)
@@ -238,13 +250,14 @@ internal sealed class SandboxBoot(
             Source = "shm",
             FsType = "tmpfs",
             MountPoint = GuestPaths.SandboxShm,
-            Options = ["noexec", "nosuid", "nodev", "mode=1777", $"size={GuestDefaults.ShmBytes}"],
+            Options = ["noexec", "nosuid", "nodev", "mode=1777", $"size={shmBytes}"],
         });
 
         return new GuestSandboxSpec
         {
             Sandbox = sandbox.Id,
             Hostname = GuestDefaults.CutHostname(spec.Hostname ?? ""),
+            Dns = nameServers,
             Storages = storages,
             KernelModules = settings.Guest.KernelModules,
         };

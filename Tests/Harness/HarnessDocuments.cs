@@ -26,6 +26,13 @@ public sealed class HarnessBundles(HarnessHost host) : IBundleReader
             : throw new KataException(ErrorKind.InvalidArgument, $"bundle {bundle} has no config.json");
     }
 
+    /// <summary>Texts by their path.</summary>
+    public Dictionary<HostPath, string[]> Texts { get; } = [];
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> ReadLinesAsync(HostPath file, CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<string>>(Texts.GetValueOrDefault(file) ?? []);
+
     /// <inheritdoc/>
     public OciProcess ReadProcess(ReadOnlyMemory<byte> json)
     {

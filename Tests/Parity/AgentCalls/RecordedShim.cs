@@ -55,8 +55,12 @@ internal sealed class RecordedShim : IAsyncDisposable
             .AddSingleton<IResourceReleaser>(new HarnessReleaser(_host))
             .AddSingleton<IHypervisor>(new HarnessHypervisor(_host) { LaunchTime = TimeSpan.Zero })
             .AddSingleton<ISharedFilesystem>(new HarnessShares(_host))
+            .AddSingleton<ISandboxNetwork>(new HarnessNetwork(_host))
+            .AddSingleton<ILocalPorts>(new HarnessPorts(_host))
             .AddSingleton<ISandboxCgroup>(new HarnessCgroup(_host))
             .AddSingleton<IRootfsMounter>(new HarnessRootfs(_host))
+            .AddSingleton<IHostFiles>(new HarnessFiles(_host))
+            .AddSingleton<IDirectVolumes>(new HarnessDirectVolumes(_host))
             .AddSingleton<IBootAssets>(new HarnessAssets(_host))
             .AddSingleton<IBundleReader>(new RecordedBundles(recording))
             .AddSingleton<ISettingsSource>(new HarnessSettings(_host))
@@ -199,6 +203,8 @@ internal sealed class RecordedShim : IAsyncDisposable
             Directory.Delete(directory, recursive: true);
             return spec;
         }
+
+        public Task<IReadOnlyList<string>> ReadLinesAsync(HostPath file, CancellationToken ct) => Task.FromResult<IReadOnlyList<string>>([]);
 
         public OciProcess ReadProcess(ReadOnlyMemory<byte> json) => _reader.ReadProcess(json);
 
