@@ -255,11 +255,12 @@ internal sealed class NetnsLinks : ISandboxLinks
     /// <summary>A link may still be connected to a tap that nobody uses any more; one that is in use belongs to another machine.</summary>
     private void RemoveLeftover(NetlinkLink link)
     {
-        const uint running = 0x40;
+        // A tap has a carrier as long as somebody has it open; IFF_RUNNING follows later.
+        const uint lowerUp = 0x10000;
         if (TrafficMirror.TargetOf(_socket, link) is not { } target)
             return;
         var tap = _socket.Links().FirstOrDefault(other => other.Index == target);
-        if (tap is not null && (tap.Flags & running) != 0)
+        if (tap is not null && (tap.Flags & lowerUp) != 0)
             throw new KataException(ErrorKind.InvalidArgument, $"link {link.Name} is connected to {tap.Name} of another machine, and two machines cannot share a link");
         TrafficMirror.Disconnect(_socket, link, filterOnly: true);
         if (tap is not null && LinkSelection.IsOurs(tap))
