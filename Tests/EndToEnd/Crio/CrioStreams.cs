@@ -1,0 +1,46 @@
+using System.Text;
+using Kata.Platform.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kata.Tests.EndToEnd.Crio;
+
+/// <summary>The fifos of a process, opened by CRI-O before the shim is told of them.</summary>
+internal sealed class CrioStreams : IDisposable
+{
+    private readonly SafeFileHandle _stdout;
+    private readonly SafeFileHandle _stderr;
+    private readonly StringBuilder _taken = new();
+
+    public CrioStreams(string seen, string directory, string id)
+    {
+        foreach (var name in new[] { "stdin", "stdout", "stderr" })
+            Fifo.Create($"{seen}{directory}/{id}-{name}");
+        (Stdout, Stderr) = ($"{directory}/{id}-stdout", $"{directory}/{id}-stderr");
+        _stdout = Fifo.OpenReader(seen + Stdout);
+        _stderr = Fifo.OpenReader(seen + Stderr);
+    }
+
+    public string Stdout { get; }
+
+    public string Stderr { get; }
+
+    /// <summary>What is in the fifos at this moment, and what was before. Nothing is waited for.</summary>
+    public string Take()
+    {
+        var buffer = new byte[4096];
+        foreach (var stream in new[] { _stdout, _stderr })
+        {
+            int read;
+            while ((read = DescriptorIo.TryRead(stream, buffer)) > 0)
+                _taken.Append(Encoding.UTF8.GetString(buffer, 0, read));
+        }
+
+        return _taken.ToString();
+    }
+
+    public void Dispose()
+    {
+        _stdout.Dispose();
+        _stderr.Dispose();
+    }
+}

@@ -1,0 +1,164 @@
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Grpc.Core;
+using Kata.Platform.Protos.Containerd.TaskV2;
+using Kata.Tests.EndToEnd.Containerd;
+using Kata.Tests.EndToEnd.Host;
+using Xunit;
+using Status = Kata.Platform.Protos.Containerd.Types.Status;
+using Task = System.Threading.Tasks.Task;
+using V1 = Kata.Platform.Protos.Containerd.Cgroups1;
+using V2 = Kata.Platform.Protos.Containerd.Cgroups2;
+
+namespace Kata.Tests.EndToEnd.Crio;
+
+/// <summary>A pod as CRI-O runs it, with CRI-O's side played here.</summary>
+public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
+{
+    private const string Beside = "trap 'echo bye; exit 7' TERM; echo beside; while :; do sleep 0.1; done";
+
+    // Two of a pod's annotations on sizes are containerd's alone: under CRI-O the machine grows with each container.
+    private static readonly JsonObject Limits = new()
+    {
+        ["memory"] = new JsonObject { ["limit"] = 134217728 },
+        ["cpu"] = new JsonObject { ["quota"] = 100000, ["period"] = 100000, ["shares"] = 1024 },
+        ["pids"] = new JsonObject { ["limit"] = 100 },
+    };
+
+    [MachineFact]
+    public async Task A_pod_with_two_containers_lives_as_CRI_O_runs_it_and_leaves_the_host_unchanged()
+    {
+        await using var crio = new CrioHost(Host);
+        var podId = Host.NewId("crio");
+        var network = await crio.MakeNetworkAsync("crio0");
+        var cgroup = $"/{Host.Mark}";
+
+        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, cgroup));
+        pod.Address.Should().StartWith("unix:///", "nothing else may be printed, on either stream");
+        (await pod.StartAsync()).Status.Should().Be(Status.Running);
+
+        var (limitedId, besideId) = ($"{podId}-a", $"{podId}-b");
+        await using var limited = await CrioContainer.CreateAsync(crio, limitedId, CrioSpecification.Container(
+            limitedId, podId, await crio.MountRootAsync(limitedId), network, cgroup, Limits, "echo first; while :; do sleep 0.1; done"));
+        await using var beside = await CrioContainer.CreateAsync(crio, besideId, CrioSpecification.Container(
+            besideId, podId, await crio.MountRootAsync(besideId), network, cgroup, null, Beside));
+        limited.Address.Should().Be(pod.Address);
+        beside.Address.Should().Be(pod.Address);
+        (await beside.StateAsync()).Status.Should().Be(Status.Created);
+        (await limited.StartAsync()).Status.Should().Be(Status.Running);
+        (await beside.StartAsync()).Status.Should().Be(Status.Running);
+        await SaysAsync(limited, "first");
+        await SaysAsync(beside, "beside");
+
+        await ShowsItsLimitsAsync(limited);
+        await ExecsAsync(beside);
+        await TellsFiguresAsync(limited);
+        await SurvivesARestartAsync(beside);
+        await UpdatesAsync(limited);
+        await EndsForLackOfMemoryAsync(crio, podId, network);
+        await StopsAsync(beside, 15, 7);
+        (await limited.IsAliveAsync()).Should().BeTrue("the Shutdown that follows a removal must not end a pod that lives");
+
+        var killed = await limited.StopAsync(15, TimeSpan.FromMilliseconds(300));
+        killed.ExitStatus.Should().Be(137);
+        await limited.RemoveAsync();
+        (await pod.IsAliveAsync()).Should().BeTrue();
+        (await pod.StopAsync(9, TimeSpan.FromSeconds(10))).ExitStatus.Should().Be(137);
+        await pod.RemoveAsync();
+    }
+
+    private async Task EndsForLackOfMemoryAsync(CrioHost crio, string podId, string network)
+    {
+        var id = $"{podId}-c";
+        var limits = new JsonObject { ["memory"] = new JsonObject { ["limit"] = 16777216, ["swap"] = 16777216 } };
+        await using var container = await CrioContainer.CreateAsync(crio, id, CrioSpecification.Container(
+            id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "busybox dd if=/dev/zero of=/dev/null bs=64M count=1; exit $?"));
+
+        await container.StartAsync();
+        var ended = await container.Waiting!;
+
+        ended.ExitStatus.Should().NotBe(0);
+        await Until.TrueAsync(() => File.Exists(Host.Seen($"{container.Bundle}/oom")), TimeSpan.FromSeconds(5), () => $"no oom file after exit {ended.ExitStatus}");
+        await container.RemoveAsync();
+    }
+
+    private static async Task ShowsItsLimitsAsync(CrioContainer container)
+    {
+        var (code, output) = await container.ExecSyncAsync("busybox", "sh", "-c", "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max /sys/fs/cgroup/pids.max; grep MemTotal /proc/meminfo; cat /sys/devices/system/cpu/online");
+        code.Should().Be(0, output);
+        var lines = output.Split('\n');
+        lines[..3].Should().Equal("134217728", "100000 100000", "100");
+        long.Parse(lines[3].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]).Should().BeGreaterThan(560_000, "128 MiB were added to the machine's 512");
+        if (Environment.ProcessorCount > 1)
+            lines[4].Should().Be("0-1", "a vCPU was added");
+    }
+
+    private static async Task ExecsAsync(CrioContainer container)
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            var (code, output) = await container.ExecSyncAsync("busybox", "sh", "-c", $"echo out {i}; echo err >&2; exit {i}");
+            code.Should().Be((uint)i);
+            output.Should().Contain($"out {i}").And.Contain("err", "what was written before the end is there when Wait answers");
+        }
+    }
+
+    private async Task TellsFiguresAsync(CrioContainer container)
+    {
+        var any = (await container.Task.StatsAsync(new StatsRequest { Id = container.Id })).Stats;
+        if (any.TypeUrl.Contains("v2", StringComparison.Ordinal))
+        {
+            var metrics = V2.Metrics.Parser.ParseFrom(any.Value);
+            ((object?[])[metrics.Cpu, metrics.Memory, metrics.Pids]).Should().NotContainNulls();
+            metrics.Memory.UsageLimit.Should().Be(134217728);
+            metrics.Cpu.UsageUsec.Should().BePositive();
+        }
+        else
+        {
+            var metrics = V1.Metrics.Parser.ParseFrom(any.Value);
+            ((object?[])[metrics.Cpu.Throttling, metrics.Memory.Swap, metrics.Memory.Kernel, metrics.Memory.KernelTcp]).Should().NotContainNulls();
+            metrics.Memory.Usage.Limit.Should().Be(134217728);
+            metrics.Memory.Usage.Usage.Should().BePositive();
+            metrics.Cpu.Usage.Total.Should().BePositive();
+            metrics.Pids.Limit.Should().Be(100);
+        }
+    }
+
+    private static async Task SurvivesARestartAsync(CrioContainer container)
+    {
+        await container.ReconnectAsync();
+        (await container.StateAsync()).Status.Should().Be(Status.Running);
+        (await container.IsAliveAsync()).Should().BeTrue();
+    }
+
+    private static async Task UpdatesAsync(CrioContainer container)
+    {
+        await container.UpdateAsync("""{"memory":{"limit":201326592},"cpu":{"quota":50000,"period":100000},"pids":{"limit":50}}""");
+        var (_, output) = await container.ExecSyncAsync("busybox", "cat", "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/pids.max");
+        output.Split('\n')[..3].Should().Equal("201326592", "50000 100000", "50");
+
+        var refused = await container.Awaiting(c => c.UpdateAsync("""{"cpu":{"period":7}}""")).Should().ThrowAsync<RpcException>();
+        refused.Which.StatusCode.Should().Be(StatusCode.InvalidArgument);
+        refused.Which.Status.Detail.Should().Contain("linux.resources.cpu.period is 7");
+        (await container.IsAliveAsync()).Should().BeTrue();
+    }
+
+    private static async Task StopsAsync(CrioContainer container, uint signal, uint code)
+    {
+        (await container.StopAsync(signal, TimeSpan.FromSeconds(10))).ExitStatus.Should().Be(code);
+        await SaysAsync(container, "bye");
+        var state = await container.StateAsync();
+        (state.Status, state.ExitStatus).Should().Be((Status.Stopped, code));
+        state.ExitedAt.Should().NotBeNull();
+        (await container.IsAliveAsync()).Should().BeFalse();
+
+        // CRI-O fails a stop for any error of a Kill, and a removal for any of a Delete.
+        await container.Task.KillAsync(new KillRequest { Id = container.Id, Signal = 15 });
+        await container.Task.KillAsync(new KillRequest { Id = container.Id, Signal = 9 });
+        await container.RemoveAsync();
+        await container.RemoveAsync();
+    }
+
+    private static Task SaysAsync(CrioContainer container, string word) => Until.TrueAsync(
+        () => container.Output.Contains(word, StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => $"{container.Id} does not say '{word}' but '{container.Output}'");
+}
