@@ -55,6 +55,84 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         }
     }
 
+    [Theory]
+    [InlineData(ShareAccess.ReadWrite, SharePropagation.FromHost, true)]
+    [InlineData(ShareAccess.ReadOnly, SharePropagation.FromHost, true)]
+    [InlineData(ShareAccess.ReadWrite, SharePropagation.Private, false)]
+    [InlineData(ShareAccess.ReadOnly, SharePropagation.Private, false)]
+    public async Task Share_when_the_host_mounts_below_it_later_shows_that_as_asked(ShareAccess access, SharePropagation propagation, bool shows)
+    {
+        var source = Source();
+        Mounts.Bind(source.Value, source.Value);
+        Mounts.SetPropagation(source.Value, MountFlags.MS_SHARED);
+        var inner = Path.Combine(source.Value, "inner");
+        Directory.CreateDirectory(inner);
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", access, propagation, Ct);
+
+            Mounts.Mount("tmpfs", inner, "tmpfs");
+            File.WriteAllText(Path.Combine(inner, "late"), "x");
+
+            File.Exists(Path.Combine(Shared, "vol/inner/late")).Should().Be(shows);
+            var daemon = Ledger.Read().Held.Single(r => r.Kind == ResourceKind.Process).ProcessId;
+            File.ReadAllLines($"/proc/{daemon}/mountinfo").Any(line => line.Contains("/shared/vol/inner", StringComparison.Ordinal)).Should().Be(shows);
+            if (access == ShareAccess.ReadOnly)
+                Invoking(() => File.WriteAllText(Path.Combine(Shared, "vol/file"), "x")).Should().Throw<IOException>();
+            else
+                File.WriteAllText(Path.Combine(Shared, "vol/file"), "written");
+
+            Mounts.UnmountTree(inner);
+            Directory.Exists(Path.Combine(Shared, "vol/inner")).Should().BeTrue();
+            File.Exists(Path.Combine(Shared, "vol/inner/late")).Should().BeFalse();
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Theory]
+    [InlineData(ShareAccess.ReadOnly)]
+    [InlineData(ShareAccess.ReadWrite)]
+    public async Task Share_of_a_single_file_shows_that_file(ShareAccess access)
+    {
+        await using var share = await StartAsync();
+
+        await share.ShareAsync(Box, Source().Append("file"), "one", access, SharePropagation.Private, Ct);
+
+        File.ReadAllText(Path.Combine(Shared, "one")).Should().Be("content");
+        if (access == ShareAccess.ReadOnly)
+            Invoking(() => File.WriteAllText(Path.Combine(Shared, "one"), "x")).Should().Throw<IOException>();
+    }
+
+    [Fact]
+    public async Task Share_when_kubelet_renews_a_volume_by_its_link_shows_the_new_content()
+    {
+        var source = Source();
+        Directory.CreateDirectory(Path.Combine(source.Value, "..1"));
+        File.WriteAllText(Path.Combine(source.Value, "..1/key"), "old");
+        File.CreateSymbolicLink(Path.Combine(source.Value, "..data"), "..1");
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, source, "cfg", ShareAccess.ReadOnly, SharePropagation.Private, Ct);
+
+        Directory.CreateDirectory(Path.Combine(source.Value, "..2"));
+        File.WriteAllText(Path.Combine(source.Value, "..2/key"), "new");
+        File.Delete(Path.Combine(source.Value, "..data"));
+        File.CreateSymbolicLink(Path.Combine(source.Value, "..data"), "..2");
+
+        File.ReadAllText(Path.Combine(Shared, "cfg/..data/key")).Should().Be("new");
+    }
+
+    [Fact]
+    public async Task Place_of_watched_volumes_is_there_for_the_guest()
+    {
+        await using var share = await StartAsync();
+
+        Directory.Exists(Path.Combine(Shared, "watchable")).Should().BeTrue();
+    }
+
     [Fact]
     public async Task Stop_when_source_has_shared_mounts_leaves_those_of_the_host()
     {

@@ -109,10 +109,10 @@ public sealed class MemoryVolumeTests
     }
 
     [Theory]
-    [InlineData("65536k", 67108864)]
-    [InlineData("64m", 67108864)]
-    [InlineData("1G", 1073741824)]
-    [InlineData("100", 100)]
+    [InlineData("65536k", 67108864L)]
+    [InlineData("64m", 67108864L)]
+    [InlineData("1G", 1073741824L)]
+    [InlineData("100", 100L)]
     [InlineData("50%", null)]
     [InlineData("-1", null)]
     [InlineData("99999999999999999g", null)]
