@@ -1,5 +1,7 @@
 using Kata.Apps.Agent.Boot;
 using Kata.Apps.Agent.Containers;
+using Kata.Apps.Agent.Devices;
+using Kata.Apps.Agent.Network;
 using Kata.Apps.Agent.Sandboxes;
 using Kata.Apps.Agent.Serving;
 using Kata.Apps.Agent.Storage;
@@ -12,15 +14,17 @@ internal sealed class AgentComposition
 {
     private readonly Lazy<MemFd> _crun;
 
-    public AgentComposition(GuestPaths paths, ModuleLoader modules, AgentLog log)
+    public AgentComposition(GuestPaths paths, ModuleLoader modules, AgentOptions options, AgentLog log)
     {
         // crun copies itself at every start unless its program is sealed already; so it is copied once.
         _crun = new Lazy<MemFd>(() => MemFd.CreateFrom(CrunPath()));
         var reaper = ChildReaper.Start();
-        Sandbox = new GuestSandbox(paths, new SandboxStorages(new StorageMounter(modules)), modules, log);
+        var devices = new DeviceFinder(modules, options.HotplugTimeout);
+        var mounter = new StorageMounter(modules, devices, new WatchedTrees(log));
+        Sandbox = new GuestSandbox(paths, new SandboxStorages(mounter), modules, log);
         var crun = new Crun(() => _crun.Value.ExecutablePath, paths.Crun);
-        var maker = new ContainerMaker(Sandbox, crun, new ProcessStarter(reaper, paths.Consoles), log);
-        Server = new AgentServer(new AgentService(Sandbox, maker, modules, log), new HealthService(modules), log);
+        var maker = new ContainerMaker(Sandbox, new ContainerDevices(devices), crun, new ProcessStarter(reaper, paths.Consoles), log);
+        Server = new AgentServer(new AgentService(Sandbox, maker, new GuestNetwork(modules, devices, options.HotplugTimeout), modules, log), new HealthService(modules), log);
     }
 
     public GuestSandbox Sandbox { get; }

@@ -39,7 +39,7 @@ internal static class AgentProgram
         Prctl.SetChildSubreaper();
         var paths = new GuestPaths(Path.Combine(Path.GetFullPath(root), "run"), Cgroups());
         Directory.CreateDirectory(paths.Run);
-        var composition = new AgentComposition(paths, new ModuleLoader([], [], log), log);
+        var composition = new AgentComposition(paths, new ModuleLoader([], [], [], log), new AgentOptions(), log);
 
         using var stop = new CancellationTokenSource();
         var serving = composition.Server.ServeUnixAsync(address[UnixPrefix.Length..].TrimStart('/').Insert(0, "/"), stop.Token);

@@ -7,27 +7,7 @@ namespace Kata.Apps.Agent;
 /// <summary>What this agent does not do, said in a sentence each. Hosts tolerate the code where the call is optional.</summary>
 internal sealed partial class AgentService
 {
-    private const string NoNetwork = "this agent configures no network: the guest has its loopback";
-    private const string NoTables = "this guest has no iptables";
     private const string NoSwap = "this guest uses no swap";
-
-    public override Task<Oci.Interface> UpdateInterface(Oci.UpdateInterfaceRequest request, ServerCallContext context) =>
-        throw (request.Interface is null ? AgentErrors.Missing("interface") : AgentErrors.Unimplemented(NoNetwork));
-
-    public override Task<Oci.Routes> UpdateRoutes(Oci.UpdateRoutesRequest request, ServerCallContext context) =>
-        throw (request.Routes is null ? AgentErrors.Missing("routes") : AgentErrors.Unimplemented(NoNetwork));
-
-    public override Task<Oci.Routes> ListRoutes(Oci.ListRoutesRequest request, ServerCallContext context) =>
-        Task.FromResult(new Oci.Routes());
-
-    public override Task<Empty> AddARPNeighbors(Oci.AddARPNeighborsRequest request, ServerCallContext context) =>
-        throw (request.Neighbors is null ? AgentErrors.Missing("neighbors") : AgentErrors.Unimplemented(NoNetwork));
-
-    public override Task<Oci.GetIPTablesResponse> GetIPTables(Oci.GetIPTablesRequest request, ServerCallContext context) =>
-        throw AgentErrors.Unimplemented(NoTables);
-
-    public override Task<Oci.SetIPTablesResponse> SetIPTables(Oci.SetIPTablesRequest request, ServerCallContext context) =>
-        throw AgentErrors.Unimplemented(NoTables);
 
     public override Task<Empty> AddSwap(Oci.AddSwapRequest request, ServerCallContext context) =>
         throw AgentErrors.Unimplemented(NoSwap);

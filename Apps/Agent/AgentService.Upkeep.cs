@@ -94,13 +94,6 @@ internal sealed partial class AgentService
         return Task.FromResult(new Oci.GetDiagnosticDataResponse { Data = data });
     }
 
-    public override Task<Oci.Interfaces> ListInterfaces(Oci.ListInterfacesRequest request, ServerCallContext context)
-    {
-        var interfaces = new Oci.Interfaces();
-        interfaces.Interfaces_.AddRange(GuestLinks.List());
-        return Task.FromResult(interfaces);
-    }
-
     public override Task<Empty> SetPolicy(Oci.SetPolicyRequest request, ServerCallContext context) =>
         throw AgentErrors.Unimplemented("this agent has no policy engine: it carries out what its host asks");
 

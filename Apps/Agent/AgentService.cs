@@ -2,6 +2,7 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Kata.Apps.Agent.Boot;
 using Kata.Apps.Agent.Containers;
+using Kata.Apps.Agent.Network;
 using Kata.Apps.Agent.Sandboxes;
 using Kata.Apps.Agent.Storage;
 using Kata.Apps.Agent.Upkeep;
@@ -13,6 +14,7 @@ namespace Kata.Apps.Agent;
 internal sealed partial class AgentService(
     GuestSandbox sandbox,
     ContainerMaker maker,
+    GuestNetwork network,
     ModuleLoader modules,
     AgentLog log) : Oci.AgentService.AgentServiceBase
 {

@@ -5,6 +5,8 @@ internal static class ModuleList
 {
     public const string EarlyFile = "/etc/kata/modules.early";
     public const string LateFile = "/etc/kata/modules.late";
+    public const string DemandFile = "/etc/kata/modules.demand";
+    public const string SpareFile = "/etc/kata/modules.spare";
 
     public static IReadOnlyList<string> Parse(string text)
     {

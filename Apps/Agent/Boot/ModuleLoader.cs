@@ -3,8 +3,9 @@ using Kata.Platform.Linux;
 namespace Kata.Apps.Agent.Boot;
 
 /// <summary>
-/// Loads the image's modules: what the host reaches us through at once, the rest on a thread of its own once somebody
-/// has been answered. Who needs one earlier gets it with what it depends on, out of turn.
+/// Loads the image's modules: what the host reaches us through at once, what every container needs on a thread of its own
+/// once somebody has been answered, then the drivers of the cards that this machine has. Who needs one earlier gets it
+/// with what it depends on, out of turn; what nobody needs is never loaded.
 /// </summary>
 internal sealed class ModuleLoader
 {
@@ -16,19 +17,20 @@ internal sealed class ModuleLoader
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private int _lateStarted;
 
-    public ModuleLoader(IReadOnlyList<string> early, IReadOnlyList<string> late, AgentLog log)
+    public ModuleLoader(IReadOnlyList<string> early, IReadOnlyList<string> late, IReadOnlyList<string> demand, AgentLog log)
     {
         _early = early;
         _late = late;
         _log = log;
-        foreach (var path in early.Concat(late))
+        foreach (var path in early.Concat(late).Concat(demand))
         {
             _paths[ModuleList.NameOf(path)] = path;
         }
     }
 
     /// <summary>With the lists of this image; an image without lists has what it needs in its kernel.</summary>
-    public static ModuleLoader FromImage(AgentLog log) => new(ReadList(ModuleList.EarlyFile), ReadList(ModuleList.LateFile), log);
+    public static ModuleLoader FromImage(AgentLog log) =>
+        new(ReadList(ModuleList.EarlyFile), ReadList(ModuleList.LateFile), [.. ReadList(ModuleList.DemandFile), .. ReadList(ModuleList.SpareFile)], log);
 
     public void LoadEarly() => LoadAll(_early);
 
@@ -37,7 +39,23 @@ internal sealed class ModuleLoader
     {
         if (_late.Count > 0 && Interlocked.Exchange(ref _lateStarted, 1) == 0)
         {
-            new Thread(() => LoadAll(_late), 256 * 1024) { IsBackground = true, Name = "late modules" }.Start();
+            new Thread(LoadLate, 256 * 1024) { IsBackground = true, Name = "late modules" }.Start();
+        }
+    }
+
+    /// <summary>Loads the drivers of the virtio cards that are there now.</summary>
+    public void LoadForCards()
+    {
+        foreach (var module in VirtioCards.Modules())
+        {
+            try
+            {
+                Require(module);
+            }
+            catch (IOException e)
+            {
+                _log.Warning($"module {module}: {e.Message}");
+            }
         }
     }
 
@@ -60,6 +78,12 @@ internal sealed class ModuleLoader
     }
 
     private static IReadOnlyList<string> ReadList(string file) => File.Exists(file) ? ModuleList.Parse(File.ReadAllText(file)) : [];
+
+    private void LoadLate()
+    {
+        LoadAll(_late);
+        LoadForCards();
+    }
 
     private void LoadAll(IReadOnlyList<string> paths)
     {
@@ -87,12 +111,14 @@ internal sealed class ModuleLoader
             return;
         }
 
-        foreach (var dependency in ModuleList.DependenciesOf(File.ReadAllBytes(path)))
+        using var module = ModuleFile.Open(path);
+        foreach (var dependency in ModuleList.DependenciesOf(module.ReadAll()))
         {
             LoadWithDependencies(dependency, "");
         }
 
-        LoadOnce(name, path, parameters);
+        KernelModules.Load(module.Handle, path, parameters);
+        _done.Add(name);
     }
 
     private void LoadOnce(string name, string path, string parameters)

@@ -1,4 +1,5 @@
 using Kata.Apps.Agent.Cgroups;
+using Kata.Apps.Agent.Devices;
 using Kata.Apps.Agent.Processes;
 using Kata.Apps.Agent.Sandboxes;
 using Kata.Platform.Linux;
@@ -7,7 +8,7 @@ using Oci = Kata.Platform.Protos.Agent;
 namespace Kata.Apps.Agent.Containers;
 
 /// <summary>Makes, starts and removes containers, and the processes that are added to them.</summary>
-internal sealed class ContainerMaker(GuestSandbox sandbox, Crun crun, ProcessStarter starter, AgentLog log)
+internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devices, Crun crun, ProcessStarter starter, AgentLog log)
 {
     private const string RootDirectory = "rootfs";
 
@@ -30,22 +31,19 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, Crun crun, ProcessSta
             throw AgentErrors.Internal("EINVAL: the request has no OCI spec");
         }
 
-        if (request.Devices.Count > 0)
-        {
-            throw AgentErrors.Unimplemented($"this agent attaches no devices; {request.Devices.Count} were sent, the first of type '{request.Devices[0].Type}'");
-        }
-
         sandbox.Reserve(id);
         IReadOnlyList<string> storages = [];
         var bundle = sandbox.Paths.Bundle(id);
         try
         {
+            var attached = await devices.FindAsync(request.Devices, cancellation);
             storages = await sandbox.Storages.AddAsync(request.Storages, id, cancellation);
             var place = sandbox.Place(id, request.SandboxPidns);
             PrepareBundle(bundle, spec.Root?.Path ?? "");
             var adapted = GuestSpec.Adapt(spec, place, Path.Combine(bundle, RootDirectory));
+            DeviceNodes.Adapt(adapted.Linux, attached);
             NetworkSysctls.Apply(adapted.Linux);
-            WriteFile(Path.Combine(bundle, "config.json"), OciConfig.Write(adapted, GuestSpec.DeviceRules(adapted.Linux)));
+            WriteFile(Path.Combine(bundle, "config.json"), OciConfig.Write(adapted, DeviceNodes.Rules(adapted.Linux)));
 
             var init = await starter.StartAsync(
                 id,

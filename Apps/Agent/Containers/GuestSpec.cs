@@ -49,44 +49,6 @@ internal static class GuestSpec
         }
     }
 
-    /// <summary>
-    /// The device filter. Hosts that send no rules leave the choice to the guest: the usual harmless nodes (which crun
-    /// adds itself), the container's own devices, and mknod, which does not allow opening what was made.
-    /// </summary>
-    public static IReadOnlyList<DeviceRule> DeviceRules(Oci.Linux linux)
-    {
-        var rules = new List<DeviceRule>();
-        if (linux.Resources is { Devices.Count: > 0 } resources)
-        {
-            foreach (var rule in resources.Devices)
-            {
-                // Zero and below say "any" on the wire.
-                rules.Add(new DeviceRule(
-                    rule.Allow,
-                    rule.Type.Length > 0 ? rule.Type : "a",
-                    rule.Major > 0 ? rule.Major : null,
-                    rule.Minor > 0 ? rule.Minor : null,
-                    rule.Access.Length > 0 ? rule.Access : "rwm"));
-            }
-        }
-        else
-        {
-            rules.Add(new DeviceRule(false, "a", null, null, "rwm"));
-            rules.Add(new DeviceRule(true, "c", null, null, "m"));
-            rules.Add(new DeviceRule(true, "b", null, null, "m"));
-        }
-
-        foreach (var device in linux.Devices)
-        {
-            if (device.Type is "c" or "u" or "b")
-            {
-                rules.Add(new DeviceRule(true, device.Type == "b" ? "b" : "c", device.Major, device.Minor, "rwm"));
-            }
-        }
-
-        return rules;
-    }
-
     private static void AdaptNamespaces(Oci.Linux linux, ContainerPlace place)
     {
         var kept = new List<Oci.LinuxNamespace>();

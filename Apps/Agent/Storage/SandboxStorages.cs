@@ -32,7 +32,7 @@ internal sealed class SandboxStorages(StorageMounter mounter)
                     }
                     else
                     {
-                        var removable = await mounter.MountAsync(storage, point, containerId);
+                        var removable = await mounter.MountAsync(storage, point, containerId, cancellation);
                         _entries.Add(point, new Entry { Users = 1, Removable = removable && !storage.Shared });
                     }
                 }
@@ -74,7 +74,7 @@ internal sealed class SandboxStorages(StorageMounter mounter)
                 }
 
                 _entries.Remove(point);
-                StorageMounter.Unmount(point);
+                mounter.Unmount(point);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

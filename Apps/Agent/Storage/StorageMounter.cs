@@ -1,25 +1,29 @@
 using System.Globalization;
 using Google.Protobuf.Collections;
 using Kata.Apps.Agent.Boot;
+using Kata.Apps.Agent.Devices;
 using Kata.Platform.Linux;
 using Oci = Kata.Platform.Protos.Agent;
 
 namespace Kata.Apps.Agent.Storage;
 
 /// <summary>Carries out one storage of the wire, by its driver.</summary>
-internal sealed class StorageMounter(ModuleLoader modules)
+internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices, WatchedTrees watched)
 {
     /// <summary>What <c>GetGuestDetails</c> names.</summary>
-    public static readonly string[] Drivers = ["virtio-fs", "overlayfs", "ephemeral", "local", "bind", "watchable-bind"];
+    public static readonly string[] Drivers =
+        ["virtio-fs", "overlayfs", "ephemeral", "local", "bind", "watchable-bind", "blk", "scsi", "mmioblk", "nvdimm"];
 
     private const string CreateDirectoryOption = "io.katacontainers.volume.overlayfs.create_directory=";
     private const string OverlayReadWrite = "io.katacontainers.fs-opt.overlay-rw";
     private const string FileSystemOptionPrefix = "io.katacontainers.fs-opt.";
+    private const string CreateFileSystemOption = "create_filesystem";
+    private const string EncryptionOption = "encryption_key=";
     private const string GroupOption = "fsgid";
     private const uint SetGroupId = 0x400;
 
     /// <returns>Whether the mount is to be taken away with its last user.</returns>
-    public async Task<bool> MountAsync(Oci.Storage storage, string mountPoint, string containerId)
+    public async Task<bool> MountAsync(Oci.Storage storage, string mountPoint, string containerId, CancellationToken cancellation)
     {
         try
         {
@@ -28,18 +32,25 @@ internal sealed class StorageMounter(ModuleLoader modules)
                 case "virtio-fs":
                     modules.Require("virtiofs");
                     Mount(storage.Source, mountPoint, "virtiofs", storage.Options);
-                    return true;
+                    break;
                 case "overlayfs":
                     modules.Require("overlay");
                     await MountOverlayAsync(storage, mountPoint, containerId);
-                    return true;
+                    break;
                 case "bind":
                     Mount(storage.Source, mountPoint, "bind", WithBind(storage.Options));
-                    return true;
-                // The share shows changes by itself, so no copy has to be kept up to date.
+                    break;
                 case "watchable-bind":
-                    Mount(storage.Source, mountPoint, "bind", WithBind(storage.Options));
+                    if (!watched.TryAdd(storage.Source, mountPoint))
+                    {
+                        // Too much to keep a copy of: the share shows changes by itself, only without telling of them.
+                        Mount(storage.Source, mountPoint, "bind", WithBind(storage.Options));
+                    }
+
                     return true;
+                case "blk" or "scsi" or "mmioblk" or "nvdimm":
+                    await MountBlockAsync(storage, mountPoint, cancellation);
+                    break;
                 case "ephemeral":
                     MountEphemeral(storage, mountPoint);
                     return false;
@@ -49,6 +60,13 @@ internal sealed class StorageMounter(ModuleLoader modules)
                 default:
                     throw AgentErrors.Internal($"Failed to find the storage handler {storage.Driver}: this agent has {string.Join(", ", Drivers)}");
             }
+
+            if (storage.FsGroup is { } group)
+            {
+                GroupOwnership.Give(mountPoint, group.GroupId, group.GroupChangePolicy, readOnly: storage.Options.Contains("ro"));
+            }
+
+            return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
@@ -74,8 +92,9 @@ internal sealed class StorageMounter(ModuleLoader modules)
         }
     }
 
-    public static void Unmount(string mountPoint)
+    public void Unmount(string mountPoint)
     {
+        watched.Remove(mountPoint);
         Mounts.TryUnmount(mountPoint);
         if (Directory.Exists(mountPoint))
         {
@@ -114,6 +133,29 @@ internal sealed class StorageMounter(ModuleLoader modules)
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             File.WriteAllBytes(path, []);
         }
+    }
+
+    private async Task MountBlockAsync(Oci.Storage storage, string mountPoint, CancellationToken cancellation)
+    {
+        var node = await devices.FindBlockAsync(storage.Driver, storage.Source, cancellation);
+        if (storage.DriverOptions.FirstOrDefault(option => option.StartsWith(EncryptionOption, StringComparison.Ordinal)) is not null)
+        {
+            throw AgentErrors.Unimplemented("this guest encrypts no disks");
+        }
+
+        if (storage.DriverOptions.Contains(CreateFileSystemOption))
+        {
+            await FileSystemMaker.MakeAsync(node, storage.Fstype, cancellation);
+        }
+
+        if (storage.Fstype is "xfs" or "erofs")
+        {
+            modules.Require(storage.Fstype);
+        }
+
+        // A raw disk is shown as it is, and a file system is mounted from it.
+        var type = storage.Fstype.Length > 0 ? storage.Fstype : "bind";
+        Mount(node.Path, mountPoint, type, type == "bind" ? WithBind(storage.Options) : storage.Options);
     }
 
     private static async Task MountOverlayAsync(Oci.Storage storage, string mountPoint, string containerId)

@@ -82,7 +82,7 @@ strip_signature() {
 }
 
 # add_modules ROOT LIST: the modules of a list and what they depend on, in loading order, into ROOT, and their paths
-# into ROOT/etc/kata/LIST; those of an earlier list are not named twice.
+# into ROOT/etc/kata/LIST; those of an earlier list are not named twice. Those of modules.spare are compressed.
 add_modules() {
     local root=$1 name=$2 module path file seen
     mkdir -p "$root/etc/kata" "$root/usr/lib/modules/$version"
@@ -98,6 +98,7 @@ add_modules() {
             *) cat "$path" ;;
         esac > "$root$file"
         strip_signature "$root$file"
+        if [ "$name" = modules.spare ]; then gzip -9n "$root$file"; file=$file.gz; fi
         echo "$file"
     done > "$root/etc/kata/$name"
 }
@@ -180,6 +181,8 @@ echo 'root:x:0:' > "$root/etc/group"
 printf 'NAME="Kata.Hex guest"\nID=kata-hex\nVERSION_ID="%s"\n' "$name" > "$root/etc/os-release"
 add_modules "$root" modules.early
 add_modules "$root" modules.late
+add_modules "$root" modules.demand
+add_modules "$root" modules.spare
 pack "$root" "$work/out/initrd.img"
 
 echo "    ext4 image"
