@@ -181,6 +181,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial nint sendmsg(SafeHandle sockfd, Msghdr* msg, int flags);
 
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int rename(string oldpath, string newpath);
+
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int setgroups(nuint size, uint* list);
 

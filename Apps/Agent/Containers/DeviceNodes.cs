@@ -30,12 +30,17 @@ internal static class DeviceNodes
             }
         }
 
+        var mayHaveAll = MayHaveAll(linux);
         var numbers = new Dictionary<(string, long, long), (uint Major, uint Minor)>();
         for (var i = linux.Devices.Count - 1; i >= 0; i--)
         {
             var node = linux.Devices[i];
             var found = attached.FirstOrDefault(device => device.ContainerPath == node.Path);
             if (found is null && node.Type == "b")
+            {
+                linux.Devices.RemoveAt(i);
+            }
+            else if (found is null && mayHaveAll && guestNode(node.Path) is null)
             {
                 linux.Devices.RemoveAt(i);
             }
@@ -59,7 +64,7 @@ internal static class DeviceNodes
             }
         }
 
-        if (MayHaveAll(linux))
+        if (mayHaveAll)
         {
             var named = linux.Devices.Select(node => node.Path).ToHashSet(StringComparer.Ordinal);
             linux.Devices.AddRange(allNodes().Where(node => !named.Contains(node.Path)));
@@ -77,12 +82,14 @@ internal static class DeviceNodes
         {
             foreach (var rule in resources.Devices)
             {
-                // Zero and below say "any" on the wire.
+                // Zero and below say "any" on the wire; only a device of the container makes a zero of it.
+                var isDevice = rule.Major > 0 && rule.Minor == 0
+                    && linux.Devices.Any(device => TypeOf(device.Type) == rule.Type && device.Major == rule.Major && device.Minor == 0);
                 rules.Add(new DeviceRule(
                     rule.Allow,
                     rule.Type.Length > 0 ? rule.Type : "a",
                     rule.Major > 0 ? rule.Major : null,
-                    rule.Minor > 0 ? rule.Minor : null,
+                    rule.Minor > 0 || isDevice ? rule.Minor : null,
                     rule.Access.Length > 0 ? rule.Access : "rwm"));
             }
         }
@@ -102,7 +109,7 @@ internal static class DeviceNodes
         {
             // A rule of the host for just this device says how it may be used.
             if (TypeOf(device.Type) is { Length: > 0 } type
-                && !rules.Exists(rule => rule.Allow && rule.Type == type && rule.Major == device.Major && (rule.Minor ?? 0) == device.Minor))
+                && !rules.Exists(rule => rule.Allow && rule.Type == type && rule.Major == device.Major && rule.Minor == device.Minor))
             {
                 rules.Add(new DeviceRule(true, type, device.Major, device.Minor, "rwm"));
             }

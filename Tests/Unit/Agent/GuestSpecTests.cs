@@ -64,28 +64,6 @@ public class GuestSpecTests
     }
 
     [Fact]
-    public void DeviceRules_when_the_host_sends_none_deny_first_and_allow_the_containers_own()
-    {
-        var spec = Spec();
-        spec.Linux.Devices.Add(new Oci.LinuxDevice { Path = "/dev/fuse", Type = "c", Major = 10, Minor = 229 });
-
-        GuestSpec.DeviceRules(spec.Linux).Should().Equal(
-            new DeviceRule(false, "a", null, null, "rwm"),
-            new DeviceRule(true, "c", null, null, "m"),
-            new DeviceRule(true, "b", null, null, "m"),
-            new DeviceRule(true, "c", 10, 229, "rwm"));
-    }
-
-    [Fact]
-    public void DeviceRules_when_the_host_sends_some_keep_them()
-    {
-        var spec = Spec();
-        spec.Linux.Resources.Devices.Add(new Oci.LinuxDeviceCgroup { Allow = true, Type = "c", Major = 136, Access = "rw" });
-
-        GuestSpec.DeviceRules(spec.Linux).Should().Equal(new DeviceRule(true, "c", 136, null, "rw"));
-    }
-
-    [Fact]
     public void Write_makes_what_crun_reads()
     {
         var spec = Spec();
@@ -99,7 +77,7 @@ public class GuestSpecTests
         };
         var adapted = GuestSpec.Adapt(spec, Place, "/r");
 
-        using var json = JsonDocument.Parse(OciConfig.Write(adapted, GuestSpec.DeviceRules(adapted.Linux)));
+        using var json = JsonDocument.Parse(OciConfig.Write(adapted, DeviceNodes.Rules(adapted.Linux)));
 
         var root = json.RootElement;
         root.GetProperty("ociVersion").GetString().Should().Be("1.0.2", "crun refuses versions newer than itself");
