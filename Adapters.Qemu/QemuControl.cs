@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kata.Adapters.Qemu.Qmp;
@@ -24,11 +25,19 @@ internal sealed class QemuControl : IAsyncDisposable
     public Task<JsonElement> ExecuteAsync(string command, string what, CancellationToken ct) => ExecuteAsync<object>(command, null, null, what, ct);
 
     /// <summary>Executes a command with arguments.</summary>
-    public async Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, string what, CancellationToken ct)
+    public Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, string what, CancellationToken ct) =>
+        ExecuteAsync(command, arguments, type, null, what, ct);
+
+    /// <summary>Gives QEMU an open file under a name; ours can be closed then.</summary>
+    public Task GiveAsync(string name, SafeHandle descriptor, CancellationToken ct) => ExecuteAsync(
+        "getfd", new ByDescriptorName(name), QmpJson.Default.ByDescriptorName, descriptor, $"take the descriptor {name}", ct);
+
+    private async Task<JsonElement> ExecuteAsync<T>(
+        string command, T? arguments, JsonTypeInfo<T>? type, SafeHandle? descriptor, string what, CancellationToken ct)
     {
         try
         {
-            return await _qmp.ExecuteAsync(command, arguments, type, ct);
+            return await _qmp.ExecuteAsync(command, arguments, type, descriptor, ct);
         }
         catch (QmpException failure)
         {
@@ -49,7 +58,7 @@ internal sealed class QemuControl : IAsyncDisposable
             _leaving[id] = gone;
         try
         {
-            await ExecuteAsync("device_del", new ById(id), QmpJson.Default.ById, $"remove device {id}", ct);
+            await AskToLeaveAsync(id, ct);
             await gone.Task.WaitAsync(limit, time, ct);
         }
         catch (KataException unknown) when (unknown.Kind == ErrorKind.NotFound)
@@ -64,6 +73,18 @@ internal sealed class QemuControl : IAsyncDisposable
         {
             lock (_gate)
                 _leaving.Remove(id);
+        }
+    }
+
+    private async Task AskToLeaveAsync(string id, CancellationToken ct)
+    {
+        try
+        {
+            await ExecuteAsync("device_del", new ById(id), QmpJson.Default.ById, $"remove device {id}", ct);
+        }
+        catch (KataException asked) when (asked.Message.Contains("already in the process of unplug", StringComparison.Ordinal))
+        {
+            // The guest has been asked before, and has not answered yet.
         }
     }
 

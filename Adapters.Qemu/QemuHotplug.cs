@@ -13,24 +13,35 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
     /// <summary>An idle guest lets go in a tenth of this; one that does not answer never does.</summary>
     private static readonly TimeSpan RemovalTime = TimeSpan.FromSeconds(10);
 
+    /// <summary>QEMU answers in milliseconds; a device whose host is slow to open takes longer.</summary>
+    private static readonly TimeSpan CommandTime = TimeSpan.FromSeconds(10);
+
     private readonly PciSlots _slots = new();
     private readonly Lock _gate = new();
     private readonly Dictionary<string, int> _attached = [];
 
     public async Task<AttachedDevice> AttachAsync(Device device, CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
         var slot = _slots.Take();
         try
         {
+            // A caller that leaves between two commands would leave half a device behind.
+            using var limit = new CancellationTokenSource(CommandTime, time);
             var id = device switch
             {
-                NetworkDevice network => await AttachAsync(network, slot, ct),
-                BlockDevice block => await AttachAsync(block, slot, ct),
+                NetworkDevice network => await AttachAsync(network, slot, limit.Token),
+                BlockDevice block => await AttachAsync(block, slot, limit.Token),
                 _ => throw new KataException(ErrorKind.InvalidArgument, $"a {device.GetType().Name} cannot be added to a running machine"),
             };
             lock (_gate)
                 _attached[id] = slot;
             return new AttachedDevice(device, PciSlots.GuestPath(slot));
+        }
+        catch (OperationCanceledException)
+        {
+            // What QEMU makes of it is not known: its slot is given to nobody else.
+            throw new KataException(ErrorKind.DeadlineExceeded, $"QEMU did not add a device within {CommandTime.TotalSeconds} s");
         }
         catch
         {
@@ -55,7 +66,7 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
         }
 
         await control.RemoveDeviceAsync(id, RemovalTime, time, ct);
-        await (device.Device is NetworkDevice tap ? RemoveTapAsync(tap, ct) : RemoveStorageAsync((BlockDevice)device.Device, ct));
+        await (device.Device is NetworkDevice tap ? RemoveTapAsync(tap, CancellationToken.None) : RemoveStorageAsync((BlockDevice)device.Device, CancellationToken.None));
         lock (_gate)
             _attached.Remove(id);
         // Only now: the slot of a device that the guest still has must not be given to another.
@@ -65,8 +76,7 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
     private async Task<string> AttachAsync(NetworkDevice network, int slot, CancellationToken ct)
     {
         var several = network.Queues > 1;
-        await control.ExecuteAsync(
-            "netdev_add", new AddTap(network.Id, network.Tap, vhostNet, several ? network.Queues : null), QmpJson.Default.AddTap, $"open tap {network.Tap}", ct);
+        await OpenTapAsync(network, ct);
         var card = Place(new AddDevice("virtio-net-pci", Card(network)), slot) with
         {
             Netdev = network.Id,
@@ -76,6 +86,49 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
         };
         await AddAsync(card, () => RemoveTapAsync(network, CancellationToken.None), ct);
         return card.Id;
+    }
+
+    private async Task OpenTapAsync(NetworkDevice network, CancellationToken ct)
+    {
+        if (network.CharacterDevice is not { } device)
+        {
+            var byName = new AddTap(network.Id, network.Tap, vhostNet, network.Queues > 1 ? network.Queues : null);
+            await control.ExecuteAsync("netdev_add", byName, QmpJson.Default.AddTap, $"open tap {network.Tap}", ct);
+            return;
+        }
+
+        var names = new List<string>();
+        try
+        {
+            for (var queue = 0; queue < network.Queues; queue++)
+            {
+                using var handle = MacVtap.Open(device);
+                names.Add($"{network.Id}-{queue}");
+                await control.GiveAsync(names[^1], handle, ct);
+            }
+
+            var byDescriptor = new AddTap(network.Id, null, vhostNet, null) { Descriptors = string.Join(':', names) };
+            await control.ExecuteAsync("netdev_add", byDescriptor, QmpJson.Default.AddTap, $"use macvtap {network.Tap}", ct);
+        }
+        catch (KataException refused) when (refused.Kind != ErrorKind.Unavailable)
+        {
+            foreach (var name in names)
+                await CloseAsync(name);
+            throw;
+        }
+    }
+
+    private async Task CloseAsync(string descriptor)
+    {
+        try
+        {
+            await control.ExecuteAsync(
+                "closefd", new ByDescriptorName(descriptor), QmpJson.Default.ByDescriptorName, $"close the descriptor {descriptor}", CancellationToken.None);
+        }
+        catch (KataException)
+        {
+            // It was taken by the command that failed, or never came.
+        }
     }
 
     private async Task<string> AttachAsync(BlockDevice block, int slot, CancellationToken ct)

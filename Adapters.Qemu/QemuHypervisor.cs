@@ -47,6 +47,7 @@ internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILog
                 VhostNet = vhostNet,
                 QmpDescriptor = listener,
                 Channel = channel.Options,
+                CardDescriptors = MacVtap.OpenAll(spec.Devices, inherited),
                 IsBlockDevice = path => FileStatus.TryOf(path)?.IsBlockDevice ?? false,
             });
 

@@ -19,6 +19,9 @@ internal sealed record HostChoices
     /// <summary>The options of the channel to the agent.</summary>
     public IReadOnlyList<QemuOption> Channel { get; init; } = [];
 
+    /// <summary>Descriptors of cards that are not opened by name, by the card's id.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<int>> CardDescriptors { get; init; } = new Dictionary<string, IReadOnlyList<int>>();
+
     /// <summary>Whether a path is a block device.</summary>
     public Func<string, bool> IsBlockDevice { get; init; } = _ => false;
 }
@@ -127,7 +130,7 @@ internal static class QemuCommandLine
             new RawStorage(NodeName(block.Id), block.Path.Value, host.IsBlockDevice(block.Path.Value), block.ReadOnly),
             new DeviceOption("virtio-blk-pci", ("id", $"disk-{block.Id}"), ("drive", NodeName(block.Id)), ("serial", block.Id)),
         ],
-        NetworkDevice network => Network(new TapOption(network.Id, network.Tap, network.Queues, host.VhostNet), network),
+        NetworkDevice network => Network(Tap(network, host), network),
         RngDevice rng => [new RngObject("rng0", rng.Source.Value), new DeviceOption("virtio-rng-pci", ("id", "rng"), ("rng", "rng0"))],
         _ => throw new KataException(ErrorKind.Internal, $"QEMU has no form for a {device.GetType().Name}"),
     };
@@ -142,6 +145,11 @@ internal static class QemuCommandLine
             ("queue-size", $"{share.QueueSize}"),
             ("cache-size", share.DaxWindowMib > 0 ? $"{share.DaxWindowMib}M" : null)),
     ];
+
+    private static TapOption Tap(NetworkDevice network, HostChoices host) => new(network.Id, network.Tap, network.Queues, host.VhostNet)
+    {
+        Descriptors = host.CardDescriptors.GetValueOrDefault(network.Id, []),
+    };
 
     private static QemuOption[] Network(TapOption tap, NetworkDevice network) => [tap, tap.Card(network.Mac)];
 

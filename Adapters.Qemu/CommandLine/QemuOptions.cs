@@ -139,13 +139,18 @@ internal sealed record DeviceOption(string Driver, params (string Key, string? V
     }
 }
 
-/// <summary>A tap of the host, opened by name in the network namespace of QEMU.</summary>
+/// <summary>A tap of the host, opened by name in the network namespace of QEMU; a macvtap by descriptors that QEMU is started with.</summary>
 internal sealed record TapOption(string Id, string Interface, int Queues, bool Vhost) : QemuOption("netdev")
 {
+    /// <summary>Numbers in QEMU, one per queue; empty for a tap that is opened by name.</summary>
+    public IReadOnlyList<int> Descriptors { get; init; } = [];
+
     public override string Argument
     {
         get
         {
+            if (Descriptors.Count > 0)
+                return new OptionText("tap").Add("id", Id).Add("fds", string.Join(':', Descriptors)).Add("vhost", Vhost).ToString();
             var text = new OptionText("tap").Add("id", Id).Add("ifname", Interface).Add("script", "no").Add("downscript", "no");
             if (Queues > 1)
                 text.Add("queues", Queues);

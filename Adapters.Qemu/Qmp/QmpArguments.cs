@@ -2,10 +2,10 @@ using System.Text.Json.Serialization;
 
 namespace Kata.Adapters.Qemu.Qmp;
 
-/// <summary>Arguments of <c>netdev_add</c> for a tap.</summary>
+/// <summary>Arguments of <c>netdev_add</c> for a tap: one that QEMU opens by its name, or the names of descriptors that it has.</summary>
 internal sealed record AddTap(
     [property: JsonPropertyName("id")] string Id,
-    [property: JsonPropertyName("ifname")] string Interface,
+    [property: JsonPropertyName("ifname")] string? Interface,
     [property: JsonPropertyName("vhost")] bool Vhost,
     [property: JsonPropertyName("queues")] int? Queues)
 {
@@ -13,11 +13,17 @@ internal sealed record AddTap(
     public string Type { get; } = "tap";
 
     [JsonPropertyName("script")]
-    public string Script { get; } = "no";
+    public string? Script => Interface is null ? null : "no";
 
     [JsonPropertyName("downscript")]
-    public string DownScript { get; } = "no";
+    public string? DownScript => Interface is null ? null : "no";
+
+    [JsonPropertyName("fds")]
+    public string? Descriptors { get; init; }
 }
+
+/// <summary>A name for a descriptor, as <c>getfd</c> and <c>closefd</c> want it.</summary>
+internal sealed record ByDescriptorName([property: JsonPropertyName("fdname")] string Name);
 
 /// <summary>Arguments of <c>device_add</c>; types are strict since QEMU 9.2, and a slot is a string of hex digits.</summary>
 internal sealed record AddDevice(

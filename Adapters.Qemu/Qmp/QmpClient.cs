@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
+using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Qemu.Qmp;
 
@@ -72,7 +74,12 @@ internal sealed class QmpClient : IAsyncDisposable
 
     /// <summary>Executes a command and answers what it returned.</summary>
     /// <exception cref="QmpException">It was refused, or the connection is over.</exception>
-    public async Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, CancellationToken ct)
+    public Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, CancellationToken ct) =>
+        ExecuteAsync(command, arguments, type, null, ct);
+
+    /// <summary>Executes a command with an open file beside it, which stays the caller's.</summary>
+    /// <exception cref="QmpException">It was refused, or the connection is over.</exception>
+    public async Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, SafeHandle? descriptor, CancellationToken ct)
     {
         var reply = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
         var id = Interlocked.Increment(ref _lastId);
@@ -87,7 +94,7 @@ internal sealed class QmpClient : IAsyncDisposable
         {
             await _sending.WaitAsync(ct);
             // Half a command would spoil the stream: the caller may leave, the write goes on.
-            await SendAsync(Print(command, id, arguments, type)).WaitAsync(ct);
+            await SendAsync(Print(command, id, arguments, type), descriptor).WaitAsync(ct);
             return await reply.Task.WaitAsync(ct);
         }
         finally
@@ -122,14 +129,21 @@ internal sealed class QmpClient : IAsyncDisposable
         return line.WrittenSpan.ToArray();
     }
 
-    private async Task SendAsync(ReadOnlyMemory<byte> line)
+    private async Task SendAsync(ReadOnlyMemory<byte> line, SafeHandle? descriptor)
     {
         try
         {
+            if (descriptor is not null)
+            {
+                // QEMU keeps what comes with any byte of a command until the command takes it.
+                while (!FdPassing.TrySend(_socket.SafeHandle, line.Span[..1], descriptor))
+                    await Poller.WaitWritableAsync(_socket.SafeHandle);
+                line = line[1..];
+            }
             while (!line.IsEmpty)
                 line = line[await _socket.SendAsync(line, SocketFlags.None)..];
         }
-        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException or LinuxException)
         {
             Abort($"write failed: {failure.Message}");
         }

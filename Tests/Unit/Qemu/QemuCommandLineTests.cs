@@ -129,6 +129,26 @@ public sealed class QemuCommandLineTests
     }
 
     [Fact]
+    public void Print_when_a_card_is_a_macvtap_names_the_descriptors_of_its_queues()
+    {
+        var vm = A.Vm() with
+        {
+            Devices = [
+                new NetworkDevice("eth0", "tap0_kata", new MacAddress(0x02000000002a), 2) { CharacterDevice = A.Path("/dev/tap9000") },
+                new NetworkDevice("eth1", "tap1_kata", new MacAddress(0x02000000002b), 1) { CharacterDevice = A.Path("/dev/tap9001") },
+            ],
+        };
+        var lines = Lines(vm, A.Host() with { CardDescriptors = new Dictionary<string, IReadOnlyList<int>> { ["eth0"] = [4, 5], ["eth1"] = [6] } });
+
+        lines.Should().Contain([
+            "-netdev tap,id=eth0,fds=4:5,vhost=off",
+            "-device virtio-net-pci,id=nic-eth0,netdev=eth0,mac=02:00:00:00:00:2a,mq=on,vectors=6,romfile=",
+            "-netdev tap,id=eth1,fds=6,vhost=off",
+            "-device virtio-net-pci,id=nic-eth1,netdev=eth1,mac=02:00:00:00:00:2b,romfile=",
+        ]);
+    }
+
+    [Fact]
     public void Print_when_a_path_has_a_comma_doubles_it() =>
         Lines(A.Vm() with { Devices = [new SharedDirectoryDevice(A.Path("/run/a,b"), "t", 8, 64)] }, A.Host()).Should().Contain([
             "-chardev socket,id=share,path=/run/a,,b",

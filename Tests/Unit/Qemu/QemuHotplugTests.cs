@@ -5,6 +5,7 @@ using Kata.Adapters.Qemu.Qmp;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Networking;
+using Kata.Core.Domain.Storage;
 using Kata.Tests.Scripted;
 using Xunit;
 
@@ -46,6 +47,34 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Attach_when_card_is_a_macvtap_gives_its_queues_by_name()
+    {
+        var plug = new QemuHotplug(_control, vhostNet: true, TimeProvider.System);
+
+        var attaching = plug.AttachAsync(Card with { Queues = 2, CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
+        (await ReplyAsync()).Should().Be("""getfd {"fdname":"net0-0"}""");
+        (await ReplyAsync()).Should().Be("""getfd {"fdname":"net0-1"}""");
+        (await ReplyAsync()).Should().Be("""netdev_add {"id":"net0","vhost":true,"type":"tap","fds":"net0-0:net0-1"}""");
+        (await ReplyAsync()).Should().Be(
+            """device_add {"driver":"virtio-net-pci","id":"nic-net0","bus":"hot","addr":"01","romfile":"","netdev":"net0","mac":"02:00:00:00:00:2a","mq":true,"vectors":6}""");
+
+        (await attaching.WaitAsync(Limit)).GuestAddress.Should().Be("02/01");
+    }
+
+    [Fact]
+    public async Task Attach_when_macvtap_is_refused_takes_its_descriptors_back()
+    {
+        var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
+
+        var attaching = plug.AttachAsync(Card with { CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
+        await ReplyAsync();
+        await ReplyAsync("""{"error": {"class": "GenericError", "desc": "no"}, "id": @}""");
+        (await ReplyAsync("""{"error": {"class": "GenericError", "desc": "not found"}, "id": @}""")).Should().Be("""closefd {"fdname":"net0-0"}""");
+
+        (await attaching.Invoking(a => a.WaitAsync(Limit)).Should().ThrowAsync<KataException>()).WithMessage("QEMU did not use macvtap tap0_kata: no");
+    }
+
+    [Fact]
     public async Task Attach_when_device_is_refused_closes_the_tap_and_returns_the_slot()
     {
         var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
@@ -60,6 +89,34 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         await ReplyAsync();
         await ReplyAsync();
         (await again.WaitAsync(Limit)).GuestAddress.Should().Be("02/01");
+    }
+
+    [Fact]
+    public async Task Attach_when_the_caller_leaves_is_finished_all_the_same()
+    {
+        var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
+        using var caller = new CancellationTokenSource();
+
+        var attaching = plug.AttachAsync(Card, caller.Token);
+        await ReplyAsync();
+        await caller.CancelAsync();
+        await ReplyAsync();
+
+        (await attaching.WaitAsync(Limit)).GuestAddress.Should().Be("02/01");
+    }
+
+    [Fact]
+    public async Task Detach_when_the_guest_has_been_asked_before_waits_for_it_again()
+    {
+        var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
+        var attached = await AttachAsync(plug);
+
+        var detaching = plug.DetachAsync(attached, default);
+        await ReplyAsync("""{"error": {"class": "GenericError", "desc": "Device nic-net0 is already in the process of unplug"}, "id": @}""");
+        await _server.SayAsync("""{"event": "DEVICE_DELETED", "data": {"device": "nic-net0", "path": "/machine/peripheral/nic-net0"}}""");
+        (await ReplyAsync()).Should().StartWith("netdev_del");
+
+        await detaching.WaitAsync(Limit);
     }
 
     [Fact]

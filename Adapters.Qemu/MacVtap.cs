@@ -1,0 +1,37 @@
+using Kata.Core.Domain;
+using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kata.Adapters.Qemu;
+
+/// <summary>Character devices of macvtaps. QEMU opens taps by name alone, so these are opened for it.</summary>
+internal static class MacVtap
+{
+    /// <summary>Opens one queue.</summary>
+    public static SafeFileHandle Open(HostPath device)
+    {
+        try
+        {
+            return DescriptorIo.Open(device.Value, OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK);
+        }
+        catch (LinuxException e)
+        {
+            var kind = e.Errno is Errno.EACCES or Errno.EPERM ? ErrorKind.PermissionDenied : ErrorKind.FailedPrecondition;
+            throw new KataException(kind, $"macvtap {device} does not open ({e.Errno}): the link below it may be gone", e);
+        }
+    }
+
+    /// <summary>Opens every queue of every macvtap among the devices; answers the numbers that they have in QEMU, by the card's id.</summary>
+    public static IReadOnlyDictionary<string, IReadOnlyList<int>> OpenAll(IEnumerable<Device> devices, InheritedSet inherited)
+    {
+        var numbers = new Dictionary<string, IReadOnlyList<int>>();
+        foreach (var card in devices.OfType<NetworkDevice>())
+        {
+            if (card.CharacterDevice is { } device)
+                numbers[card.Id] = [.. Enumerable.Range(0, card.Queues).Select(_ => inherited.Add(Open(device)))];
+        }
+        return numbers;
+    }
+}
