@@ -154,7 +154,11 @@ internal sealed class NetnsLinks : ISandboxLinks
 
         try
         {
-            return _closed.IsCancellationRequested ? null : Compare(NetworkSnapshot.Read(_socket));
+            if (_closed.IsCancellationRequested)
+                return null;
+            var now = NetworkSnapshot.Read(_socket);
+            FollowMtu(now);
+            return Compare(now);
         }
         catch (IOException e)
         {
@@ -163,6 +167,20 @@ internal sealed class NetnsLinks : ISandboxLinks
         finally
         {
             _turn.Release();
+        }
+    }
+
+    /// <summary>A tap takes frames as long as those of its link.</summary>
+    private void FollowMtu(NetworkSnapshot now)
+    {
+        foreach (var connected in _connected)
+        {
+            if (now.Links.FirstOrDefault(link => link.Index == connected.Index) is { } link
+                && now.Links.FirstOrDefault(tap => tap.Name == connected.Card.Tap && LinkSelection.IsOurs(tap)) is { Kind: "tun" } tap
+                && tap.Mtu != link.Mtu)
+            {
+                _socket.SetLink(tap.Index, tap.Name, new LinkSettings { Mtu = link.Mtu });
+            }
         }
     }
 

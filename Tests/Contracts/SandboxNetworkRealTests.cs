@@ -322,6 +322,7 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         var change = await UntilAsync(changes, c => c.Guest.Interfaces[0].Mtu == 1400 && c.Guest.Routes.Count > 0);
         change.Guest.Interfaces[0].Addresses.Should().Equal(Prefix("192.0.2.7/24"), Prefix("192.0.2.9/24"));
         change.Gone.Should().BeEmpty();
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} link show tap0_kata").Should().Contain("mtu 1400");
         await ReleaseAllAsync();
     }
 
