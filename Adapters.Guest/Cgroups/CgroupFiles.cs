@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Kata.Adapters.Guest.Cgroups;
 
 /// <summary>Small files of cgroup directories.</summary>
@@ -53,6 +55,35 @@ internal static class CgroupFiles
             {
                 return;
             }
+        }
+    }
+
+    /// <summary>The lowest memory limit of a directory and those around it; null if none has one.</summary>
+    public static long? MemoryLimit(string directory)
+    {
+        long? lowest = null;
+        for (var path = directory; path is { Length: > 1 }; path = Path.GetDirectoryName(path))
+        {
+            foreach (var name in (ReadOnlySpan<string>)["memory.max", "memory.limit_in_bytes"])
+            {
+                // Version 1 writes a number of the size of the address space for no limit.
+                if (Read($"{path}/{name}") is { } text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit < long.MaxValue / 2)
+                    lowest = Math.Min(lowest ?? limit, limit);
+            }
+        }
+
+        return lowest;
+    }
+
+    private static string? Read(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? File.ReadAllText(path).Trim() : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 

@@ -49,6 +49,9 @@ internal sealed class SandboxCgroup : ISandboxCgroup
         return Task.FromResult<IReadOnlyList<HostPath>>(made);
     }
 
+    public long? MemoryLimit(IReadOnlyList<HostPath> cgroups) =>
+        cgroups.Select(cgroup => CgroupFiles.MemoryLimit(cgroup.Value)).Where(limit => limit is not null).Min();
+
     public Task MoveAsync(IReadOnlyList<HostPath> cgroups, int processId, CancellationToken ct)
     {
         if (processId == Environment.ProcessId)

@@ -15,6 +15,9 @@ public interface ISandboxCgroup
     /// </summary>
     Task<IReadOnlyList<HostPath>> CreateAsync(string? cgroupsPath, IResourceLedger ledger, CancellationToken ct);
 
+    /// <summary>Bytes of memory that those directories and the ones around them leave to what runs there; null without a limit.</summary>
+    long? MemoryLimit(IReadOnlyList<HostPath> cgroups);
+
     /// <summary>Moves a process into those directories.</summary>
     Task MoveAsync(IReadOnlyList<HostPath> cgroups, int processId, CancellationToken ct);
 

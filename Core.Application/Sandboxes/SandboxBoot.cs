@@ -94,6 +94,7 @@ internal sealed class SandboxBoot(
             await timeline.RunAsync("cgroup", async () =>
             {
                 sandbox.Cgroups = await cgroups.CreateAsync(spec.Linux?.CgroupsPath, ledger, ct);
+                sizer.CheckRoom(sandbox.Cgroups);
                 await cgroups.MoveAsync(sandbox.Cgroups, Environment.ProcessId, ct);
             });
         }

@@ -5,6 +5,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Sandboxes;
@@ -16,6 +17,9 @@ namespace Kata.Core.Application.Sandboxes;
 internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups, ILogger<SandboxSizer> log)
 {
     private const long Mib = 1024 * 1024;
+
+    // An idle guest with its agent, and what serves it on the host.
+    private const int LeastRoomMib = 160;
 
     // What guests on x86 have unless their machine is very large.
     private const int UsualBlockMib = 128;
@@ -44,6 +48,22 @@ internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry contai
         _present = Sizing.AtStart(_bounds, _atStart);
         _onlineMib = _present.MemoryMib;
         return _present;
+    }
+
+    /// <summary>Refuses a pod whose cgroup leaves no room for a machine; tells one whose machine will not fit once it is used.</summary>
+    /// <exception cref="KataException">InvalidArgument with both figures.</exception>
+    public void CheckRoom(IReadOnlyList<HostPath> ofSandbox)
+    {
+        if (cgroups.MemoryLimit(ofSandbox) is not { } limit || _present is null)
+            return;
+        if (limit / Mib < LeastRoomMib)
+        {
+            throw new KataException(ErrorKind.InvalidArgument,
+                $"the pod's cgroup allows {limit / Mib} MiB of memory, less than the {LeastRoomMib} MiB that a virtual machine needs at least: raise the pod's limit, or overhead.podFixed of its RuntimeClass");
+        }
+
+        if (limit / Mib < _present.MemoryMib)
+            SizingLog.LittleRoom(log, limit / Mib, _present.MemoryMib);
     }
 
     /// <summary>

@@ -99,6 +99,22 @@ public sealed class SandboxCgroupRealTests : SandboxCgroupContract
     }
 
     [Fact]
+    public async Task Memory_limit_is_the_lowest_of_those_around()
+    {
+        var ledger = new HypervisorLedger();
+        var made = await Cgroup.CreateAsync($"/contract-{Guid.NewGuid():N}/inner", ledger, default);
+        var before = Cgroup.MemoryLimit(made);
+        var outer = made.Select(path => Path.GetDirectoryName(path.Value)!)
+            .SelectMany(path => new[] { $"{path}/memory.max", $"{path}/memory.limit_in_bytes" }).FirstOrDefault(File.Exists);
+
+        if (outer is not null)
+            await File.WriteAllTextAsync(outer, "67108864");
+
+        Cgroup.MemoryLimit(made).Should().Be(outer is null ? before : 67108864);
+        await ReleaseAllAsync(ledger);
+    }
+
+    [Fact]
     public async Task Apply_binds_to_cpus_of_the_host_and_refuses_others_with_a_sentence()
     {
         var ledger = new HypervisorLedger();

@@ -22,6 +22,12 @@ public sealed class HarnessCgroup(HarnessHost host) : ISandboxCgroup
         return [path];
     }
 
+    /// <summary>What the pod's cgroup allows.</summary>
+    public long? Limit { get; set; }
+
+    /// <inheritdoc/>
+    public long? MemoryLimit(IReadOnlyList<HostPath> cgroups) => Limit;
+
     /// <inheritdoc/>
     public async Task MoveAsync(IReadOnlyList<HostPath> cgroups, int processId, CancellationToken ct)
     {

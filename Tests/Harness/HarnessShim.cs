@@ -34,6 +34,7 @@ public sealed class HarnessShim : IAsyncDisposable
         Hypervisor = new HarnessHypervisor(Host);
         Network = new HarnessNetwork(Host);
         Ports = new HarnessPorts(Host);
+        Cgroup = new HarnessCgroup(Host);
         Bundles = new HarnessBundles(Host);
         Settings = new HarnessSettings(Host);
         Assets = new HarnessAssets(Host);
@@ -52,7 +53,7 @@ public sealed class HarnessShim : IAsyncDisposable
             .AddSingleton<ISharedFilesystem>(new HarnessShares(Host))
             .AddSingleton<ISandboxNetwork>(Network)
             .AddSingleton<ILocalPorts>(Ports)
-            .AddSingleton<ISandboxCgroup>(new HarnessCgroup(Host))
+            .AddSingleton<ISandboxCgroup>(Cgroup)
             .AddSingleton<IRootfsMounter>(new HarnessRootfs(Host))
             .AddSingleton<IHostFiles>(Files)
             .AddSingleton<IDirectVolumes>(DirectVolumes)
@@ -87,6 +88,9 @@ public sealed class HarnessShim : IAsyncDisposable
 
     /// <inheritdoc cref="Store"/>
     public HarnessPorts Ports { get; }
+
+    /// <inheritdoc cref="Store"/>
+    public HarnessCgroup Cgroup { get; }
 
     /// <inheritdoc cref="Store"/>
     public HarnessBundles Bundles { get; }

@@ -56,6 +56,7 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await SurvivesARestartAsync(beside);
         await UpdatesAsync(limited);
         await EndsForLackOfMemoryAsync(crio, podId, network);
+        await IsRefusedAsync(crio, podId, network);
         await StopsAsync(beside, 15, 7);
         (await limited.IsAliveAsync()).Should().BeTrue("the Shutdown that follows a removal must not end a pod that lives");
 
@@ -80,6 +81,18 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         ended.ExitStatus.Should().NotBe(0);
         await Until.TrueAsync(() => File.Exists(Host.Seen($"{container.Bundle}/oom")), TimeSpan.FromSeconds(5), () => $"no oom file after exit {ended.ExitStatus}");
         await container.RemoveAsync();
+    }
+
+    private async Task IsRefusedAsync(CrioHost crio, string podId, string network)
+    {
+        var id = $"{podId}-d";
+        var limits = new JsonObject { ["memory"] = new JsonObject { ["limit"] = 1L << 46 } };
+        var specification = CrioSpecification.Container(id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "true");
+
+        var refused = await FluentActions.Awaiting(() => CrioContainer.CreateAsync(crio, id, specification)).Should().ThrowAsync<RpcException>();
+
+        refused.Which.StatusCode.Should().Be(StatusCode.ResourceExhausted);
+        refused.Which.Status.Detail.Should().Contain("67109376 MiB").And.Contain("default_maxmemory");
     }
 
     private static async Task ShowsItsLimitsAsync(CrioContainer container)

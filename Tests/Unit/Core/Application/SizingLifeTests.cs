@@ -94,6 +94,29 @@ public sealed class SizingLifeTests
         shim.Host.Leftovers().Should().BeEmpty();
     });
 
+    [Fact]
+    public void Pod_when_its_cgroup_has_no_room_for_a_machine_is_refused_before_one_is_started() => Run(async shim =>
+    {
+        shim.Cgroup.Limit = 100 * Mib;
+
+        var refused = await Refusal.OfAsync(() => PodAsync(shim));
+
+        refused.Kind.Should().Be(ErrorKind.InvalidArgument);
+        refused.Message.Should().Contain("allows 100 MiB").And.Contain("160 MiB").And.Contain("overhead.podFixed");
+        shim.Hypervisor.Launched.Should().BeEmpty();
+        shim.Host.Leftovers().Should().BeEmpty();
+    });
+
+    [Fact]
+    public void Pod_when_its_cgroup_has_less_room_than_its_machine_starts_and_is_warned_of() => Run(async shim =>
+    {
+        shim.Cgroup.Limit = 400 * Mib;
+
+        await PodAsync(shim);
+
+        shim.Log.Lines.Select(line => line.Text).Should().Contain(text => text.StartsWith("the pod's cgroup allows 400 MiB"));
+    });
+
     [Theory]
     [InlineData("machine.add-memory", 1)]
     [InlineData("agent.online", 1)]
