@@ -24,7 +24,7 @@ internal sealed class AgentComposition
         Sandbox = new GuestSandbox(paths, new SandboxStorages(mounter), modules, log);
         var crun = new Crun(() => _crun.Value.ExecutablePath, paths.Crun);
         var maker = new ContainerMaker(Sandbox, new ContainerDevices(devices), crun, new ProcessStarter(reaper, paths.Consoles), log);
-        Server = new AgentServer(new AgentService(Sandbox, maker, new GuestNetwork(modules, devices, options.HotplugTimeout), modules, log), new HealthService(modules), log);
+        Server = new AgentServer(new AgentService(Sandbox, maker, new GuestNetwork(modules, devices, options.HotplugTimeout), devices, modules, log), new HealthService(modules), log);
     }
 
     public GuestSandbox Sandbox { get; }

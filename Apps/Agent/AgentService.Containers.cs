@@ -1,6 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Kata.Apps.Agent.Containers;
+using Kata.Apps.Agent.Network;
 using Oci = Kata.Platform.Protos.Agent;
 
 namespace Kata.Apps.Agent;
@@ -74,7 +75,9 @@ internal sealed partial class AgentService
     public override Task<Oci.StatsContainerResponse> StatsContainer(Oci.StatsContainerRequest request, ServerCallContext context)
     {
         var container = sandbox.Find(request.ContainerId, StatusCode.InvalidArgument);
-        return Task.FromResult(new Oci.StatsContainerResponse { CgroupStats = container.Cgroup.Stats() });
+        var stats = new Oci.StatsContainerResponse { CgroupStats = container.Cgroup.Stats() };
+        stats.NetworkStats.AddRange(LinkStatistics.Read());
+        return Task.FromResult(stats);
     }
 
     /// <summary>What the kernel refused becomes a sentence for the host; a bug stays one.</summary>

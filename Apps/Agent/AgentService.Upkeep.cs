@@ -22,6 +22,8 @@ internal sealed partial class AgentService
 
             if (!request.CpuOnly)
             {
+                // The card that brings memory may have come with it.
+                modules.LoadForCards();
                 GuestMemory.BringOnline();
             }
         });
@@ -97,8 +99,35 @@ internal sealed partial class AgentService
     public override Task<Empty> SetPolicy(Oci.SetPolicyRequest request, ServerCallContext context) =>
         throw AgentErrors.Unimplemented("this agent has no policy engine: it carries out what its host asks");
 
-    public override Task<Empty> ResizeVolume(Oci.ResizeVolumeRequest request, ServerCallContext context) =>
-        throw AgentErrors.Unimplemented("this agent resizes no volumes");
+    public override async Task<Empty> SetGuestDateTime(Oci.SetGuestDateTimeRequest request, ServerCallContext context)
+    {
+        await Guarded(() =>
+        {
+            try
+            {
+                Machine.SetClock(DateTimeOffset.FromUnixTimeSeconds(request.Sec).AddMicroseconds(request.Usec));
+            }
+            catch (ArgumentOutOfRangeException)
+            {
+                throw AgentErrors.Invalid($"{request.Sec} s and {request.Usec} us are no time of this clock");
+            }
+
+            return Task.CompletedTask;
+        });
+        return Done;
+    }
+
+    public override Task<Empty> ReseedRandomDev(Oci.ReseedRandomDevRequest request, ServerCallContext context)
+    {
+        if (request.Data.IsEmpty)
+        {
+            throw AgentErrors.Missing("data");
+        }
+
+        // Mixed in without being counted as entropy, so a host cannot make the pool predictable.
+        File.WriteAllBytes("/dev/random", request.Data.ToByteArray());
+        return Task.FromResult(Done);
+    }
 
     public override Task<Empty> MemAgentMemcgSet(Oci.MemAgentMemcgConfig request, ServerCallContext context) =>
         throw AgentErrors.Internal("mem-agent is disabled");

@@ -2,6 +2,7 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Kata.Apps.Agent.Boot;
 using Kata.Apps.Agent.Containers;
+using Kata.Apps.Agent.Devices;
 using Kata.Apps.Agent.Network;
 using Kata.Apps.Agent.Sandboxes;
 using Kata.Apps.Agent.Storage;
@@ -15,6 +16,7 @@ internal sealed partial class AgentService(
     GuestSandbox sandbox,
     ContainerMaker maker,
     GuestNetwork network,
+    DeviceFinder devices,
     ModuleLoader modules,
     AgentLog log) : Oci.AgentService.AgentServiceBase
 {

@@ -26,6 +26,9 @@ internal static unsafe partial class Libc
     internal static partial int chroot(string path);
 
     [LibraryImport(Name, SetLastError = true)]
+    internal static partial int clock_settime(int clockid, long* tp);
+
+    [LibraryImport(Name, SetLastError = true)]
     internal static partial int close(int fd);
 
     [LibraryImport(Name, SetLastError = true)]
@@ -219,6 +222,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int statx(int dirfd, string pathname, int flags, uint mask, byte* statxbuf);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int swapon(string path, int swapflags);
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int symlinkat(string target, SafeHandle newdirfd, string linkpath);

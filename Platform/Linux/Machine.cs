@@ -7,6 +7,7 @@ namespace Kata.Platform.Linux;
 public static class Machine
 {
     private const int RB_AUTOBOOT = 0x01234567;
+    private const int CLOCK_REALTIME = 0;
     private const int RB_POWER_OFF = 0x4321FEDC;
 
     public static unsafe void SetHostname(string name)
@@ -30,6 +31,18 @@ public static class Machine
         Libc.sync();
         LinuxException.Check(Libc.reboot(RB_AUTOBOOT), "reboot", "RB_AUTOBOOT");
     }
+
+    /// <summary>Sets the clock of the day.</summary>
+    public static unsafe void SetClock(DateTimeOffset time)
+    {
+        var sinceEpoch = time - DateTimeOffset.UnixEpoch;
+        // SAFETY: struct timespec is two words: seconds, nanoseconds.
+        var value = stackalloc long[2] { (long)Math.Floor(sinceEpoch.TotalSeconds), sinceEpoch.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
+        LinuxException.Check(Libc.clock_settime(CLOCK_REALTIME, value), "clock_settime", "CLOCK_REALTIME");
+    }
+
+    /// <summary>Swaps to a disk or file that has been prepared for it.</summary>
+    public static void AddSwap(string path) => LinuxException.Check(Libc.swapon(path, 0), "swapon", path);
 
     /// <summary>Uptime, memory and processes.</summary>
     public static unsafe MachineInfo Info()

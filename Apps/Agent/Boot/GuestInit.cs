@@ -1,5 +1,6 @@
 using Kata.Apps.Agent.Sandboxes;
 using Kata.Apps.Agent.Serving;
+using Kata.Apps.Agent.Upkeep;
 using Kata.Platform.Linux;
 
 namespace Kata.Apps.Agent.Boot;
@@ -66,6 +67,7 @@ internal static class GuestInit
         // What no answer waits for.
         GuestMounts.PrepareCgroups(GuestPaths.Guest.CgroupRoot);
         composition.Prepare();
+        GuestMemory.BringOnlineAsItComes();
 
         // A channel that the kernel lacks completes at once; one that breaks takes the machine with it.
         await await Task.WhenAny(composition.Sandbox.Destroyed, UnlessItBreaks(vsock));

@@ -144,10 +144,11 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
                 : links.FirstOrDefault(link => mac.Equals(link.Address) && !link.IsLoopback);
             if (found is not null)
                 return found;
-            if (TimeProvider.System.GetElapsedTime(begin) > limit)
+            // A machine without a card need not be waited for.
+            if (TimeProvider.System.GetElapsedTime(begin) > limit || (plugged is null && !VirtioCards.Modules().Contains("virtio_net")))
             {
                 return links.FirstOrDefault(link => link.Name == name)
-                    ?? throw AgentErrors.Internal($"Link not found (address {NetworkText.Colons(mac)}, name {name}): no such card within {limit.TotalSeconds:0} s");
+                    ?? throw AgentErrors.Internal($"Link not found (address {NetworkText.Colons(mac)}, name {name}): the machine has no such card");
             }
 
             await Task.Delay(SearchPause, cancellation);

@@ -6,7 +6,7 @@ namespace Kata.Apps.Agent.Upkeep;
 internal static class GuestCpus
 {
     private const string Directory = "/sys/devices/system/cpu";
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Completes when <paramref name="wanted"/> processors are online; hot-added ones may appear meanwhile.</summary>
@@ -20,7 +20,15 @@ internal static class GuestCpus
                 return;
             }
 
-            BringOnline(Directory, "cpu", missing);
+            try
+            {
+                BringOnline(Directory, "cpu", missing);
+            }
+            catch (IOException) when (waited < Limit)
+            {
+                // One that is just being plugged in.
+            }
+
             if (OnlineCount() >= wanted)
             {
                 return;

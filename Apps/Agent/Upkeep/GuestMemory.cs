@@ -6,6 +6,7 @@ namespace Kata.Apps.Agent.Upkeep;
 internal static class GuestMemory
 {
     private const string Directory = "/sys/devices/system/memory";
+    private const string Automatic = Directory + "/auto_online_blocks";
     private const string Probe = Directory + "/probe";
 
     public static bool SupportsProbe => File.Exists(Probe);
@@ -29,6 +30,22 @@ internal static class GuestMemory
         foreach (var address in addresses)
         {
             File.WriteAllText(Probe, $"0x{address:X}");
+        }
+    }
+
+    /// <summary>Lets the kernel bring blocks online as they come: a card adds its memory bit by bit, after the host has asked for it.</summary>
+    public static void BringOnlineAsItComes()
+    {
+        try
+        {
+            if (File.Exists(Automatic))
+            {
+                File.WriteAllText(Automatic, "online");
+            }
+        }
+        catch (IOException)
+        {
+            // Then it is brought online when the host says so.
         }
     }
 
