@@ -6,5 +6,6 @@ var root = new RootCommand("Looks at Kata.Hex on this host: what it can run, wha
     CheckCommand.Create(),
     ListCommand.Create(),
     TimelineCommand.Create(),
+    DirectVolumeCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

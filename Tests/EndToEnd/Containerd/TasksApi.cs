@@ -6,7 +6,7 @@ using System.Text;
 
 namespace Kata.Tests.EndToEnd.Containerd;
 
-/// <summary>The one call of containerd's task service that ctr has no word for, as gRPC over the daemon's socket.</summary>
+/// <summary>Calls of containerd's task service that ctr has no word for, as gRPC over the daemon's socket.</summary>
 internal sealed class TasksApi : IDisposable
 {
     private const string ResourcesType = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
@@ -34,6 +34,15 @@ internal sealed class TasksApi : IDisposable
     public Task UpdateAsync(string id, string resources) =>
         CallAsync("Update", [.. Field(1, Encoding.UTF8.GetBytes(id)),
             .. Field(2, [.. Field(1, Encoding.UTF8.GetBytes(ResourcesType)), .. Field(2, Encoding.UTF8.GetBytes(resources))])]);
+
+    /// <summary>Creates a task on one mount, without streams.</summary>
+    public Task CreateAsync(string id, (string Type, string Source, string[] Options) root) =>
+        CallAsync("Create", [.. Field(1, Encoding.UTF8.GetBytes(id)),
+            .. Field(3, [.. Field(1, Encoding.UTF8.GetBytes(root.Type)), .. Field(2, Encoding.UTF8.GetBytes(root.Source)),
+                .. root.Options.SelectMany(o => Field(4, Encoding.UTF8.GetBytes(o)))])]);
+
+    /// <summary>Runs what a task was created for.</summary>
+    public Task StartAsync(string id) => CallAsync("Start", Field(1, Encoding.UTF8.GetBytes(id)));
 
     private async Task CallAsync(string method, byte[] message)
     {
