@@ -69,6 +69,8 @@ internal sealed class NetnsLinks : ISandboxLinks
         await _turn.WaitAsync(ct);
         try
         {
+            if (_closed.IsCancellationRequested)
+                throw new KataException(ErrorKind.Aborted, $"the links of {Namespace.Path} cannot be connected: the sandbox is being stopped");
             for (var attempt = 1; ; attempt++)
             {
                 try
@@ -96,7 +98,8 @@ internal sealed class NetnsLinks : ISandboxLinks
         await _turn.WaitAsync(ct);
         try
         {
-            if (_connected.Find(connected => connected.Card.Mac == link) is not { } found)
+            // Of what is closed the ledger takes care.
+            if (_closed.IsCancellationRequested || _connected.Find(connected => connected.Card.Mac == link) is not { } found)
                 return;
             await _file.RunAsync(() =>
             {
@@ -150,6 +153,10 @@ internal sealed class NetnsLinks : ISandboxLinks
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
             return null;
+        }
+        catch (IOException e)
+        {
+            throw GuestErrors.Translate(e, $"listening to {Namespace.Path}");
         }
 
         try

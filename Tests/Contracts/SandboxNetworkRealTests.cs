@@ -227,6 +227,23 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
     }
 
     [Fact]
+    public async Task Attach_when_closed_is_refused_and_detach_leaves_it_to_the_ledger()
+    {
+        AddLink(Link("eth0", Mac0, 1500, "192.0.2.7/24"));
+        var links = await OpenAsync();
+        await links.AttachAsync(Ct);
+        await links.DisposeAsync();
+        await links.DisposeAsync();
+
+        (await links.Invoking(l => l.AttachAsync(Ct)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.Aborted);
+        await links.DetachAsync(Mac0, Ct);
+
+        Ledger.Read().IsEmpty.Should().BeFalse();
+        await ReleaseAllAsync();
+        NothingIsLeft();
+    }
+
+    [Fact]
     public async Task Release_when_namespace_or_link_are_gone_is_success()
     {
         AddLink(Link("eth0", Mac0, 1500, "192.0.2.7/24"));
