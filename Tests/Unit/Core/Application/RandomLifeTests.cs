@@ -3,6 +3,7 @@ using FluentAssertions;
 using Kata.Core.Application.Processes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Tests.Harness;
 using Xunit;
@@ -70,9 +71,13 @@ public sealed class RandomLifeTests
         var exec = random.Next(2) == 0 ? null : $"e{random.Next(2)}";
         var program = Programs[random.Next(Programs.Length)];
         var kind = container != "pod" ? ContainerKind.PodContainer : pod ? ContainerKind.PodSandbox : ContainerKind.Single;
-        return random.Next(16) switch
+        return random.Next(18) switch
         {
-            0 or 1 or 2 => Bounded(shim, () => shim.CreateAsync(container, kind, program, stdin: random.Next(2) == 0)),
+            0 or 1 or 2 => Bounded(shim, () => shim.CreateAsync(container, kind, program, stdin: random.Next(2) == 0, change: spec => spec with
+            {
+                Linux = spec.Linux! with { Resources = Limits(random) },
+            })),
+            15 or 16 => Bounded(shim, () => shim.UpdateAsync(container, Limits(random))),
             3 or 4 => Bounded(shim, () => shim.StartAsync(container)),
             5 => Bounded(shim, () => shim.StartAsync(container, exec)),
             6 or 7 => Bounded(shim, () => shim.ExecAsync(container, exec ?? "e0", program)),
@@ -86,6 +91,13 @@ public sealed class RandomLifeTests
             _ => random.Next(6) == 0 ? Bounded(shim, shim.StopAsync) : Bounded(shim, () => shim.SendAsync(new ListProcesses(ContainerId.Parse(container)))),
         };
     }
+
+    // None, small ones, ones that need several steps, and one that cannot be had.
+    private static OciResources Limits(Random random) => random.Next(3) == 0 ? new OciResources() : new OciResources
+    {
+        Memory = new OciMemory { Limit = new[] { 0L, 100, 300, 1000, 7000, 100_000 }[random.Next(6)] * 1024 * 1024 },
+        Cpu = new OciCpu { Quota = random.Next(-1, 3) * 100_000L, Period = 100_000, Cpus = random.Next(3) == 0 ? "0" : null },
+    };
 
     // Every request ends within its bound, with a reply, a refusal, or the fault of a port that broke its word.
     private static async Task Bounded(HarnessShim shim, Func<Task> request)
