@@ -21,13 +21,13 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
         var (source, text) = options is { ConfigPath: null, ConfigBody: { } body }
             ? ("the options' config_body", Decode("the options' config_body", body.Span))
             : await ReadFileAsync(places.Find(options?.ConfigPath), ct);
-        var settings = Parse(source, text);
+        var settings = Parse(source, text, annotations);
         SettingsLog.Read(log, source);
         return settings;
     }
 
     /// <summary>The settings in a text; <paramref name="source"/> is for messages.</summary>
-    internal static RuntimeSettings Parse(string source, string text)
+    internal static RuntimeSettings Parse(string source, string text, IReadOnlyDictionary<string, string>? annotations = null)
     {
         TomlTable root;
         try
@@ -50,7 +50,22 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
 
         var runtime = new SettingsSection(source, "runtime", runtimeTable);
         var wanted = runtime.Text("hypervisor_name", "");
+        source = Annotate(source, annotations, hypervisorTables, wanted, runtimeTable, agentTables);
+        runtime = new SettingsSection(source, "runtime", runtimeTable);
+        runtime.Ignore("hypervisor_name");
         return ReadRuntime(source, runtime, ReadHypervisor(source, hypervisorTables, wanted), ReadAgent(source, agentTables));
+    }
+
+    /// <summary>Writes a pod's annotations over the tables and answers how the result is called in messages.</summary>
+    private static string Annotate(
+        string source, IReadOnlyDictionary<string, string>? annotations, TomlTable hypervisors, string wanted, TomlTable runtime, TomlTable agents)
+    {
+        if (annotations is null || (wanted.Length > 0 ? wanted : hypervisors.Keys.FirstOrDefault()) is not { } name || !hypervisors.TryGetValue(name, out var found) || found is not TomlTable hypervisor)
+            return source;
+        if (!agents.TryGetValue("kata", out var agent))
+            agents["kata"] = agent = new TomlTable();
+        var used = SettingsAnnotations.Apply(source, annotations, hypervisor, runtime, agent as TomlTable ?? []);
+        return used.Count == 0 ? source : $"{source} with {(used.Count == 1 ? "annotation" : "annotations")} {string.Join(", ", used)}";
     }
 
     private static HypervisorSettings ReadHypervisor(string source, TomlTable tables, string wanted)

@@ -30,6 +30,44 @@ public sealed class SettingsReaderTests
     }
 
     [Fact]
+    public void Annotations_that_are_enabled_stand_for_their_keys()
+    {
+        var settings = SettingsReader.Parse(Source, Least + """
+
+            kernel_params = "a=1 b=2"
+            enable_annotations = ["default_vcpus", "default_m.*", "kernel_params"]
+            [runtime]
+            disable_guest_seccomp = true
+            """, Annotations(
+            ("hypervisor.default_vcpus", "1.5"), ("hypervisor.default_memory", "600"), ("hypervisor.kernel_params", "b=3 c"),
+            ("runtime.disable_guest_seccomp", "false"), ("agent.kernel_modules", "one a=1; two")));
+
+        settings.Hypervisor.DefaultVcpus.Should().Be(Math.Min(2, Environment.ProcessorCount));
+        settings.Hypervisor.MemoryMib.Should().Be(600);
+        settings.Hypervisor.KernelParameters.Should().Equal("a=1", "b=3", "c");
+        settings.DisableGuestSeccomp.Should().BeFalse();
+        settings.Guest.KernelModules.Should().Equal("one a=1", "two");
+        settings.Source.Should().Contain("default_memory");
+    }
+
+    [Theory]
+    [InlineData("[\"default_vcpus\"]", "hypervisor.default_vcpus", "many", "annotation io.katacontainers.config.hypervisor.default_vcpus must be a number above 0, not \"many\"")]
+    [InlineData("[\".*\"]", "hypervisor.default_vcpus", "100000", "*default_vcpus asks for 100000 vCPUs, more than the * CPUs of the host")]
+    [InlineData("[\".*\"]", "hypervisor.default_memory", "99999999999", "*default_memory asks for 99999999999 MiB, more than the *")]
+    [InlineData("[\".*\"]", "hypervisor.default_memory", "5", "*default_memory*between*")]
+    [InlineData("[]", "hypervisor.default_vcpus", "1", "*default_vcpus is not enabled: * must name \"default_vcpus\" in enable_annotations*")]
+    [InlineData("[\"vcpus\", \"[\"]", "hypervisor.default_vcpus", "1", "*is not enabled*")]
+    [InlineData("[\".*\"]", "hypervisor.path", "/bin/sh", "*hypervisor.path is not supported by this version*")]
+    [InlineData("[]", "runtime.sandbox_cgroup_only", "false", "*is not enabled*")]
+    [InlineData("[]", "runtime.disable_guest_seccomp", "maybe", "*must be true or false, not \"maybe\"")]
+    public void Annotation_that_is_not_enabled_or_nonsense_is_refused(string enabled, string name, string value, string sentence) =>
+        FluentActions.Invoking(() => SettingsReader.Parse(Source, $"{Least}\nenable_annotations = {enabled}\n", Annotations((name, value))))
+            .Should().Throw<KataException>().WithMessage(sentence).Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+
+    private static Dictionary<string, string> Annotations(params (string Name, string Value)[] annotations) =>
+        annotations.ToDictionary(a => $"io.katacontainers.config.{a.Name}", a => a.Value);
+
+    [Fact]
     public void Parse_reads_upstreams_names()
     {
         var settings = SettingsReader.Parse(Source, Least + """

@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Kata.Core.Domain;
+using Kata.Platform.Linux;
+using Tomlyn.Model;
+
+namespace Kata.Adapters.Shimv2.Configuration;
+
+/// <summary>
+/// A pod's annotations that stand for keys of the configuration. Whoever may make pods writes them, so those that reach the
+/// host are taken only if the operator's <c>enable_annotations</c> names them, whole; what is not taken is refused, never
+/// passed over.
+/// </summary>
+internal static class SettingsAnnotations
+{
+    private const string Prefix = "io.katacontainers.config.";
+
+    private static readonly TimeSpan MatchTime = TimeSpan.FromMilliseconds(100);
+
+    private enum Form
+    {
+        Whole,
+        Number,
+        Switch,
+        Text,
+        Words,
+        List,
+    }
+
+    // Section and name of the annotation, the key that it stands for, and whether the operator must have named it.
+    private static readonly (string Name, string Key, Form Form, bool Gated)[] Known =
+    [
+        ("hypervisor.default_vcpus", "default_vcpus", Form.Number, true),
+        ("hypervisor.default_max_vcpus", "default_maxvcpus", Form.Whole, true),
+        ("hypervisor.default_memory", "default_memory", Form.Whole, true),
+        ("hypervisor.memory_slots", "memory_slots", Form.Whole, true),
+        ("hypervisor.kernel_params", "kernel_params", Form.Words, true),
+        ("hypervisor.virtio_fs_cache", "virtio_fs_cache", Form.Text, true),
+        ("hypervisor.virtio_fs_cache_size", "virtio_fs_cache_size", Form.Whole, true),
+        ("hypervisor.disable_vhost_net", "disable_vhost_net", Form.Switch, true),
+        ("hypervisor.network_queues", "network_queues", Form.Whole, true),
+        ("hypervisor.disable_image_nvdimm", "disable_image_nvdimm", Form.Switch, true),
+        ("runtime.sandbox_cgroup_only", "sandbox_cgroup_only", Form.Switch, true),
+        ("runtime.disable_guest_seccomp", "disable_guest_seccomp", Form.Switch, false),
+        ("runtime.internetworking_model", "internetworking_model", Form.Text, false),
+        ("runtime.create_container_timeout", "create_container_timeout", Form.Whole, false),
+        ("agent.kernel_modules", "kernel_modules", Form.List, false),
+    ];
+
+    /// <summary>Writes what the annotations say over the tables; answers which were used.</summary>
+    /// <exception cref="KataException">InvalidArgument for one that is not enabled, not known, or nonsense.</exception>
+    public static IReadOnlyList<string> Apply(string source, IReadOnlyDictionary<string, string> annotations, TomlTable hypervisor, TomlTable runtime, TomlTable agent)
+    {
+        var used = new List<string>();
+        foreach (var (annotation, value) in annotations.Where(a => a.Key.StartsWith(Prefix, StringComparison.Ordinal)).OrderBy(a => a.Key, StringComparer.Ordinal))
+        {
+            var name = annotation[Prefix.Length..];
+            if (Known.FirstOrDefault(known => known.Name == name) is not { Key: { } key } found)
+                throw Wrong(annotation, "is not supported by this version; take it out of the pod");
+            var last = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+            if (found.Gated && !IsEnabled(hypervisor, last))
+                throw Wrong(annotation, $"is not enabled: {source} must name \"{last}\" in enable_annotations of the hypervisor's table");
+
+            var table = name[0] switch
+            {
+                'h' => hypervisor,
+                'r' => runtime,
+                _ => agent,
+            };
+            table[key] = Parse(annotation, value, found.Form, table.TryGetValue(key, out var present) ? present : null);
+            RequireTheHostHas(annotation, key, table[key]);
+            used.Add(annotation);
+        }
+
+        return used;
+    }
+
+    private static object Parse(string annotation, string value, Form form, object? present) => form switch
+    {
+        Form.Whole => long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var whole) ? whole : throw Wrong(annotation, $"must be a whole number, not \"{value}\""),
+        Form.Number => double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? number
+            : throw Wrong(annotation, $"must be a number above 0, not \"{value}\""),
+        Form.Switch => value switch
+        {
+            "true" => true,
+            "false" => false,
+            _ => throw Wrong(annotation, $"must be true or false, not \"{value}\""),
+        },
+        Form.Words => Merge(present as string ?? "", value),
+        Form.List => ToArray(value.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)),
+        _ => value,
+    };
+
+    // Parameters of the same name are replaced, the others kept.
+    private static string Merge(string present, string added)
+    {
+        var words = HypervisorSection.SplitWords(added);
+        var names = words.Select(NameOf).ToHashSet(StringComparer.Ordinal);
+        return string.Join(' ', HypervisorSection.SplitWords(present).Where(word => !names.Contains(NameOf(word))).Concat(words));
+    }
+
+    private static TomlArray ToArray(string[] words)
+    {
+        var array = new TomlArray();
+        foreach (var word in words)
+            array.Add(word);
+        return array;
+    }
+
+    private static string NameOf(string word) => word.Split('=', 2)[0];
+
+    private static void RequireTheHostHas(string annotation, string key, object value)
+    {
+        if (key is "default_vcpus" or "default_maxvcpus" && Convert.ToDouble(value, CultureInfo.InvariantCulture) > Environment.ProcessorCount)
+            throw Wrong(annotation, $"asks for {value} vCPUs, more than the {Environment.ProcessorCount} CPUs of the host");
+        if (key == "default_memory" && (long)value > (long)(Machine.Info().TotalMemory >> 20))
+            throw Wrong(annotation, $"asks for {value} MiB, more than the {Machine.Info().TotalMemory >> 20} MiB of the host");
+    }
+
+    // An entry is a name or an expression for whole names.
+    private static bool IsEnabled(TomlTable hypervisor, string name)
+    {
+        if (!hypervisor.TryGetValue("enable_annotations", out var entries) || entries is not TomlArray list)
+            return false;
+        foreach (var entry in list.OfType<string>())
+        {
+            try
+            {
+                if (entry == name || Regex.IsMatch(name, $"^(?:{entry})$", RegexOptions.CultureInvariant, MatchTime))
+                    return true;
+            }
+            catch (Exception e) when (e is ArgumentException or RegexMatchTimeoutException)
+            {
+                // What is no expression enables nothing but its own name.
+            }
+        }
+
+        return false;
+    }
+
+    private static KataException Wrong(string annotation, string why) => new(ErrorKind.InvalidArgument, $"annotation {annotation} {why}");
+}
