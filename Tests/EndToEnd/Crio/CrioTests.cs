@@ -92,7 +92,7 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         var refused = await FluentActions.Awaiting(() => CrioContainer.CreateAsync(crio, id, specification)).Should().ThrowAsync<RpcException>();
 
         refused.Which.StatusCode.Should().Be(StatusCode.ResourceExhausted);
-        refused.Which.Status.Detail.Should().Contain("67109376 MiB").And.Contain("default_maxmemory");
+        refused.Which.Status.Detail.Should().Contain("a machine of 67109568 MiB").And.Contain("default_maxmemory");
     }
 
     private static async Task ShowsItsLimitsAsync(CrioContainer container)
