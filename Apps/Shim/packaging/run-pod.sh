@@ -165,7 +165,8 @@ JSON
 }
 
 mount -t tmpfs tmpfs /run
-mkdir -p /run/lock /run/netns /run/mount /var/lib/cni
+# Folders that a runtime makes once and leaves, among them.
+mkdir -p /run/lock /run/netns /run/mount /run/vc/sbs /run/kata-containers/shared/sandboxes /var/lib/cni
 mount -t tmpfs tmpfs /var/lib/cni
 ip link set lo up
 ip link add "$bridge" type bridge

@@ -26,21 +26,19 @@ public sealed class SharedPodLife : IAsyncLifetime
 {
     private HostUnchanged? _unchanged;
     private Pod? _pod;
-    private string? _container;
+    private Task<(Pod Pod, string Container)>? _started;
 
-    internal async Task<(Pod Pod, string Container)> GetAsync(PodHost host)
-    {
-        if (_pod is null)
-        {
-            _unchanged = new HostUnchanged(host);
-            _pod = await Pod.RunAsync(host);
-        }
-
-        _container ??= await _pod.StartAsync(_pod.NewContainer());
-        return (_pod, _container);
-    }
+    // Once: a pod that does not start must not be tried again for each test.
+    internal Task<(Pod Pod, string Container)> GetAsync(PodHost host) => _started ??= StartAsync(host);
 
     public Task InitializeAsync() => Task.CompletedTask;
+
+    private async Task<(Pod Pod, string Container)> StartAsync(PodHost host)
+    {
+        _unchanged = new HostUnchanged(host);
+        _pod = await Pod.RunAsync(host);
+        return (_pod, await _pod.StartAsync(_pod.NewContainer()));
+    }
 
     public async Task DisposeAsync()
     {
