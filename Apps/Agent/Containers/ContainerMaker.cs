@@ -51,7 +51,7 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
                 (pidFile, console, streams) => crun.CreateAsync(id, bundle, pidFile, console, streams, cancellation),
                 cancellation);
             var cgroup = new ContainerCgroup(sandbox.Paths.CgroupRoot + place.CgroupPath);
-            sandbox.Add(new Container(id, bundle, adapted, cgroup, init, storages));
+            sandbox.Add(new Container(id, bundle, adapted, cgroup, init, storages), request.SandboxPidns);
         }
         catch
         {

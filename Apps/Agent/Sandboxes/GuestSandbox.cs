@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Grpc.Core;
 using Kata.Apps.Agent.Boot;
 using Kata.Apps.Agent.Containers;
+using Kata.Apps.Agent.Processes;
 using Kata.Apps.Agent.Storage;
 using Kata.Platform.Linux;
 using Oci = Kata.Platform.Protos.Agent;
@@ -22,6 +23,8 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
     private bool _created;
     private string _id = "";
     private string _pidNamespace = "";
+    private ContainerProcess? _pidNamespaceOwner;
+    private bool _pidNamespaceEnded;
 
     public SandboxStorages Storages => storages;
 
@@ -75,7 +78,13 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
     {
         lock (_gate)
         {
-            if (sharesPids && _pidNamespace.Length == 0 && _containers.Values.Any(container => container is not null))
+            // A pid namespace ends with its first process: nobody can join it any more.
+            if (_pidNamespaceOwner is { HasExited: true })
+            {
+                LetGoOfPidNamespace();
+            }
+
+            if (sharesPids && _pidNamespace.Length == 0 && !_pidNamespaceEnded && _containers.Values.Any(container => container is not null))
             {
                 throw AgentErrors.Internal("Sandbox does not have sandbox_pidns");
             }
@@ -103,15 +112,16 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
         }
     }
 
-    public void Add(Container container)
+    public void Add(Container container, bool sharesPids)
     {
         lock (_gate)
         {
             _containers[container.Id] = container;
-            // The first one lends its pid namespace to those that share it.
-            if (_pidNamespace.Length == 0)
+            // The first one lends its pid namespace to those that share it; after its end, the next of them.
+            if (_pidNamespace.Length == 0 && (sharesPids || !_pidNamespaceEnded))
             {
                 _pidNamespace = Keep($"/proc/{container.Init.ProcessId}/ns/pid", paths.PidNamespace);
+                _pidNamespaceOwner = container.Init;
             }
         }
     }
@@ -183,6 +193,17 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
         if (File.Exists("/etc/resolv.conf"))
         {
             Mounts.Bind(file, "/etc/resolv.conf", recursive: false);
+        }
+    }
+
+    private void LetGoOfPidNamespace()
+    {
+        _pidNamespaceOwner = null;
+        _pidNamespaceEnded = true;
+        if (_pidNamespace.Length > 0)
+        {
+            _pidNamespace = "";
+            Namespaces.Remove(paths.PidNamespace);
         }
     }
 
