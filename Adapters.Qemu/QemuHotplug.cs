@@ -73,6 +73,17 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
         _slots.Return(slot);
     }
 
+    public async Task ResizeAsync(AttachedDevice device, long bytes, CancellationToken ct)
+    {
+        if (device.Device is not BlockDevice { ReadOnly: false } disk)
+            throw new KataException(ErrorKind.InvalidArgument, "only a disk that can be written can be resized");
+        var now = FileStatus.Of(disk.Path.Value);
+        if (now.IsRegular && now.Size > bytes)
+            throw new KataException(ErrorKind.InvalidArgument, $"{disk.Path} has {now.Size} bytes; it is not made smaller");
+        await control.ExecuteAsync(
+            "block_resize", new ResizeStorage(QemuCommandLine.NodeName(disk.Id), bytes), QmpJson.Default.ResizeStorage, $"resize {disk.Path}", ct);
+    }
+
     private async Task<string> AttachAsync(NetworkDevice network, int slot, CancellationToken ct)
     {
         var several = network.Queues > 1;

@@ -2,11 +2,13 @@ using System.Text;
 using Kata.Adapters.Shimv2.Bootstrap;
 using Kata.Adapters.Shimv2.Configuration;
 using Kata.Adapters.Shimv2.Events;
+using Kata.Adapters.Shimv2.Management;
 using Kata.Adapters.Shimv2.Stdio;
 using Kata.Adapters.Shimv2.Tasks;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Shim;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -31,6 +33,7 @@ public static class Shimv2Services
             : ActivatorUtilities.CreateInstance<EventForwarder>(provider));
         services.AddSingleton<CrioHabits>();
         services.AddSingleton<TaskService>();
+        services.AddSingleton<MediatR.INotificationHandler<SandboxStarted>, ManagementSocket>();
         return services;
     }
 

@@ -59,6 +59,8 @@ public static class ApplicationServices
             .AddUseCase<ResumeContainer, Done, ResumeContainerHandler>()
             .AddUseCase<UpdateContainer, Done, UpdateContainerHandler>()
             .AddUseCase<GetContainerStats, GetContainerStatsReply, GetContainerStatsHandler>()
+            .AddUseCase<GetVolumeUsage, VolumeUsage, GetVolumeUsageHandler>()
+            .AddUseCase<ResizeVolume, Done, ResizeVolumeHandler>()
             .AddUseCase<StartProcess, StartProcessReply, StartProcessHandler>()
             .AddUseCase<AddExec, Done, AddExecHandler>()
             .AddUseCase<SignalProcess, Done, SignalProcessHandler>()

@@ -26,7 +26,8 @@ internal sealed class ResourceReleaser : IResourceReleaser
                     RemoveDirectory(resource.Name);
                     break;
                 case ResourceKind.SocketFile:
-                    File.Delete(resource.Name);
+                    if (File.Exists(resource.Name))
+                        File.Delete(resource.Name);
                     break;
                 case ResourceKind.Cgroup:
                     await CgroupRemoval.RemoveAsync(resource.Name, ct);

@@ -82,6 +82,23 @@ internal sealed class DirectVolumes : IDirectVolumes
         });
     }
 
+    public Task<SandboxId?> FindUserAsync(HostPath path, CancellationToken ct)
+    {
+        if (!Directory.Exists(Root.Value))
+            return Task.FromResult<SandboxId?>(null);
+        try
+        {
+            using var root = BeneathPath.Open(Root.Value);
+            using var directory = root.OpenDirectory(RequireName(path));
+            var user = directory.Names().FirstOrDefault(name => name != FileName && !name.Contains('.', StringComparison.Ordinal));
+            return Task.FromResult(user is null ? null : SandboxId.Parse(user));
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return Task.FromResult<SandboxId?>(null);
+        }
+    }
+
     public Task RemoveAsync(HostPath path, CancellationToken ct) => Guard($"removing {What(path)}", () =>
     {
         if (!Directory.Exists(Root.Value))

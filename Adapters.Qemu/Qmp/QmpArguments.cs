@@ -92,5 +92,8 @@ internal sealed record AddMemory(
 /// <summary>An id, as <c>device_del</c>, <c>netdev_del</c> and <c>object-del</c> want it.</summary>
 internal sealed record ById([property: JsonPropertyName("id")] string Id);
 
+/// <summary>Arguments of <c>block_resize</c>.</summary>
+internal sealed record ResizeStorage([property: JsonPropertyName("node-name")] string NodeName, [property: JsonPropertyName("size")] long Bytes);
+
 /// <summary>A node name, as <c>blockdev-del</c> wants it.</summary>
 internal sealed record ByNodeName([property: JsonPropertyName("node-name")] string NodeName);

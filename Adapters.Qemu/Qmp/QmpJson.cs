@@ -12,6 +12,7 @@ namespace Kata.Adapters.Qemu.Qmp;
 [JsonSerializable(typeof(AddMemory))]
 [JsonSerializable(typeof(ById))]
 [JsonSerializable(typeof(ByNodeName))]
+[JsonSerializable(typeof(ResizeStorage))]
 [JsonSerializable(typeof(ByDescriptorName))]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(Dictionary<string, JsonElement>))]

@@ -21,6 +21,9 @@ public interface IDirectVolumes
     /// <summary>Announces a volume, in place of what was announced before; a document that <see cref="FindAsync"/> would refuse is refused.</summary>
     Task AddAsync(HostPath path, ReadOnlyMemory<byte> json, CancellationToken ct);
 
+    /// <summary>The sandbox that uses a volume; null if none does.</summary>
+    Task<SandboxId?> FindUserAsync(HostPath path, CancellationToken ct);
+
     /// <summary>Takes the announcement back. None is success.</summary>
     Task RemoveAsync(HostPath path, CancellationToken ct);
 }

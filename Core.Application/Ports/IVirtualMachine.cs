@@ -50,6 +50,9 @@ public interface IDeviceHotplug
 
     /// <summary>Removes it; returns when the guest has let go. An unknown device is no failure.</summary>
     Task DetachAsync(AttachedDevice device, CancellationToken ct);
+
+    /// <summary>A disk has this size now: a block device of the host has grown already, a file grows here. None shrinks: InvalidArgument.</summary>
+    Task ResizeAsync(AttachedDevice device, long bytes, CancellationToken ct);
 }
 
 /// <summary>Changes the size of a running machine.</summary>

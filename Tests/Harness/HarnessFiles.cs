@@ -73,6 +73,9 @@ public sealed class HarnessDirectVolumes(HarnessHost host) : IDirectVolumes
         throw new KataException(ErrorKind.Unimplemented, "the harness announces volumes by its dictionary");
 
     /// <inheritdoc/>
+    public Task<SandboxId?> FindUserAsync(HostPath path, CancellationToken ct) => Task.FromResult<SandboxId?>(null);
+
+    /// <inheritdoc/>
     public Task RemoveAsync(HostPath path, CancellationToken ct)
     {
         Volumes.Remove(path.Value);

@@ -30,4 +30,14 @@ public sealed class HarnessHotplug(HarnessHost host) : IDeviceHotplug
         await host.EnterAsync("hotplug.detach", ct);
         _attached.Remove(device);
     }
+
+    /// <summary>Sizes that disks were given.</summary>
+    public List<(Device Disk, long Bytes)> Resized { get; } = [];
+
+    /// <inheritdoc/>
+    public async Task ResizeAsync(AttachedDevice device, long bytes, CancellationToken ct)
+    {
+        await host.EnterAsync("hotplug.resize", ct);
+        Resized.Add((device.Device, bytes));
+    }
 }

@@ -1,8 +1,13 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Kata.Apps.Admin.Commands;
@@ -14,6 +19,8 @@ internal static class DirectVolumeCommand
     {
         Add(),
         Remove(),
+        Stats(),
+        Resize(),
     };
 
     private static Command Add()
@@ -31,6 +38,47 @@ internal static class DirectVolumeCommand
         var command = new Command("remove", "takes an announcement back") { path };
         command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(path)!, (volumes, at) => volumes.RemoveAsync(at, ct)));
         return command;
+    }
+
+    private static Command Stats()
+    {
+        var path = Path();
+        var command = new Command("stats", "how full a volume is that a running pod uses") { path };
+        command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(path)!, async (volumes, at) =>
+            Console.WriteLine(await AskAsync(volumes, at, $"GET /direct-volume/stats?path={Uri.EscapeDataString(at.Value)}", "", ct))));
+        return command;
+    }
+
+    private static Command Resize()
+    {
+        var (path, size) = (Path(), new Option<long>("--size") { Description = "the new size in bytes", Required = true });
+        var command = new Command("resize", "lets a volume grow that a running pod uses") { path, size };
+        command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(path)!, (volumes, at) => AskAsync(
+            volumes, at, "POST /direct-volume/resize",
+            $"{{\"VolumePath\":\"{JsonEncodedText.Encode(at.Value)}\",\"Size\":{parsed.GetValue(size).ToString(CultureInfo.InvariantCulture)}}}", ct)));
+        return command;
+    }
+
+    /// <summary>Asks the shim of the sandbox that uses the volume.</summary>
+    private static async Task<string> AskAsync(IDirectVolumes volumes, HostPath at, string line, string body, CancellationToken ct)
+    {
+        var sandbox = await volumes.FindUserAsync(at, ct) ?? throw new KataException(ErrorKind.NotFound, $"no running pod uses a direct volume of {at}");
+        var place = SandboxPaths.State(sandbox).Append("shim-monitor.sock").Value;
+        try
+        {
+            using var socket = await UnixSocket.ConnectAsync(place, ct);
+            await using var stream = new NetworkStream(socket);
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                $"{line} HTTP/1.1\r\nHost: shim\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}")), ct);
+            using var reader = new StreamReader(stream, Encoding.UTF8);
+            var answer = await reader.ReadToEndAsync(ct);
+            var text = answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..].TrimEnd('\n');
+            return answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) ? text : throw new KataException(ErrorKind.Internal, text);
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            throw new KataException(ErrorKind.Unavailable, $"the shim of sandbox {sandbox} does not answer at {place}: {e.Message}", e);
+        }
     }
 
     private static Option<string> Path() => new("--volume-path") { Description = "the path on the host", Required = true };

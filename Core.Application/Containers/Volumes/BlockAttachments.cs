@@ -55,6 +55,38 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         }
     }
 
+    /// <summary>Remembers which disk a volume of the host is on, and where the guest has mounted it.</summary>
+    public async Task NameAsync(AttachedDevice disk, HostPath volume, GuestPath mountPoint, CancellationToken ct)
+    {
+        await _gate.WaitAsync(ct);
+        try
+        {
+            if (_disks.Find(known => known.Attached == disk) is { } known)
+                known.Volumes[volume] = mountPoint;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>The disk of a volume and where the guest has mounted it; NotFound for a volume that nobody uses here.</summary>
+    public async Task<(AttachedDevice Disk, GuestPath MountPoint)> FindAsync(HostPath volume, CancellationToken ct)
+    {
+        await _gate.WaitAsync(ct);
+        try
+        {
+            ForgetThoseOfAnotherMachine();
+            return _disks.Find(disk => disk.Volumes.ContainsKey(volume)) is { } found
+                ? (found.Attached, found.Volumes[volume])
+                : throw new KataException(ErrorKind.NotFound, $"no container of this sandbox uses the direct volume {volume}");
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     /// <summary>The container uses its disks no more; the guest has unmounted them. Those that nobody else uses leave the machine.</summary>
     public async Task ReleaseAsync(ContainerId container, CancellationToken ct)
     {
@@ -96,5 +128,7 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         public AttachedDevice Attached => attached;
 
         public HashSet<ContainerId> Users { get; } = [user];
+
+        public Dictionary<HostPath, GuestPath> Volumes { get; } = [];
     }
 }

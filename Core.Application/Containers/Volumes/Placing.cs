@@ -59,7 +59,7 @@ internal sealed class Placing(
         var source = HostPath.Parse(mount.Source, $"source of the mount at {mount.Destination}");
         if (await directVolumes.FindAsync(source, ct) is { } direct)
         {
-            await AddDirectVolumeAsync(mount, direct, ct);
+            await AddDirectVolumeAsync(mount, source, direct, ct);
             return;
         }
 
@@ -223,7 +223,7 @@ internal sealed class Placing(
         _mounts.Add(mount with { Type = "bind", Source = storage.MountPoint.Value, Options = readOnly ? ["bind", "ro"] : ["bind"] });
     }
 
-    private async Task AddDirectVolumeAsync(OciMount mount, DirectVolume volume, CancellationToken ct)
+    private async Task AddDirectVolumeAsync(OciMount mount, HostPath source, DirectVolume volume, CancellationToken ct)
     {
         var found = await files.LookAsync(volume.Device, ct);
         if (found is not { Kind: HostFileKind.BlockDevice or HostFileKind.File })
@@ -235,7 +235,9 @@ internal sealed class Placing(
         // Its note goes with the sandbox, which other containers may use the volume in.
         sandbox.Ledger?.Record(new AcquiredResource(ResourceKind.SocketFile, volume.Directory.Append(sandbox.Id.Value).Value));
         await directVolumes.MarkAsync(volume, sandbox.Id, ct);
-        AddStorages(mount, [BlockVolume.Volume(disk, volume.FsType, volume.Options, readOnly, volume)]);
+        var storage = BlockVolume.Volume(disk, volume.FsType, volume.Options, readOnly, volume);
+        await blocks.NameAsync(disk, source, storage.MountPoint, ct);
+        AddStorages(mount, [storage]);
     }
 
     private async Task<bool> IsHostsOwnAsync(string path, DeviceNumber number, CancellationToken ct) =>

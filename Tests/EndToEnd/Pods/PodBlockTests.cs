@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using FluentAssertions;
 using Grpc.Core;
 using Kata.Tests.Cri.Protos;
@@ -58,6 +59,10 @@ public sealed class PodBlockTests(PodHost host, SharedPodLife life) : SharedPodT
 
         var writer = await Pod.StartAsync(c => c.Mounts.Add(Bind(path, "/data")));
         (await Pod.ShellAsync(writer, "echo direct > /data/note; stat -c %g /data; grep ' /data ' /proc/mounts | cut -d' ' -f3")).Should().Be("3000\next4\n");
+        (await Host.InsideAsync("kata-runtime", "direct-volume", "resize", "--volume-path", path, "--size", (16 * Mebibyte).ToString(CultureInfo.InvariantCulture))).Exited(0);
+        var usage = (await Host.InsideAsync("kata-runtime", "direct-volume", "stats", "--volume-path", path)).Exited(0).Stdout;
+        using (var document = JsonDocument.Parse(usage))
+            document.RootElement.GetProperty("usage")[0].GetProperty("total").GetInt64().Should().BeGreaterThan(9 * Mebibyte);
         await Pod.RemoveAsync(writer);
         var reader = await Pod.StartAsync(c => c.Mounts.Add(Bind(path, "/in", m => m.Readonly = true)));
         (await Pod.ShellAsync(reader, "cat /in/note; touch /in/x 2> /dev/null || echo read-only")).Should().Be("direct\nread-only\n");
@@ -65,6 +70,7 @@ public sealed class PodBlockTests(PodHost host, SharedPodLife life) : SharedPodT
 
         Directory.EnumerateFileSystemEntries(path).Should().BeEmpty("the host never mounts it");
         (await Host.InsideAsync("kata-runtime", "direct-volume", "remove", "--volume-path", path)).Exited(0);
+        (await Host.InsideAsync("rmdir", "/run/kata-containers/shared/direct-volumes")).Exited(0);
         (await Command.RunAsync("debugfs", ["-R", "cat /note", image])).Exited(0).Stdout.Should().Be("direct\n");
     }
 

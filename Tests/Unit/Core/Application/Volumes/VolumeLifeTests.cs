@@ -1,5 +1,6 @@
 using FluentAssertions;
 using Kata.Core.Application.Containers;
+using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
@@ -99,6 +100,23 @@ public sealed class VolumeLifeTests
         failure.Message.Should().Contain("/data");
         shim.Host.Leftovers().Should().Equal(before);
         (await shim.StateAsync("good")).Status.ToString().Should().Be("Running");
+    });
+
+    [Fact]
+    public void Volume_when_it_is_resized_grows_disk_and_filesystem() => HarnessShim.Run(async shim =>
+    {
+        await StartPodAsync(shim);
+        await shim.CreateAsync("box", ContainerKind.PodContainer, change: WithDisk);
+        var path = HostPath.Parse("/csi/mount", "p");
+
+        await shim.SendAsync(new ResizeVolume(path, 1 << 20));
+        (await shim.SendAsync(new GetVolumeUsage(path))).Should().NotBeNull();
+
+        shim.Host.Machine!.Devices.Resized.Should().ContainSingle().Which.Bytes.Should().Be(1 << 20);
+        shim.Host.Calls.Should().Contain(["agent.resize-volume", "agent.volume-usage"]);
+        (await Refusal.OfAsync(() => shim.SendAsync(new ResizeVolume(path, 1000)))).Kind.Should().Be(ErrorKind.InvalidArgument);
+        await shim.DeleteAsync("box");
+        (await Refusal.OfAsync(() => shim.SendAsync(new GetVolumeUsage(path)))).Kind.Should().Be(ErrorKind.NotFound);
     });
 
     [Theory]
