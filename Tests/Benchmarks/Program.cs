@@ -12,6 +12,10 @@ var parts = new (string Name, int Rounds, Func<Report, int, Task> RunAsync)[]
     ("memory", 10, MemoryBenchmark.RunAsync),
     ("create", 5, CreateBenchmark.RunAsync),
     ("boot", 5, BootBenchmark.RunAsync),
+    ("pods", 20, PodsBenchmark.RunAsync),
+    ("containers", 50, ContainersBenchmark.RunAsync),
+    ("network", 3, NetworkBenchmark.RunAsync),
+    ("disk", 3, DiskBenchmark.RunAsync),
 };
 
 var wanted = args.Select(word => word.Split('=', 2)).ToDictionary(

@@ -18,34 +18,51 @@ internal sealed class Bundle
     public string Path { get; }
 
     /// <summary>How the root comes to its place.</summary>
-    public Mount Rootfs => new() { Type = "bind", Source = _root, Options = { "rbind", "rw" } };
+    public Mount Rootfs => Device is null
+        ? new() { Type = "bind", Source = _root, Options = { "rbind", "rw" } }
+        : new() { Type = "ext4", Source = Device, Options = { "rw" } };
 
-    /// <summary>Writes one; with a pod, its first container is the pod's own.</summary>
-    public static Bundle Write(string parent, string id, string? pod = null)
+    /// <summary>A block device that holds the root; null for a directory.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>The root's directory on the host, where containers leave what they found.</summary>
+    public string Root => _root;
+
+    /// <summary>
+    /// Writes one; with a pod, its first container is the pod's own. It sleeps, unless it is given a script, and has a network
+    /// of its own, unless it is given one by its path.
+    /// </summary>
+    public static Bundle Write(string parent, string id, string? pod = null, string? script = null, string? network = null, string? device = null)
     {
         var root = System.IO.Path.Combine(parent, "busybox");
         if (!Directory.Exists(root))
         {
-            foreach (var name in new[] { "bin", "dev", "proc", "sys", "tmp" })
+            foreach (var name in new[] { "bin", "dev", "out", "proc", "sys", "tmp" })
                 Directory.CreateDirectory(System.IO.Path.Combine(root, name));
             File.Copy(new[] { "/bin/busybox", "/usr/bin/busybox" }.First(File.Exists), System.IO.Path.Combine(root, "bin", "busybox"));
         }
 
         var path = System.IO.Path.Combine(parent, id);
         Directory.CreateDirectory(System.IO.Path.Combine(path, "rootfs"));
-        File.WriteAllText(System.IO.Path.Combine(path, "config.json"), Config(id, pod).ToJsonString());
-        return new Bundle(path, root);
+        File.WriteAllText(System.IO.Path.Combine(path, "config.json"), Config(id, pod, script ?? "exec /bin/busybox sleep 100000", network).ToJsonString());
+        return new Bundle(path, root) { Device = device };
     }
 
-    private static JsonObject Config(string id, string? pod) => new()
+    private static JsonObject Config(string id, string? pod, string script, string? network) => new()
     {
         ["ociVersion"] = "1.0.2",
         ["process"] = new JsonObject
         {
             ["user"] = new JsonObject { ["uid"] = 0, ["gid"] = 0 },
-            ["args"] = new JsonArray("/bin/busybox", "sleep", "100000"),
+            ["args"] = new JsonArray("/bin/busybox", "sh", "-c", script),
             ["env"] = new JsonArray("PATH=/bin"),
             ["cwd"] = "/",
+            ["capabilities"] = new JsonObject
+            {
+                ["bounding"] = new JsonArray("CAP_NET_RAW", "CAP_KILL"),
+                ["effective"] = new JsonArray("CAP_NET_RAW", "CAP_KILL"),
+                ["permitted"] = new JsonArray("CAP_NET_RAW", "CAP_KILL"),
+            },
         },
         ["root"] = new JsonObject { ["path"] = "rootfs" },
         ["annotations"] = pod is null ? [] : new JsonObject
@@ -59,7 +76,11 @@ internal sealed class Bundle
         ["linux"] = new JsonObject
         {
             ["cgroupsPath"] = $"/kata-bench/{id}",
-            ["namespaces"] = new JsonArray([.. new[] { "pid", "ipc", "uts", "mount" }.Select(type => new JsonObject { ["type"] = type })]),
+            ["namespaces"] = new JsonArray(
+            [
+                .. new[] { "pid", "ipc", "uts", "mount" }.Select(type => new JsonObject { ["type"] = type }),
+                network is null ? new JsonObject { ["type"] = "network" } : new JsonObject { ["type"] = "network", ["path"] = network },
+            ]),
         },
     };
 }

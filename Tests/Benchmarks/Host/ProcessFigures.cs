@@ -20,6 +20,31 @@ internal static class ProcessFigures
         return (rss, pss);
     }
 
+    /// <summary>Proportional share of a process and all that it started, in MB.</summary>
+    public static double TreePss(int pid)
+    {
+        var children = new Dictionary<int, List<int>>();
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var child))
+                continue;
+            try
+            {
+                var stat = File.ReadAllText($"{directory}/stat");
+                var parent = int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture);
+                (children.TryGetValue(parent, out var known) ? known : children[parent] = []).Add(child);
+            }
+            catch (IOException)
+            {
+                // Gone meanwhile.
+            }
+        }
+
+        return Sum(pid);
+
+        double Sum(int root) => Memory(root).Pss + children.GetValueOrDefault(root, []).Sum(Sum);
+    }
+
     /// <summary>CPU time of the threads that it has now, in ms; finer than the ticks of <c>stat</c>.</summary>
     public static double Cpu(int pid) => Directory.EnumerateDirectories($"/proc/{pid}/task")
         .Sum(task => double.Parse(File.ReadAllText($"{task}/schedstat").Split(' ')[0], CultureInfo.InvariantCulture)) / 1e6;

@@ -92,6 +92,12 @@ internal sealed class Shim : IAsyncDisposable
     /// <summary>Starts it.</summary>
     public async System.Threading.Tasks.Task StartAsync(string id) => await (await CallAsync()).StartAsync(new StartRequest { Id = id }, Options());
 
+    /// <summary>Waits for a container's end.</summary>
+    public async Task<uint> WaitAsync(string id) => (await (await CallAsync()).WaitAsync(new WaitRequest { Id = id }, Options())).ExitStatus;
+
+    /// <summary>Removes an ended container.</summary>
+    public async System.Threading.Tasks.Task DeleteAsync(string id) => await (await CallAsync()).DeleteAsync(new DeleteRequest { Id = id }, Options());
+
     /// <summary>Ends containers, waits for them and deletes them.</summary>
     public async System.Threading.Tasks.Task RemoveAsync(string id)
     {

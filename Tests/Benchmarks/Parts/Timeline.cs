@@ -24,6 +24,9 @@ internal sealed class Timeline
         return timeline;
     }
 
+    /// <summary>The phases in the order of their begins.</summary>
+    public IEnumerable<string> Names => _phases.OrderBy(phase => phase.Value.Begin).Select(phase => phase.Key);
+
     /// <summary>When a phase began.</summary>
     public double Begin(string phase) => _phases[phase].Begin;
 
