@@ -23,7 +23,10 @@ public interface ISandboxNetwork
 /// <param name="Queues">Pairs of queues of each card.</param>
 public sealed record NetworkOptions(string Sandbox, InterworkingModel Model, int Queues);
 
-/// <summary>The links of one sandbox's network namespace.</summary>
+/// <summary>
+/// The links of one sandbox's network namespace. When its disposal has returned, no call that was under way connects
+/// anything any more, and later ones are refused; what is connected stays so until the ledger is released.
+/// </summary>
 public interface ISandboxLinks : IAsyncDisposable
 {
     /// <summary>The namespace into which the VMM is started.</summary>

@@ -55,6 +55,8 @@ public sealed class HarnessLinks(HarnessHost host, HarnessNetwork network, Netwo
     public async Task<NetworkPlan> AttachAsync(CancellationToken ct)
     {
         await host.EnterAsync("network.attach", ct);
+        if (_closed.IsCancellationRequested)
+            throw new KataException(ErrorKind.Aborted, "the sandbox is being stopped");
         if (options.Model == InterworkingModel.None)
             return NetworkPlan.Empty;
         var fresh = network.Links.Where(link => !_connected.ContainsKey(link.Mac)).OrderBy(link => link.Name, StringComparer.Ordinal).ToList();

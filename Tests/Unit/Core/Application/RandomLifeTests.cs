@@ -1,8 +1,10 @@
+using System.Net;
 using CsCheck;
 using FluentAssertions;
 using Kata.Core.Application.Processes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Networking;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Tests.Harness;
@@ -38,6 +40,8 @@ public sealed class RandomLifeTests
             process.LeavesStreamsOpen = true;
             return Task.FromResult(0);
         };
+        for (var link = random.Next(3); link > 0; link--)
+            shim.Network.Links.Add(Link(link));
         shim.Run(async () =>
         {
             var under = new List<Task>();
@@ -65,18 +69,35 @@ public sealed class RandomLifeTests
         KeepsInvariants(shim);
     }
 
+    private static Task Relink(HarnessShim shim, Random random)
+    {
+        var number = random.Next(1, 5);
+        if (shim.Network.Links.RemoveAll(link => link.Name == $"eth{number}") == 0)
+            shim.Network.Links.Add(Link(number));
+        shim.Network.Changed();
+        return Task.CompletedTask;
+    }
+
+    private static GuestInterface Link(int number) => new()
+    {
+        Name = $"eth{number}",
+        Mac = new MacAddress((ulong)number),
+        Addresses = [new IpPrefix(IPAddress.Parse($"10.0.{number}.2"), 24)],
+    };
+
     private static Task Step(HarnessShim shim, Random random, bool pod)
     {
         var container = pod && random.Next(4) != 0 ? $"c{random.Next(2)}" : "pod";
         var exec = random.Next(2) == 0 ? null : $"e{random.Next(2)}";
         var program = Programs[random.Next(Programs.Length)];
         var kind = container != "pod" ? ContainerKind.PodContainer : pod ? ContainerKind.PodSandbox : ContainerKind.Single;
-        return random.Next(18) switch
+        return random.Next(19) switch
         {
             0 or 1 or 2 => Bounded(shim, () => shim.CreateAsync(container, kind, program, stdin: random.Next(2) == 0, change: spec => spec with
             {
                 Linux = spec.Linux! with { Resources = Limits(random) },
             })),
+            17 => Relink(shim, random),
             15 or 16 => Bounded(shim, () => shim.UpdateAsync(container, Limits(random))),
             3 or 4 => Bounded(shim, () => shim.StartAsync(container)),
             5 => Bounded(shim, () => shim.StartAsync(container, exec)),
