@@ -36,6 +36,7 @@ public sealed class ExecTests(PrivateContainerd host, SharedContainerLife life) 
     }
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Exec_for_each_exit_code_answers_with_that_code()
     {
         var codes = Enumerable.Range(0, 256).ToArray();

@@ -8,6 +8,7 @@ namespace Kata.Tests.EndToEnd;
 public sealed class ManyContainersTests(PrivateContainerd host) : EndToEndTest(host)
 {
     [Fact]
+    [Trait("peers", "no")]
     public async Task Twenty_containers_one_after_another_leave_nothing()
     {
         for (var i = 0; i < 20; i++)
