@@ -34,7 +34,8 @@ internal static partial class NetworkBenchmark
     {
         await using var server = await BenchPod.StartAsync(kind, containerd, scratch, configuration, 1, "net");
         await using var client = await BenchPod.StartAsync(kind, containerd, scratch, configuration, 2, "net");
-        await server.AddAsync("sink", $"while :; do busybox nc -l -p {SinkPort} > /dev/null < /dev/null; done");
+        // nc itself copies by the kilobyte; dd has the socket to itself.
+        await server.AddAsync("sink", $"while :; do busybox nc -l -p {SinkPort} -e /bin/busybox dd of=/dev/null bs=64k; done");
         await server.AddAsync("echo", $"while :; do busybox nc -l -p {EchoPort} -e /bin/busybox cat; done");
         var size = kind == ShimKind.Ours ? Megabytes : Larger;
         var fromHost = new Samples("MB/s", "0.0");
@@ -46,7 +47,7 @@ internal static partial class NetworkBenchmark
             fromHost.Add(await SendAsync(size));
             latency.Add(await EchoAsync());
             between.Add(size / Seconds(await client.RunAsync(
-                $"dd{round}", $"until busybox time -p busybox sh -c 'busybox dd if=/dev/zero bs=64k count={size * 16} 2>/dev/null | busybox nc {PodNetwork.Address(1)} {SinkPort}' 2>$OUT; do busybox usleep 100000; done")));
+                $"dd{round}", $"until busybox time -p busybox nc {PodNetwork.Address(1)} {SinkPort} -e /bin/busybox dd if=/dev/zero bs=64k count={size * 16} 2>$OUT; do busybox usleep 100000; done")));
             ping.Add(PingMean(await client.RunAsync($"ping{round}", $"busybox ping -q -c 20 -i 0.1 {PodNetwork.Address(1)} > $OUT")));
             report.Progress($"network: {kind.Name}, {round + 1} of {rounds} rounds");
         }
