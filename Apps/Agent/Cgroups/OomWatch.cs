@@ -4,7 +4,7 @@ using Kata.Platform.Linux;
 
 namespace Kata.Apps.Agent.Cgroups;
 
-/// <summary>Reports when a process of a container is killed for want of memory; ends with the container's cgroup.</summary>
+/// <summary>Reports, once, that a process of a container was killed for want of memory; ends with that, or with the container's cgroup.</summary>
 internal static class OomWatch
 {
     /// <summary>Watches from before this returns.</summary>
@@ -27,16 +27,14 @@ internal static class OomWatch
         {
             using (watch)
             {
-                ulong reported = 0;
                 uint seen;
                 do
                 {
                     seen = await watch.WaitAsync();
-                    var kills = container.Cgroup.OomKills();
-                    if (kills > reported)
+                    if (container.Cgroup.OomKills() > 0)
                     {
-                        reported = kills;
                         sandbox.ReportOom(container.Id);
+                        return;
                     }
                 }
                 while ((seen & FileWatch.IN_IGNORED) == 0);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Kata.Apps.Agent.Cgroups;
 using Kata.Apps.Agent.Devices;
 using Kata.Apps.Agent.Processes;
@@ -29,6 +30,11 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
         if (request.OCI is not { } spec)
         {
             throw AgentErrors.Internal("EINVAL: the request has no OCI spec");
+        }
+
+        if (request.SharedMounts.Count > 0)
+        {
+            throw AgentErrors.Unimplemented("this agent gives no container the mounts of another");
         }
 
         sandbox.Reserve(id);
@@ -106,11 +112,13 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
         try
         {
             WriteFile(file, OciConfig.Write(adapted));
-            container.AddExec(await starter.StartAsync(
+            var started = await starter.StartAsync(
                 request.ExecId,
                 adapted.Terminal,
                 (pidFile, console, streams) => crun.ExecAsync(container.Id, file, pidFile, console, streams, cancellation),
-                cancellation));
+                cancellation);
+            container.AddExec(started);
+            SetOomScore(started.ProcessId, adapted.OOMScoreAdj);
         }
         finally
         {
@@ -146,6 +154,22 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
         finally
         {
             container.Turn.Release();
+        }
+    }
+
+    /// <summary>For a process that is added, crun leaves it as it is.</summary>
+    private static void SetOomScore(int processId, long score)
+    {
+        try
+        {
+            if (score != 0)
+            {
+                File.WriteAllText($"/proc/{processId}/oom_score_adj", score.ToString(CultureInfo.InvariantCulture));
+            }
+        }
+        catch (IOException)
+        {
+            // It has ended already, or the number is none that the kernel takes.
         }
     }
 

@@ -47,6 +47,7 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
         });
         if (displaced is not null)
             Rename(socket, displaced with { Name = Temporary(name) }, link.Name);
+        DisableDuplicateDetection(name);
         socket.SetLink(link.Index, name, new LinkSettings { Up = true });
         foreach (var (address, length) in addresses)
         {
@@ -184,6 +185,14 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
     }
 
     private static string Temporary(string name) => (name.Length > 10 ? name[..10] : name) + "_temp";
+
+    /// <summary>Also for the addresses that the kernel makes itself.</summary>
+    private static void DisableDuplicateDetection(string name)
+    {
+        var file = $"/proc/sys/net/ipv6/conf/{name}/accept_dad";
+        if (File.Exists(file))
+            File.WriteAllText(file, "0");
+    }
 
     private static bool IsV6Disabled() => IsOne("/proc/sys/net/ipv6/conf/all/disable_ipv6") && IsOne("/proc/sys/net/ipv6/conf/default/disable_ipv6");
 

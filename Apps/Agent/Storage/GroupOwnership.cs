@@ -51,14 +51,14 @@ internal static class GroupOwnership
                 GiveTree(inner, group, mask);
                 GiveOne(inner.DescriptorPath, status, group, mask);
             }
-            else
+            else if (!status.IsLink)
             {
                 GiveOne($"/proc/self/fd/{entry.DangerousGetHandle()}", status, group, mask);
             }
         }
     }
 
-    /// <summary>Null for a link, and for what has gone in the meantime.</summary>
+    /// <summary>Null for what has gone in the meantime, and for a link that the kernel does not even open itself.</summary>
     private static SafeFileHandle? TryOpen(BeneathPath directory, string name)
     {
         try
@@ -75,6 +75,6 @@ internal static class GroupOwnership
     private static void GiveOne(string path, FileStatus status, uint group, uint mask)
     {
         Nodes.ChangeOwnerOfTarget(path, uint.MaxValue, group);
-        FileModes.Set(path, Mode(status, mask));
+        Nodes.ChangeMode(path, Mode(status, mask));
     }
 }
