@@ -15,6 +15,14 @@ internal static class OciConfig
     // those that are newer than itself.
     private const string Version = "1.0.2";
 
+    // A spec without limits, as CRI's are, counts on those of the container manager's service, which are wide; those of a
+    // kernel's first process are not.
+    private static readonly Oci.POSIXRlimit[] UsualLimits =
+    [
+        new() { Type = "RLIMIT_NOFILE", Hard = 1 << 20, Soft = 1 << 20 },
+        new() { Type = "RLIMIT_NPROC", Hard = ulong.MaxValue, Soft = ulong.MaxValue },
+    ];
+
     public static ReadOnlyMemory<byte> Write(Oci.Spec spec, IReadOnlyList<DeviceRule> rules)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
@@ -97,21 +105,17 @@ internal static class OciConfig
             json.WriteEndObject();
         }
 
-        if (process.Rlimits.Count > 0)
+        json.WriteStartArray("rlimits");
+        foreach (var limit in process.Rlimits.Count > 0 ? process.Rlimits : UsualLimits.AsEnumerable())
         {
-            json.WriteStartArray("rlimits");
-            foreach (var limit in process.Rlimits)
-            {
-                json.WriteStartObject();
-                json.WriteString("type", limit.Type);
-                json.WriteNumber("hard", limit.Hard);
-                json.WriteNumber("soft", limit.Soft);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
+            json.WriteStartObject();
+            json.WriteString("type", limit.Type);
+            json.WriteNumber("hard", limit.Hard);
+            json.WriteNumber("soft", limit.Soft);
+            json.WriteEndObject();
         }
 
+        json.WriteEndArray();
         json.WriteBoolean("noNewPrivileges", process.NoNewPrivileges);
         WriteNonZero(json, "oomScoreAdj", process.OOMScoreAdj);
         WriteText(json, "selinuxLabel", process.SelinuxLabel);

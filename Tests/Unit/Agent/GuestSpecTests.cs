@@ -84,6 +84,7 @@ public class GuestSpecTests
         root.GetProperty("process").GetProperty("args")[0].GetString().Should().Be("uname");
         root.GetProperty("process").GetProperty("cwd").GetString().Should().Be("/");
         root.GetProperty("process").TryGetProperty("oomScoreAdj", out _).Should().BeFalse();
+        root.GetProperty("process").GetProperty("rlimits")[0].GetProperty("soft").GetUInt64().Should().Be(1 << 20, "a spec without limits counts on wide ones");
         root.GetProperty("hooks").GetProperty("poststop")[0].GetProperty("path").GetString().Should().Be("/bin/true");
         var resources = root.GetProperty("linux").GetProperty("resources");
         resources.GetProperty("pids").GetProperty("limit").GetInt64().Should().Be(20);
