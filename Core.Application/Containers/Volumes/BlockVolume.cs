@@ -25,8 +25,9 @@ internal static class BlockVolume
         FsType = fsType,
         MountPoint = Volumes.Append(Base64Url(disk.GuestAddress)),
         Options = Options(fsType, options, readOnly),
-        DriverOptions = direct is { CreateFilesystem: true } ? ["create_filesystem"] : [],
-        Group = direct?.Group,
+        // Neither can be done to a disk that cannot be written.
+        DriverOptions = !readOnly && direct is { CreateFilesystem: true } ? ["create_filesystem"] : [],
+        Group = readOnly ? null : direct?.Group,
     };
 
     /// <summary>A container's root.</summary>

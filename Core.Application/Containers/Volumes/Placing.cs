@@ -228,8 +228,8 @@ internal sealed class Placing(
         var found = await files.LookAsync(volume.Device, ct);
         if (found is not { Kind: HostFileKind.BlockDevice or HostFileKind.File })
             throw MountWords.Refuse(mount, $"is a direct volume on {volume.Device}, which is {(found is null ? "missing" : "neither a block device nor a file")}");
-        var readOnly = found.ReadOnlyDevice
-            || MountWords.Access(volume.Options) == ShareAccess.ReadOnly || MountWords.Access(mount.Options) == ShareAccess.ReadOnly;
+        // By the volume's own word: a container that only reads shares the disk with one that writes, and is held back by its mount.
+        var readOnly = found.ReadOnlyDevice || MountWords.Access(volume.Options) == ShareAccess.ReadOnly;
         var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly, ct);
 
         // Its note goes with the sandbox, which other containers may use the volume in.

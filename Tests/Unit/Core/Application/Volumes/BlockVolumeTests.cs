@@ -195,21 +195,30 @@ public sealed class BlockVolumeTests
     [Fact]
     public async Task Direct_volume_is_the_device_that_was_announced_and_is_marked_with_the_sandbox()
     {
-        _bench.Direct.Volumes["/csi/mount"] = new DirectVolume(HostPath.Parse("/dv/x", "d"), HostPath.Parse("/dev/sdb", "d"), "ext4", ["ro"])
-        {
-            Group = new VolumeGroup(3000, true),
-            CreateFilesystem = true,
-        };
+        Announce("noatime");
 
-        var placed = await _bench.PlaceAsync(Bind("/csi/mount", "/data"));
+        var placed = await _bench.PlaceAsync(Bind("/csi/mount", "/data", "ro"));
 
         var storage = placed.Storages.Should().ContainSingle().Subject;
-        storage.Options.Should().Equal("ro");
+        storage.Options.Should().Equal("noatime");
         storage.DriverOptions.Should().Equal("create_filesystem");
         storage.Group.Should().Be(new VolumeGroup(3000, true));
-        placed.Mounts.Should().ContainSingle().Which.Source.Should().Be(storage.MountPoint.Value);
-        ((BlockDevice)_bench.Disks.Attached[0].Device).ReadOnly.Should().BeTrue();
+        placed.Mounts.Should().ContainSingle().Which.Should().Match<OciMount>(m => m.Source == storage.MountPoint.Value && m.Options.Contains("ro"));
+        ((BlockDevice)_bench.Disks.Attached[0].Device).ReadOnly.Should().BeFalse("another container may write it");
         _bench.Host.Held.Should().Contain(r => r.Name == "/dv/x/pod");
+    }
+
+    [Fact]
+    public async Task Direct_volume_that_is_read_only_is_so_for_the_machine_and_nothing_is_done_to_it()
+    {
+        Announce("ro");
+
+        var storage = (await _bench.PlaceAsync(Bind("/csi/mount", "/data"))).Storages.Should().ContainSingle().Subject;
+
+        storage.Options.Should().Equal("ro");
+        storage.DriverOptions.Should().BeEmpty();
+        storage.Group.Should().BeNull();
+        ((BlockDevice)_bench.Disks.Attached[0].Device).ReadOnly.Should().BeTrue();
     }
 
     [Fact]
@@ -220,6 +229,13 @@ public sealed class BlockVolumeTests
 
         (await _bench.RefusalAsync(Bind("/csi/mount", "/data"))).Message.Should().Contain("/data").And.Contain("/dev/gone");
     }
+
+    private void Announce(string option) =>
+        _bench.Direct.Volumes["/csi/mount"] = new DirectVolume(HostPath.Parse("/dv/x", "d"), HostPath.Parse("/dev/sdb", "d"), "ext4", [option])
+        {
+            Group = new VolumeGroup(3000, true),
+            CreateFilesystem = true,
+        };
 
     private static PlacingBench WithoutBlocks() => new(change: s => s with { Hypervisor = s.Hypervisor with { DisableBlockDeviceUse = true } });
 
