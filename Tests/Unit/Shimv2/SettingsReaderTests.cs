@@ -56,6 +56,7 @@ public sealed class SettingsReaderTests
     [InlineData("[\".*\"]", "hypervisor.default_memory", "99999999999", "*default_memory asks for 99999999999 MiB, more than the *")]
     [InlineData("[\".*\"]", "hypervisor.default_memory", "5", "*default_memory*between*")]
     [InlineData("[]", "hypervisor.default_vcpus", "1", "*default_vcpus is not enabled: * must name \"default_vcpus\" in enable_annotations*")]
+    [InlineData("[\"default_.*_memory\", \"default_vcpus.*s\"]", "hypervisor.default_vcpus", "1", "*is not enabled*")]
     [InlineData("[\"vcpus\", \"[\"]", "hypervisor.default_vcpus", "1", "*is not enabled*")]
     [InlineData("[\".*\"]", "hypervisor.path", "/bin/sh", "*hypervisor.path is not supported by this version*")]
     [InlineData("[]", "runtime.sandbox_cgroup_only", "false", "*is not enabled*")]
