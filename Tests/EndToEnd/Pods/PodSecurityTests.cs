@@ -137,4 +137,30 @@ public sealed class PrivilegedPodTests(PodHost host) : PodTest(host)
         if (Containerd.TestSettings.HasMachine)
             words[4].Should().Be("0");
     }
+
+    /// <summary>What is mounted in a machine stays in it: a volume's own files are what both sides share.</summary>
+    [Fact]
+    public async Task Mount_that_a_privileged_container_makes_is_seen_where_it_can_be()
+    {
+        var volume = Host.NewVolume();
+        (await Host.InsideAsync("mount", "--bind", volume, volume)).Exited(0);
+        (await Host.InsideAsync("mount", "--make-rshared", volume)).Exited(0);
+        try
+        {
+            await using var pod = await Pod.RunAsync(Host, c => c.Linux.SecurityContext.Privileged = true);
+            var id = await pod.StartAsync(c =>
+            {
+                c.Linux.SecurityContext.Privileged = true;
+                c.Mounts.Add(new Mount { HostPath = volume, ContainerPath = "/data", Propagation = MountPropagation.PropagationBidirectional });
+            });
+
+            await pod.ShellAsync(id, "mkdir /data/m && mount -t tmpfs tmpfs /data/m && touch /data/m/inside");
+
+            (await Host.InsideAsync("ls", Path.Combine(volume, "m"))).Stdout.Should().Be(Containerd.TestSettings.HasMachine ? "" : "inside\n");
+        }
+        finally
+        {
+            await Host.InsideAsync("umount", "-R", "-l", volume);
+        }
+    }
 }
