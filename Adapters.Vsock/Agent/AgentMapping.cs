@@ -76,7 +76,7 @@ internal static class AgentMapping
 
     public static Proto.Storage ToProto(GuestMount mount)
     {
-        var to = new Proto.Storage { Driver = mount.Driver, Source = mount.Source, Fstype = mount.FsType, MountPoint = mount.MountPoint.Value };
+        var to = new Proto.Storage { Driver = mount.Driver, Source = mount.Source, Fstype = mount.FsType, MountPoint = mount.MountPoint.Value, Shared = mount.Shared };
         to.Options.AddRange(mount.Options);
         to.DriverOptions.AddRange(mount.DriverOptions);
         if (mount.Group is { } group)

@@ -23,6 +23,9 @@ public sealed record GuestMount
 
     /// <summary>The group that owns what is inside; null to leave it.</summary>
     public VolumeGroup? Group { get; init; }
+
+    /// <summary>Stays mounted when its last container goes.</summary>
+    public bool Shared { get; init; }
 }
 
 /// <summary>The group to which a volume's files are given.</summary>

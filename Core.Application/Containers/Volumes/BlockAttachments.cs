@@ -55,14 +55,16 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         }
     }
 
-    /// <summary>Remembers which disk a volume of the host is on, and where the guest has mounted it.</summary>
-    public async Task NameAsync(AttachedDevice disk, HostPath volume, GuestPath mountPoint, CancellationToken ct)
+    /// <summary>Remembers which disk a volume of the host is on, where the guest has mounted it, and whether it stays there.</summary>
+    public async Task NameAsync(AttachedDevice disk, HostPath volume, GuestPath mountPoint, bool stays, CancellationToken ct)
     {
         await _gate.WaitAsync(ct);
         try
         {
-            if (_disks.Find(known => known.Attached == disk) is { } known)
-                known.Volumes[volume] = mountPoint;
+            if (_disks.Find(known => known.Attached == disk) is not { } known)
+                return;
+            known.Volumes[volume] = mountPoint;
+            known.Stays |= stays;
         }
         finally
         {
@@ -96,12 +98,12 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
             ForgetThoseOfAnotherMachine();
             foreach (var disk in _disks.Where(disk => disk.Users.Contains(container)).Reverse().ToArray())
             {
-                if (disk.Users.Count == 1 && _machine is { Exited.IsCompleted: false, Hotplug: { } hotplug })
+                if (disk is { Users.Count: 1, Stays: false } && _machine is { Exited.IsCompleted: false, Hotplug: { } hotplug })
                     await hotplug.DetachAsync(disk.Attached, ct);
 
                 // Only now: what could not be taken away is tried again with the next deletion.
                 disk.Users.Remove(container);
-                if (disk.Users.Count == 0)
+                if (disk is { Users.Count: 0, Stays: false })
                     _disks.Remove(disk);
             }
         }
@@ -128,6 +130,9 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         public AttachedDevice Attached => attached;
 
         public HashSet<ContainerId> Users { get; } = [user];
+
+        /// <summary>The guest keeps it mounted until the machine ends.</summary>
+        public bool Stays { get; set; }
 
         public Dictionary<HostPath, GuestPath> Volumes { get; } = [];
     }

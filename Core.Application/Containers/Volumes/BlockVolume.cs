@@ -27,6 +27,8 @@ internal static class BlockVolume
         Options = Options(fsType, options, readOnly),
         // Neither can be done to a disk that cannot be written.
         DriverOptions = !readOnly && direct is { CreateFilesystem: true } ? ["create_filesystem"] : [],
+        // Made once: to make it again for a container that comes later would empty it.
+        Shared = direct is { CreateFilesystem: true },
         Group = readOnly ? null : direct?.Group,
     };
 

@@ -236,7 +236,7 @@ internal sealed class Placing(
         sandbox.Ledger?.Record(new AcquiredResource(ResourceKind.SocketFile, volume.Directory.Append(sandbox.Id.Value).Value));
         await directVolumes.MarkAsync(volume, sandbox.Id, ct);
         var storage = BlockVolume.Volume(disk, volume.FsType, volume.Options, readOnly, volume);
-        await blocks.NameAsync(disk, source, storage.MountPoint, ct);
+        await blocks.NameAsync(disk, source, storage.MountPoint, volume.CreateFilesystem, ct);
         AddStorages(mount, [storage]);
     }
 

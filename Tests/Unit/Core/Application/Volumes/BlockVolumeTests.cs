@@ -209,6 +209,20 @@ public sealed class BlockVolumeTests
     }
 
     [Fact]
+    public async Task Direct_volume_whose_filesystem_the_guest_makes_stays_when_its_container_goes()
+    {
+        Announce("noatime");
+        var first = await _bench.PlaceAsync(Bind("/csi/mount", "/data"));
+
+        await _bench.Blocks.ReleaseAsync(Box, default);
+        var second = await _bench.PlaceAsync(Bind("/csi/mount", "/data"));
+
+        first.Storages[0].Shared.Should().BeTrue();
+        second.Storages[0].MountPoint.Should().Be(first.Storages[0].MountPoint);
+        _bench.Host.Calls.Should().ContainSingle(call => call == "hotplug.attach");
+    }
+
+    [Fact]
     public async Task Direct_volume_that_is_read_only_is_so_for_the_machine_and_nothing_is_done_to_it()
     {
         Announce("ro");
