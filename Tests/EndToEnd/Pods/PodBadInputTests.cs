@@ -111,6 +111,15 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
         refused.Which.Status.Detail.Should().Contain("host").And.Contain("network");
     }
 
+    [MachineFact]
+    public async Task Pod_whose_annotation_is_not_enabled_is_refused()
+    {
+        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, c => c.Annotations["io.katacontainers.config.hypervisor.default_vcpus"] = "2"))
+            .Should().ThrowAsync<RpcException>();
+
+        refused.Which.Status.Detail.Should().Contain("default_vcpus");
+    }
+
     [Fact]
     public async Task Pod_of_an_unknown_handler_is_refused()
     {
