@@ -5,7 +5,14 @@ using Xunit;
 
 namespace Kata.Tests.EndToEnd;
 
-/// <summary>A test host with a disk and a containerd, one for all tests of a class.</summary>
+/// <summary>All classes that share one test host; they run one after another.</summary>
+[CollectionDefinition(Name)]
+public sealed class HostTests : ICollectionFixture<HostLife>
+{
+    public const string Name = "test host";
+}
+
+/// <summary>A test host with a disk and a containerd, one for all tests of a collection.</summary>
 public sealed class HostLife : IAsyncLifetime
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("kata-testhost-").FullName;
@@ -25,9 +32,11 @@ public sealed class HostLife : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        if (!Machine.KernelPanicked)
+        // None of these is there if the first start failed, which the tests then tell.
+        if (Containerd is not null && !Machine.KernelPanicked)
             await Containerd.KeepLogAsync("testhost-containerd");
-        await Machine.DisposeAsync();
+        if (Machine is not null)
+            await Machine.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
         Directory.Delete(_share!, recursive: true);
     }
@@ -68,7 +77,8 @@ public sealed class HostLife : IAsyncLifetime
 
 /// <summary>The main job on a host with KVM, vhost-vsock and cgroup v2 alone.</summary>
 [Trait("category", "matrix")]
-public sealed class HostMatrixTests(HostLife life) : IClassFixture<HostLife>
+[Collection(HostTests.Name)]
+public sealed class HostMatrixTests(HostLife life)
 {
     [Fact]
     public Task Run_prints_and_gives_the_exit_code() => life.RunAsync(async host =>
@@ -125,7 +135,7 @@ public sealed class HostMatrixTests(HostLife life) : IClassFixture<HostLife>
         await host.RunAsync($"ctr task delete -f {id}; ctr containers delete {id}");
     });
 
-    private static async Task RemoveAsync(HostContainerd host, string id) =>
+    internal static async Task RemoveAsync(HostContainerd host, string id) =>
         (await host.RunAsync(
             $"ctr task kill -s SIGKILL {id}; for i in $(seq 100); do ctr task delete {id} 2>&1 | grep 'not found' && break; sleep 0.1; done; ctr containers delete {id}"))
         .Exited(0);

@@ -1,0 +1,82 @@
+using FluentAssertions;
+using Kata.Tests.EndToEnd.Containerd;
+using Xunit;
+
+namespace Kata.Tests.EndToEnd;
+
+/// <summary>Kinds of links that only a host with every kernel module has, and the kernel's own network backend.</summary>
+[Trait("category", "matrix")]
+[Collection(HostTests.Name)]
+public sealed class HostNetworkTests(HostLife life)
+{
+    // One namespace with a veth behind a bridge, a macvlan and an ipvlan; the veth has filters of somebody else's.
+    private const string Links =
+        """
+        set -e
+        for module in bridge veth macvlan macvtap ipvlan cls_flower cls_matchall act_gact sch_ingress cls_u32 act_mirred; do modprobe -q $module || :; done
+        ip netns add pod
+        ip -n pod link set lo up
+        ip link add br9 type bridge
+        ip link set br9 up
+        ip addr add 10.9.0.1/24 dev br9
+        ip link add v9 type veth peer name eth0 netns pod
+        ip link set v9 master br9 up
+        ip -n pod addr add 10.9.0.2/24 dev eth0
+        ip -n pod link set eth0 up
+        ip -n pod route add default via 10.9.0.1 mtu 1400
+        tc -n pod qdisc add dev eth0 clsact
+        tc -n pod filter add dev eth0 ingress prio 7 protocol ip flower ip_proto udp dst_port 9 action drop
+        tc -n pod filter add dev eth0 egress prio 8 matchall action pass
+        for kind in macvlan ipvlan; do
+            [ $kind = macvlan ] && { n=1; mode=bridge; } || { n=2; mode=l2; }
+            ip link add up$n type veth peer name down$n
+            ip link set up$n up
+            ip link set down$n up
+            ip addr add 10.9.$n.1/24 dev down$n
+            ip link add link up$n name x$n type $kind mode $mode
+            ip link set x$n netns pod name eth$n
+            ip -n pod addr add 10.9.$n.2/24 dev eth$n
+            ip -n pod link set eth$n up
+        done
+        """;
+
+    private const string Away = "ip netns delete pod; for link in br9 v9 up1 up2; do ip link delete $link 2> /dev/null; done; :";
+
+    [MachineFact]
+    public Task Pod_reaches_what_is_behind_veth_macvlan_and_ipvlan_and_leaves_the_links_as_they_were() => life.RunAsync(async host =>
+    {
+        var id = host.NewId("links");
+        try
+        {
+            (await host.RunAsync(Links)).Exited(0);
+            var before = (await host.RunAsync(Look)).Exited(0).Stdout;
+            (await host.RunAsync(HostContainerd.Run(id, "sleep 1000", "--detach --null-io --with-ns network:/run/netns/pod"))).Exited(0);
+            var reached = await host.RunAsync(
+                $"ctr task exec --exec-id x {id} sh -c 'for n in 0 1 2; do ping -q -c 2 -W 10 10.9.$n.1 || exit $n; done; ip route'");
+            var toGuest = await host.RunAsync("for n in 0 1 2; do busybox ping -q -c 2 -W 10 10.9.$n.2 || exit 1; done");
+            var backend = await host.RunAsync("ls -l /proc/$(pgrep -o qemu-system)/fd");
+            await HostMatrixTests.RemoveAsync(host, id);
+            var after = (await host.RunAsync(Look)).Exited(0).Stdout;
+
+            reached.ExitCode.Should().Be(0, reached.Stdout);
+            reached.Stdout.Should().Contain("default via 10.9.0.1");
+            toGuest.ExitCode.Should().Be(0, toGuest.Stdout);
+            backend.Stdout.Should().Contain("/dev/vhost-net");
+            after.Should().Be(before);
+        }
+        finally
+        {
+            await host.RunAsync(Away);
+        }
+    });
+
+    // Counters and times are others afterwards; links, addresses, qdiscs and filters are not.
+    private const string Look =
+        """
+        ip -n pod -o link | sed 's/qdisc.*//'
+        ip -n pod -o addr | awk '{print $2, $4}'
+        tc -n pod qdisc
+        tc -n pod filter show dev eth0 ingress | grep -v -e pref.*chain.*handle.*$ | head -1
+        ls /dev | grep -e ^tap || :
+        """;
+}
