@@ -46,7 +46,7 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
             storages = await sandbox.Storages.AddAsync(request.Storages, id, cancellation);
             var place = sandbox.Place(id, request.SandboxPidns);
             PrepareBundle(bundle, spec.Root?.Path ?? "");
-            var adapted = GuestSpec.Adapt(spec, place, Path.Combine(bundle, RootDirectory));
+            var adapted = GuestSpec.Adapt(spec, place, Path.Combine(bundle, RootDirectory), MountInfo.Read());
             DeviceNodes.Adapt(adapted.Linux, attached);
             NetworkSysctls.Apply(adapted.Linux);
             WriteFile(Path.Combine(bundle, "config.json"), OciConfig.Write(adapted, DeviceNodes.Rules(adapted.Linux)));

@@ -1,4 +1,5 @@
 using Kata.Apps.Agent.Sandboxes;
+using Kata.Platform.Linux;
 using Oci = Kata.Platform.Protos.Agent;
 
 namespace Kata.Apps.Agent.Containers;
@@ -8,6 +9,9 @@ internal static class GuestSpec
 {
     private static readonly string[] BindOptions = ["bind", "rbind"];
 
+    /// <summary>What a mount forbids, and the word that would say the contrary.</summary>
+    private static readonly (string Word, string Opposite)[] Prohibitions = [("nosuid", "suid"), ("nodev", "dev"), ("noexec", "exec")];
+
     /// <summary>Where a container's cgroup lies below the cgroup root; the host's path names its own hierarchy and means nothing here.</summary>
     public static string CgroupPath(string sandboxId, string containerId) =>
         $"/kata/{(sandboxId.Length > 0 ? sandboxId : "sandbox")}/{containerId}";
@@ -15,7 +19,8 @@ internal static class GuestSpec
     /// <param name="spec">As it came; it is not changed.</param>
     /// <param name="place">What the sandbox shares with its containers.</param>
     /// <param name="rootPath">The root file system, in the bundle.</param>
-    public static Oci.Spec Adapt(Oci.Spec spec, ContainerPlace place, string rootPath)
+    /// <param name="mounts">The guest's mounts; none if they do not matter.</param>
+    public static Oci.Spec Adapt(Oci.Spec spec, ContainerPlace place, string rootPath, IReadOnlyList<MountInfo>? mounts = null)
     {
         var adapted = spec.Clone();
         adapted.Process ??= new Oci.Process();
@@ -30,7 +35,7 @@ internal static class GuestSpec
         }
 
         AdaptNamespaces(adapted.Linux, place);
-        AdaptMounts(adapted);
+        AdaptMounts(adapted, mounts ?? []);
         AdaptResources(adapted.Linux.Resources);
         return adapted;
     }
@@ -83,7 +88,7 @@ internal static class GuestSpec
         linux.Namespaces.AddRange(kept);
     }
 
-    private static void AdaptMounts(Oci.Spec spec)
+    private static void AdaptMounts(Oci.Spec spec, IReadOnlyList<MountInfo> mounts)
     {
         foreach (var mount in spec.Mounts)
         {
@@ -91,8 +96,27 @@ internal static class GuestSpec
             if (mount.Options.Any(option => BindOptions.Contains(option)))
             {
                 mount.Type = "bind";
+                KeepProhibitions(mount, mounts);
             }
         }
+    }
+
+    /// <summary>What the source forbids, such as running programs from shared memory, crun would allow again unless told.</summary>
+    private static void KeepProhibitions(Oci.Mount mount, IReadOnlyList<MountInfo> mounts)
+    {
+        var source = mounts
+            .Where(candidate => mount.Source == candidate.MountPoint || mount.Source.StartsWith(candidate.MountPoint.TrimEnd('/') + "/", StringComparison.Ordinal))
+            .MaxBy(candidate => candidate.MountPoint.Length);
+        // Deliberate choices of the guest for its own files are not the container's business.
+        if (source is null or { MountPoint: "/" or "/run" })
+        {
+            return;
+        }
+
+        var has = source.Options.Split(',');
+        mount.Options.AddRange(Prohibitions
+            .Where(pair => has.Contains(pair.Word) && !mount.Options.Contains(pair.Word) && !mount.Options.Contains(pair.Opposite))
+            .Select(pair => pair.Word));
     }
 
     private static void AdaptResources(Oci.LinuxResources? resources)

@@ -22,8 +22,9 @@ public sealed class NetlinkSocket : IDisposable
     private const int SizeOfSockaddr = 12;
     private const ushort NLMSGERR_ATTR_MSG = 1;
 
-    // The kernel fills up to 32 KiB per answer of a dump unless one entry alone is longer.
-    private const int LongestAnswer = 128 * 1024;
+    // The kernel fills up to 32 KiB per answer of a dump unless one entry alone is longer. Below what the runtime keeps apart as
+    // a large object, which stays until a full collection.
+    private const int LongestAnswer = 64 * 1024;
 
     // A dump is interrupted by a change made meanwhile; somebody who changes things this often is not to be waited for.
     private const int DumpAttempts = 20;

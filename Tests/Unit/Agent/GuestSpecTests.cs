@@ -2,6 +2,7 @@ using System.Text.Json;
 using FluentAssertions;
 using Kata.Apps.Agent.Containers;
 using Kata.Apps.Agent.Sandboxes;
+using Kata.Platform.Linux;
 using Xunit;
 using Oci = Kata.Platform.Protos.Agent;
 
@@ -61,6 +62,24 @@ public class GuestSpecTests
         spec.Mounts.Add(new Oci.Mount { Destination = "/data", Source = "/run/x", Type = "local", Options = { "rbind" } });
 
         GuestSpec.Adapt(spec, Place, "/r").Mounts[^1].Type.Should().Be("bind");
+    }
+
+    [Fact]
+    public void Adapt_when_a_binds_source_forbids_something_keeps_that_forbidden_unless_told_otherwise()
+    {
+        var spec = Spec();
+        spec.Mounts.Clear();
+        spec.Mounts.Add(new Oci.Mount { Destination = "/dev/shm", Source = "/run/shm", Options = { "rbind" } });
+        spec.Mounts.Add(new Oci.Mount { Destination = "/x", Source = "/run/shm/x", Options = { "rbind", "exec" } });
+        spec.Mounts.Add(new Oci.Mount { Destination = "/y", Source = "/run/shmy", Options = { "rbind" } });
+        var mounts = MountInfo.Parse("""
+            27 1 0:23 / / rw,nosuid - tmpfs root rw
+            35 28 0:29 / /run/shm rw,nodev,noexec,relatime - tmpfs shm rw
+            """);
+
+        var adapted = GuestSpec.Adapt(spec, Place, "/r", mounts);
+
+        adapted.Mounts.Select(mount => string.Join(',', mount.Options)).Should().Equal("rbind,nodev,noexec", "rbind,exec,nodev", "rbind");
     }
 
     [Fact]
