@@ -11,7 +11,7 @@ internal static class AgentDifferences
     private const string NoNetwork = "the guest of a sandbox without a network of its own has loopback alone";
     private const string OwnProcess = "a kill without 'all' is for the init alone; without the id signal 9 would go to all";
     private const string DeviceRules = "the container's own rules hold in the guest too: a device that is not allowed is refused there";
-    private const string NoDevices = "a device of the host is not given to the machine; its node in the guest opens nothing of the host";
+    private const string VirtioBlk = "a disk is virtio-blk on the PCI bus, where the recorded configuration had virtio-scsi; the guest is told which";
     private const string Drained = "output that nobody wants is read all the same, or a process that prints would stop at a full pipe";
     private const string GrownFirst = "the machine has grown before the guest hears of the container that needs it";
     private const string AsAsked = "an exec gets what its client asked for, not what the container has";
@@ -27,7 +27,8 @@ internal static class AgentDifferences
 
         Ours("CreateContainer OCI.Annotations.io.katacontainers.pkg.oci.*", "the guest is told of what kind a container is also where the bundle has no annotations"),
         Ours("CreateContainer OCI.Linux.Resources.Devices[*", DeviceRules),
-        Upstreams("CreateContainer devices[0].*", NoDevices),
+        Upstreams("CreateContainer devices[0].*", VirtioBlk),
+        Ours("CreateContainer devices[0].*", VirtioBlk),
 
         Upstreams("call OnlineCPUMem", NothingAdded),
         Upstreams("call CreateContainer c1", GrownFirst),

@@ -34,6 +34,7 @@ internal sealed class RecordedShim : IAsyncDisposable
     private readonly HarnessHost _host = new();
     private readonly HarnessStdio _stdio;
     private readonly HarnessEvents _events;
+    private readonly HarnessFiles _files;
     private readonly string _directory = Directory.CreateTempSubdirectory("kata-life-").FullName;
     private readonly Recording _recording;
     private readonly bool _fifos;
@@ -47,6 +48,10 @@ internal sealed class RecordedShim : IAsyncDisposable
         Agent = ScriptedAgent.Listen(Path.Combine(_directory, "agent.sock"));
         _stdio = new HarnessStdio(_host);
         _events = new HarnessEvents(_host);
+        _files = new HarnessFiles(_host);
+        var settings = new HarnessSettings(_host);
+        // As the recorded shim was configured.
+        settings.Settings = settings.Settings with { DisableGuestSeccomp = true };
         _services = new ServiceCollection()
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning))
             .AddSingleton(new ShimIdentity(SandboxId.Parse("pod"), new SandboxOwner("tests", "/run/containerd.sock")))
@@ -59,11 +64,11 @@ internal sealed class RecordedShim : IAsyncDisposable
             .AddSingleton<ILocalPorts>(new HarnessPorts(_host))
             .AddSingleton<ISandboxCgroup>(new HarnessCgroup(_host))
             .AddSingleton<IRootfsMounter>(new HarnessRootfs(_host))
-            .AddSingleton<IHostFiles>(new HarnessFiles(_host))
+            .AddSingleton<IHostFiles>(_files)
             .AddSingleton<IDirectVolumes>(new HarnessDirectVolumes(_host))
             .AddSingleton<IBootAssets>(new HarnessAssets(_host))
-            .AddSingleton<IBundleReader>(new RecordedBundles(recording))
-            .AddSingleton<ISettingsSource>(new HarnessSettings(_host))
+            .AddSingleton<IBundleReader>(new RecordedBundles(recording, _files))
+            .AddSingleton<ISettingsSource>(settings)
             .AddSingleton<IGuestAgentConnector>(new ConnectorTo(Agent.Endpoint))
             .AddSingleton<IProcessStdio>(fifos ? new ProcessStdio(null!) : _stdio)
             .AddSingleton<IHookRunner>(new HarnessHooks(_host))
@@ -189,8 +194,8 @@ internal sealed class RecordedShim : IAsyncDisposable
         public Task<IGuestAgent> ConnectAsync(GuestEndpoint _, CancellationToken ct) => _connector.ConnectAsync(endpoint, ct);
     }
 
-    /// <summary>The recorded specifications, read as any bundle.</summary>
-    private sealed class RecordedBundles(Recording recording) : IBundleReader
+    /// <summary>The recorded specifications, read as any bundle. What they name of the host was there.</summary>
+    private sealed class RecordedBundles(Recording recording, HarnessFiles files) : IBundleReader
     {
         private readonly BundleReader _reader = new();
 
@@ -201,6 +206,10 @@ internal sealed class RecordedShim : IAsyncDisposable
             await File.WriteAllTextAsync(Path.Combine(directory, "config.json"), recording.Config(id).ToJsonString(), ct);
             var spec = await _reader.ReadAsync(HostPath.Parse(directory, "bundle"), ct);
             Directory.Delete(directory, recursive: true);
+            foreach (var shm in spec.Mounts.Where(mount => mount is { Destination: "/dev/shm", Source: ['/', ..] }))
+                files.Put(shm.Source!, HostFileKind.Directory, change: file => file with { FsType = "tmpfs" });
+            foreach (var disk in (spec.Linux?.Devices ?? []).Where(device => device.Type == "b"))
+                files.Put(disk.Path, HostFileKind.BlockDevice, new DeviceNumber(disk.Major, disk.Minor));
             return spec;
         }
 
