@@ -48,6 +48,12 @@ internal sealed class QemuMachine : IVirtualMachine
 
     public IReadOnlyList<string> ConsoleTail => _process.Output.Lines;
 
+    public async Task<IReadOnlyList<int>> ReadVcpuThreadsAsync(CancellationToken ct)
+    {
+        var cpus = await _control.ExecuteAsync("query-cpus-fast", "tell its vCPUs", ct);
+        return [.. cpus.EnumerateArray().Select(cpu => cpu.GetProperty("thread-id").GetInt32())];
+    }
+
     public Task PauseAsync(CancellationToken ct) => _control.ExecuteAsync("stop", "stop the vCPUs", ct);
 
     public Task ResumeAsync(CancellationToken ct) => _control.ExecuteAsync("cont", "let the vCPUs run", ct);

@@ -37,6 +37,7 @@ public static class ApplicationServices
         services.AddSingleton<SandboxRecorder>();
         services.AddSingleton<SandboxStopper>();
         services.AddSingleton<SandboxBoot>();
+        services.AddSingleton<SandboxCgroups>();
         services.AddSingleton<SandboxSizer>();
         services.AddSingleton<SandboxNetworking>();
         services.AddSingleton<MachineWatcher>();

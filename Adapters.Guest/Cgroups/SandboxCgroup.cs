@@ -61,6 +61,26 @@ internal sealed class SandboxCgroup : ISandboxCgroup
         return Task.CompletedTask;
     }
 
+    public Task MoveThreadsAsync(IReadOnlyList<HostPath> cgroups, IReadOnlyList<int> threadIds, CancellationToken ct)
+    {
+        foreach (var tasks in cgroups.Where(cgroup => BoundsCpus(cgroup.Value)).Select(cgroup => $"{cgroup}/tasks").Where(File.Exists))
+        {
+            foreach (var thread in threadIds)
+            {
+                try
+                {
+                    File.WriteAllText(tasks, thread.ToString(CultureInfo.InvariantCulture));
+                }
+                catch (IOException e)
+                {
+                    throw GuestErrors.Translate(e, $"moving thread {thread} into {tasks}");
+                }
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
     public Task LeaveAsync(IReadOnlyList<HostPath> cgroups, CancellationToken ct)
     {
         var roots = HostCgroups.Hierarchies();
@@ -117,6 +137,9 @@ internal sealed class SandboxCgroup : ISandboxCgroup
             CgroupFiles.InheritCpuset(path);
         }
     }
+
+    private static bool BoundsCpus(string directory) =>
+        File.Exists($"{directory}/cpu.shares") || File.Exists($"{directory}/cpuset.cpus") || File.Exists($"{directory}/cpuacct.usage");
 
     private static void Join(string directory, int processId)
     {

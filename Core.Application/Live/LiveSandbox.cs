@@ -34,7 +34,11 @@ internal sealed class LiveSandbox(ShimIdentity identity, ITaskEvents events) : I
 
     public IResourceLedger? Ledger { get; set; }
 
+    /// <summary>The sandbox's own, below its pod's.</summary>
     public IReadOnlyList<HostPath> Cgroups { get; set; } = [];
+
+    /// <summary>Where shim, VMM and file daemon live: the same, or one apart.</summary>
+    public IReadOnlyList<HostPath> OwnCgroups { get; set; } = [];
 
     public ISharedDirectory? Share { get; set; }
 
@@ -64,6 +68,7 @@ internal sealed class LiveSandbox(ShimIdentity identity, ITaskEvents events) : I
         Links = null;
         Ports = null;
         Cgroups = [];
+        OwnCgroups = [];
         Ledger = null;
     }
 

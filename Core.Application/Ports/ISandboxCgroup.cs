@@ -21,6 +21,9 @@ public interface ISandboxCgroup
     /// <summary>Moves a process into those directories.</summary>
     Task MoveAsync(IReadOnlyList<HostPath> cgroups, int processId, CancellationToken ct);
 
+    /// <summary>Moves threads into those of the directories that bound CPUs, and take threads; their process stays where it is.</summary>
+    Task MoveThreadsAsync(IReadOnlyList<HostPath> cgroups, IReadOnlyList<int> threadIds, CancellationToken ct);
+
     /// <summary>Moves this process out, to where it was started, so that the cgroup can be removed.</summary>
     Task LeaveAsync(IReadOnlyList<HostPath> cgroups, CancellationToken ct);
 

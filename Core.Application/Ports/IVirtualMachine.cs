@@ -29,6 +29,9 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <summary>Last lines of the guest's console, bounded; written by the guest, control characters removed.</summary>
     IReadOnlyList<string> ConsoleTail { get; }
 
+    /// <summary>The threads of the VMM that are its vCPUs; none if it does not tell.</summary>
+    Task<IReadOnlyList<int>> ReadVcpuThreadsAsync(CancellationToken ct) => Task.FromResult<IReadOnlyList<int>>([]);
+
     /// <summary>Stops the vCPUs.</summary>
     Task PauseAsync(CancellationToken ct);
 

@@ -21,7 +21,7 @@ internal sealed class SandboxBoot(
     LiveSandbox sandbox,
     ISandboxStore store,
     ISettingsSource settingsSource,
-    ISandboxCgroup cgroups,
+    SandboxCgroups cgroups,
     ISharedFilesystem shares,
     ISandboxNetwork networks,
     IBundleReader bundles,
@@ -89,21 +89,17 @@ internal sealed class SandboxBoot(
         var ledger = sandbox.Ledger = await timeline.RunAsync("claim", () => store.ClaimAsync(sandbox.Id, sandbox.Owner, ct));
         var resources = sizer.Begin(settings, spec);
         var links = sandbox.Links = await timeline.RunAsync("namespace", () => networks.OpenAsync(network, Options(settings, resources), ledger, ct));
-        if (settings.SandboxCgroupOnly)
+        await timeline.RunAsync("cgroup", async () =>
         {
-            await timeline.RunAsync("cgroup", async () =>
-            {
-                sandbox.Cgroups = await cgroups.CreateAsync(spec.Linux?.CgroupsPath, ledger, ct);
-                sizer.CheckRoom(sandbox.Cgroups);
-                await cgroups.MoveAsync(sandbox.Cgroups, Environment.ProcessId, ct);
-            });
-        }
+            await cgroups.EnterAsync(settings, spec, ledger, ct);
+            sizer.CheckRoom(sandbox.OwnCgroups);
+        });
 
         var placement = new VmPlacement
         {
             StateDirectory = SandboxPaths.State(sandbox.Id),
             NetworkNamespace = links.Namespace,
-            Cgroups = sandbox.Cgroups,
+            Cgroups = sandbox.OwnCgroups,
         };
         var finding = timeline.RunAsync("assets", () => assets.FindAsync(settings.Hypervisor, ct));
         var sharing = settings.Hypervisor.SharedFs == "none"
@@ -119,6 +115,7 @@ internal sealed class SandboxBoot(
         var machine = await timeline.RunAsync("launch-vmm", async () =>
             sandbox.Machine = await Hypervisor(settings).LaunchAsync(BuildVm(settings, boot, resources, share, plan), placement, ledger, ct));
         BootLog.Launched(log, machine.ProcessId, machine.Choices);
+        await cgroups.MoveVcpusAsync(ct);
 
         using var alive = limits.WhileAlive(machine, share);
         await BothAsync(

@@ -14,7 +14,8 @@ namespace Kata.Core.Application.Sandboxes;
 /// Keeps the machine as large as its containers are promised. Memory is a promise: a container that cannot have it is
 /// refused. vCPUs are a bound: with fewer it runs, only slower, so what is missing is told and no more.
 /// </summary>
-internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups, ILogger<SandboxSizer> log)
+internal sealed class SandboxSizer(
+    LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups, SandboxCgroups placement, ILogger<SandboxSizer> log)
 {
     private const long Mib = 1024 * 1024;
 
@@ -151,6 +152,7 @@ internal sealed class SandboxSizer(LiveSandbox sandbox, ContainerRegistry contai
         try
         {
             _present = await resize.ResizeAsync(before with { Vcpus = vcpus }, ct);
+            await placement.MoveVcpusAsync(ct);
             if (_present.Vcpus > before.Vcpus)
                 await sandbox.RequireAgent().OnlineResourcesAsync(_present with { MemoryMib = 0 }, ct);
         }

@@ -43,8 +43,8 @@ internal sealed class SandboxTeardown(
             await QuietlyAsync("network", () => links.DisposeAsync().AsTask(), handles.Token);
         if (sandbox.Share is { } share)
             await QuietlyAsync("shared directory", () => share.StopAsync(handles.Token), handles.Token);
-        if (sandbox.Cgroups.Count > 0)
-            await QuietlyAsync("cgroup", () => cgroups.LeaveAsync(sandbox.Cgroups, budget.Token), budget.Token);
+        if (sandbox.OwnCgroups.Count > 0)
+            await QuietlyAsync("cgroup", () => cgroups.LeaveAsync(sandbox.OwnCgroups, budget.Token), budget.Token);
 
         // Without a ledger the state directory is not ours: another shim may live in it.
         if (sandbox.Ledger is not { } ledger)

@@ -23,6 +23,9 @@ internal static partial class SizingLog
     [LoggerMessage(1176, LogLevel.Warning, "the pod's cgroup allows {Allowed} MiB of memory and the machine has {Machine} MiB: if the guest uses it, the host kills it; overhead.podFixed of the RuntimeClass is too small")]
     public static partial void LittleRoom(ILogger log, long allowed, int machine);
 
+    [LoggerMessage(1177, LogLevel.Warning, "the vCPUs are not in the sandbox's cgroup, so the pod's limits do not hold for them: {Reason}")]
+    public static partial void VcpusNotMoved(ILogger log, string reason);
+
     [LoggerMessage(1175, LogLevel.Warning, "volumes in memory keep their size: {Reason}")]
     public static partial void MountsKeepSize(ILogger log, string reason);
 }

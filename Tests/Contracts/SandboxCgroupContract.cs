@@ -99,6 +99,34 @@ public sealed class SandboxCgroupRealTests : SandboxCgroupContract
     }
 
     [Fact]
+    public async Task Threads_when_moved_leave_their_process_where_it_is()
+    {
+        var ledger = new HypervisorLedger();
+        var made = await Cgroup.CreateAsync($"/contract-{Guid.NewGuid():N}", ledger, default);
+        var thread = 0;
+        using var ready = new ManualResetEventSlim();
+        using var end = new ManualResetEventSlim();
+        var running = new Thread(() =>
+        {
+            thread = int.Parse(Path.GetFileName(File.ResolveLinkTarget("/proc/thread-self", returnFinalTarget: false)!.FullName), System.Globalization.CultureInfo.InvariantCulture);
+            ready.Set();
+            end.Wait();
+        });
+        running.Start();
+        ready.Wait();
+
+        await Cgroup.MoveThreadsAsync(made, [thread], default);
+
+        var holding = made.Where(path => File.Exists($"{path}/tasks") && File.ReadAllText($"{path}/tasks").Split('\n').Contains($"{thread}")).ToList();
+        if (!Cgroup.IsUnified)
+            holding.Should().Contain(path => path.Value.Contains("/cpu", StringComparison.Ordinal)).And.NotContain(path => path.Value.Contains("/memory", StringComparison.Ordinal));
+        made.Should().OnlyContain(path => !File.ReadAllText($"{path}/cgroup.procs").Split('\n').Contains($"{Environment.ProcessId}") || holding.Contains(path));
+        end.Set();
+        running.Join();
+        await ReleaseAllAsync(ledger);
+    }
+
+    [Fact]
     public async Task Memory_limit_is_the_lowest_of_those_around()
     {
         var ledger = new HypervisorLedger();

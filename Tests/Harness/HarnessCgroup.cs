@@ -36,6 +36,9 @@ public sealed class HarnessCgroup(HarnessHost host) : ISandboxCgroup
     }
 
     /// <inheritdoc/>
+    public Task MoveThreadsAsync(IReadOnlyList<HostPath> cgroups, IReadOnlyList<int> threadIds, CancellationToken ct) => host.EnterAsync("cgroup.move-threads", ct);
+
+    /// <inheritdoc/>
     public async Task LeaveAsync(IReadOnlyList<HostPath> cgroups, CancellationToken ct)
     {
         await host.EnterAsync("cgroup.leave", ct);

@@ -68,6 +68,33 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await pod.RemoveAsync();
     }
 
+    [MachineFact]
+    public async Task A_pod_whose_overhead_lives_apart_has_its_vcpus_in_the_pods_cgroup_and_leaves_neither()
+    {
+        using var configuration = Host.Configuration.With(("runtime", "sandbox_cgroup_only", "false"));
+        await using var crio = new CrioHost(Host);
+        var podId = Host.NewId("apart");
+        var network = await crio.MakeNetworkAsync("crio1");
+        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, $"/{Host.Mark}"));
+        await pod.StartAsync();
+
+        var process = await File.ReadAllTextAsync(Host.Seen($"/proc/{pod.Pid}/cgroup"));
+        var threads = Directory.EnumerateDirectories(Host.Seen($"/proc/{pod.Pid}/task")).SelectMany(thread => File.ReadLines($"{thread}/cgroup")).ToList();
+        if (File.Exists("/sys/fs/cgroup/cgroup.controllers"))
+        {
+            process.Should().Contain($"/{Host.Mark}/kata_crio-{podId}");
+        }
+        else
+        {
+            process.Should().Contain($"/kata_overhead/kata_{podId}").And.NotContain("crio-");
+            threads.Should().Contain(line => line.Contains(":cpu", StringComparison.Ordinal) && line.EndsWith($"/kata_crio-{podId}", StringComparison.Ordinal));
+            threads.Should().NotContain(line => line.Contains(":memory:", StringComparison.Ordinal) && line.EndsWith($"/kata_crio-{podId}", StringComparison.Ordinal));
+        }
+
+        await pod.StopAsync(9, TimeSpan.FromSeconds(10));
+        await pod.RemoveAsync();
+    }
+
     private async Task EndsForLackOfMemoryAsync(CrioHost crio, string podId, string network)
     {
         var id = $"{podId}-c";

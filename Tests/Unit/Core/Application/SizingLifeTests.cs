@@ -267,6 +267,27 @@ public sealed class SizingLifeTests
         (await Refusal.OfAsync(() => shim.UpdateAsync("c1", new OciResources { Cpu = new OciCpu { Cpus = "0" } }))).Kind.Should().Be(ErrorKind.InvalidArgument);
     });
 
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public void Pod_lives_in_the_cgroups_that_the_settings_say_and_leaves_none(bool only, bool unified) => Run(async shim =>
+    {
+        shim.Settings.Settings = shim.Settings.Settings with { SandboxCgroupOnly = only };
+        shim.Cgroup.IsUnified = unified;
+        await PodAsync(shim);
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(cpus: 1));
+
+        shim.Host.Held.Select(held => held.Name).Count(name => name.Contains("/kata_overhead/", StringComparison.Ordinal)).Should().Be(only ? 0 : 1);
+        shim.Host.Calls.Count(call => call == "cgroup.move").Should().Be(only || !unified ? 1 : 3);
+        shim.Host.Calls.Count(call => call == "cgroup.move-threads").Should().Be(only || unified ? 0 : 2);
+        await shim.KillAsync("pod");
+        await shim.WaitAsync("pod");
+        await shim.DeleteAsync("pod");
+        shim.Host.Held.Should().BeEmpty();
+        shim.Host.ShimIsInCgroup.Should().BeFalse();
+    });
+
     [Fact]
     public void Stats_of_a_container_that_ended_for_lack_of_memory_still_tell_it() => Run(async shim =>
     {
