@@ -11,6 +11,11 @@ internal sealed class Container
     /// <summary>Execs whose status was taken but whose output nobody reads; more are given up, the oldest first.</summary>
     private const int MaximumUnread = 64;
 
+    // Kernels before 6.14 may miss a process that is being forked just as its cgroup is killed.
+    private const int KillTries = 5;
+
+    private static readonly TimeSpan KillPatience = TimeSpan.FromMilliseconds(200);
+
     private readonly Lock _gate = new();
     private readonly List<ContainerProcess> _execs = [];
     private readonly HashSet<string> _reservedExecs = new(StringComparer.Ordinal);
@@ -188,6 +193,30 @@ internal sealed class Container
             if (ContainerStates.TryNext(_state, ContainerTrigger.Exit, out var next))
             {
                 _state = next;
+            }
+        }
+
+        await EndOrphansAsync();
+    }
+
+    /// <summary>
+    /// Ends what the init has left. With processes of its own the kernel has done so; where the pod's containers share
+    /// theirs, orphans would live on and hold the container's output open.
+    /// </summary>
+    private async Task EndOrphansAsync()
+    {
+        for (var attempt = 0; attempt < KillTries; attempt++)
+        {
+            Cgroup.KillAll();
+            try
+            {
+                using var limited = new CancellationTokenSource(KillPatience);
+                await Cgroup.WaitEmptyAsync(limited.Token);
+                return;
+            }
+            catch (Exception e) when (e is OperationCanceledException or IOException or LinuxException)
+            {
+                // Once more: one that cannot be killed now is still seen when the container is removed.
             }
         }
     }

@@ -81,6 +81,11 @@ public sealed class SharedProcessesTests(PodHost host) : PodTest(host)
         var family = await pod.StartAsync(Shared, "sh", "-c", "sleep 66666 & exec sleep 55555");
         await pod.StopAsync(family);
         (await pod.ShellAsync(watcher, "ps -o args | grep -c -e '[6]6666' -e '[5]5555'; true")).Should().Be("0\n");
+        // So does its own end, and what they wrote does not hold it up.
+        var orphans = pod.NewContainer("sh", "-c", "sleep 44444 & sleep 33333 & echo done");
+        Shared(orphans);
+        (await pod.RunToEndAsync(orphans)).Ok().Should().Be("done\n");
+        (await pod.ShellAsync(watcher, "ps -o args | grep -c -e '[4]4444' -e '[3]3333'; true")).Should().Be("0\n");
     }
 
     private static void Shared(ContainerConfig config) =>
