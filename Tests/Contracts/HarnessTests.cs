@@ -28,7 +28,7 @@ public sealed class GuestAgentHarnessTests : GuestAgentContract
                 Name = "box",
                 Machine = new MachineOptions { Program = HostPath.Parse("/vmm", "vmm") },
                 Boot = new BootAssets { Kernel = HostPath.Parse("/kernel", "kernel") },
-                Resources = new VmResources(1, 1, 512, 512, 0),
+                Resources = new VmResources(2, 4, 512, 1024, 1),
             },
             new VmPlacement { StateDirectory = HostPath.Parse("/state", "state") }, new HarnessLedger(_host), ct);
         machine.Guest.BootTime = TimeSpan.Zero;
