@@ -13,7 +13,8 @@ public sealed class HostNetworkTests(HostLife life)
     private const string Links =
         """
         set -e
-        for module in bridge veth macvlan macvtap ipvlan cls_flower cls_matchall act_gact sch_ingress cls_u32 act_mirred; do modprobe -q $module || :; done
+        # Two tries: a module is read over a slow root that now and then gives up.
+        for module in bridge veth macvlan ipvlan cls_flower cls_matchall act_gact sch_ingress cls_u32 act_mirred; do modprobe $module || modprobe $module; done
         ip netns add pod
         ip -n pod link set lo up
         ip link add br9 type bridge
