@@ -16,7 +16,7 @@ internal sealed class ModuleFile : IDisposable
     /// <summary>By one caller at a time, who holds the lock of loading.</summary>
     public static ModuleFile Open(string path)
     {
-        if (!path.EndsWith(".gz", StringComparison.Ordinal))
+        if (!path.EndsWith(".xz", StringComparison.Ordinal))
         {
             return new ModuleFile(DescriptorIo.Open(path, OpenFlags.O_RDONLY));
         }
@@ -52,14 +52,14 @@ internal sealed class ModuleFile : IDisposable
         var process = ProcessSpawner.Spawn(new SpawnRequest
         {
             Path = Unpacker,
-            Arguments = ["zcat", path],
+            Arguments = ["xzcat", path],
             Environment = [],
             StandardOutput = target,
         });
         var exit = process.Exited.GetAwaiter().GetResult();
         if (!exit.IsSuccess)
         {
-            throw new IOException($"{path} cannot be unpacked: zcat ended with {exit.Status}");
+            throw new IOException($"{path} cannot be unpacked: xzcat ended with {exit.Status}");
         }
     }
 }

@@ -98,7 +98,7 @@ add_modules() {
             *) cat "$path" ;;
         esac > "$root$file"
         strip_signature "$root$file"
-        if [ "$name" = modules.spare ]; then gzip -9n "$root$file"; file=$file.gz; fi
+        if [ "$name" = modules.spare ]; then xz -9 --check=crc32 "$root$file"; file=$file.xz; fi
         echo "$file"
     done > "$root/etc/kata/$name"
 }
