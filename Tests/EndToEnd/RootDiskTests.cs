@@ -35,4 +35,30 @@ public sealed class RootDiskTests(PrivateContainerd host) : EndToEndTest(host)
         (await Command.RunAsync("debugfs", ["-R", "cat /note", image])).Exited(0).Stdout.Should().Be("written\n");
         Directory.Delete(folder, recursive: true);
     }
+
+    [MachineTheory]
+    [InlineData("false", "pmem0")]
+    [InlineData("true", "vda")]
+    public async Task Image_of_the_guest_cannot_be_written_by_whoever_runs_in_it(string asDisk, string disk)
+    {
+        var image = Path.Combine(TestSettings.GuestDirectory, "rootfs.img");
+        var before = await HashAsync(image);
+        using var _ = Host.Configuration.With(
+            ("hypervisor.qemu", "initrd", KataConfiguration.Text("")),
+            ("hypervisor.qemu", "image", KataConfiguration.Text(image)),
+            ("hypervisor.qemu", "disable_image_nvdimm", asDisk));
+
+        // As root with every right, and with a node of its own for the guest's disk.
+        var result = await Host.CtrAsync(PrivateContainerd.RunArguments(Host.NewId("image"), ["--rm", "--privileged"], "sh", "-c",
+            $"mknod /disk b $(sed 's/:/ /' /sys/block/{disk}/dev) && dd if=/disk bs=4096 count=1 2> /dev/null | wc -c; echo x | dd of=/disk bs=4096 conv=sync,fsync 2> /dev/null && echo written || echo refused"));
+
+        result.Exited(0).Stdout.Should().Be("4096\nrefused\n");
+        (await HashAsync(image)).Should().Be(before);
+    }
+
+    private static async Task<string> HashAsync(string path)
+    {
+        await using var file = File.OpenRead(path);
+        return Convert.ToHexString(await System.Security.Cryptography.SHA256.HashDataAsync(file));
+    }
 }

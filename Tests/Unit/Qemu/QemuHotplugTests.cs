@@ -120,6 +120,28 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Resize_of_a_disk_tells_the_new_size_and_never_a_smaller_one()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllBytesAsync(file, new byte[1024]);
+            var disk = new AttachedDevice(new BlockDevice("vol0", Kata.Core.Domain.Storage.HostPath.Parse(file, "p"), false), "02/01");
+            var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
+
+            (await plug.Invoking(p => p.ResizeAsync(disk, 512, default)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+            var resizing = plug.ResizeAsync(disk, 4096, default);
+            (await ReplyAsync()).Should().Be("""block_resize {"node-name":"node-vol0","size":4096}""");
+
+            await resizing.WaitAsync(Limit);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public async Task Detach_when_guest_lets_go_waits_for_that_and_closes_the_tap()
     {
         var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
