@@ -6,6 +6,7 @@ using Xunit;
 namespace Kata.Tests.EndToEnd;
 
 /// <summary>Whatever is wrong, ctr is told once and clearly, in bounded time, and the host is as before.</summary>
+[Trait("peers", "no")]
 public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
 {
     private const string Qemu = "hypervisor.qemu";

@@ -15,10 +15,9 @@ public sealed class HostPodTests(HostLife life) : IClassFixture<HostLife>
     [MachineFact]
     public Task Pod_of_two_containers_serves_itself_and_the_host_and_leaves_nothing() => life.RunAsync(async host =>
     {
-        var result = await host.RunAsync($"TMPDIR=/var/lib KEEP_LOG=/run/containerd.log {Repository.Root}/Apps/Shim/packaging/run-pod.sh", Limit);
+        var result = await host.RunAsync($"TMPDIR=/var/lib {Repository.Root}/Apps/Shim/packaging/run-pod.sh", Limit);
 
         result.Exited(0).Stdout.Should().Contain("container  hello from shop").And.Contain("host       hello from shop").And.Contain("stats      server")
             .And.Contain("host       unchanged");
-        (await host.RunAsync("grep -c accel=kvm /run/containerd.log")).Stdout.Should().NotBe("0\n");
     });
 }

@@ -11,6 +11,7 @@ namespace Kata.Tests.EndToEnd;
 public sealed class StdioTests(PrivateContainerd host) : EndToEndTest(host)
 {
     [Fact]
+    [Trait("peers", "no")]
     public async Task Cat_when_given_64_mib_gives_the_same_bytes_back()
     {
         var sent = new byte[64 << 20];
@@ -46,6 +47,7 @@ public sealed class StdioTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Flood_when_everything_is_read_arrives_whole()
     {
         var result = await Host.RunAsync(Host.NewId("whole"), "sh", "-c", "seq 1 2000000; seq 1 1000 >&2");
