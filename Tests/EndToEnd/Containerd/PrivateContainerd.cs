@@ -21,7 +21,10 @@ public class PrivateContainerd : IAsyncLifetime
         eval "$3"
         trap 'exit 0' TERM
         exec 3<&0
-        containerd --config "$1" --log-level debug > "$2" 2>&1 &
+        (while :; do
+            containerd --config "$1" --log-level debug >> "$2" 2>&1
+            while sleep 0.1; [ -e "$2.down" ]; do :; done
+        done) &
         (cat <&3 > /dev/null; kill -TERM 1) &
         while :; do wait; done
         """;
@@ -117,6 +120,17 @@ public class PrivateContainerd : IAsyncLifetime
             if (log.Split('\n').FirstOrDefault(l => l.Contains(complaint, StringComparison.Ordinal)) is { } line)
                 throw new InvalidOperationException($"A guest's console holds '{complaint}': {line}");
         }
+    }
+
+    /// <summary>Kills the daemon as a crash does, does something while it is away, and lets it come back.</summary>
+    public virtual async Task RestartAsync(Func<Task> whileAway)
+    {
+        var down = LogFile + ".down";
+        await File.WriteAllTextAsync(down, "");
+        (await InsideAsync("busybox", "killall", "-KILL", "containerd")).Exited(0);
+        await whileAway();
+        File.Delete(down);
+        await Until.TrueAsync(async () => (await CtrAsync("version")).ExitCode == 0, TimeSpan.FromSeconds(30), () => $"containerd does not come back: {Log()}");
     }
 
     /// <summary>Until disposed of, a guest may panic without the run failing for it.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Grpc.Core;
 using Kata.Tests.Cri;
 using Kata.Tests.Cri.Protos;
 using Kata.Tests.EndToEnd.Containerd;
@@ -64,6 +65,23 @@ public sealed class PodHost : PrivateContainerd
             TimeSpan.FromSeconds(20), () => $"the CRI plugin is not ready: {Log()}");
         // One pod of runc first: it makes the bridge's address, the rules of the port map and the shared parents of what follows.
         await using var pod = await Pod.RunAsync(this, handler: "runc", change: c => c.PortMappings.Add(new PortMapping { ContainerPort = 80, HostPort = 8080 }));
+    }
+
+    public override async Task RestartAsync(Func<Task> whileAway)
+    {
+        await base.RestartAsync(whileAway);
+        // The plugin takes its pods over before it answers.
+        await Until.TrueAsync(async () =>
+        {
+            try
+            {
+                return (await Cri.Runtime.StatusAsync(new StatusRequest(), CriClient.Call())).Status.Conditions.All(c => c.Status);
+            }
+            catch (RpcException)
+            {
+                return false;
+            }
+        }, TimeSpan.FromSeconds(30), () => $"the CRI plugin does not come back: {Log()}");
     }
 
     public override async Task DisposeAsync()

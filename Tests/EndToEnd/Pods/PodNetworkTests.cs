@@ -1,5 +1,6 @@
 using FluentAssertions;
 using Kata.Tests.Cri.Protos;
+using Kata.Tests.EndToEnd.Containerd;
 using Kata.Tests.EndToEnd.Host;
 using Xunit;
 
@@ -52,6 +53,35 @@ public sealed class PodNetworkTests(PodHost host) : PodTest(host)
         (await pod.StatusAsync()).Network.Ip.Should().BeEmpty();
         (await Host.InsideAsync("ls", "/run/netns")).Stdout.Should().BeEmpty();
         (await Host.InsideAsync("busybox", "ping", "-c", "1", "-W", "1", ip)).ExitCode.Should().NotBe(0);
+    }
+
+    [MachineFact]
+    public async Task Link_that_comes_while_the_pod_runs_reaches_the_guest_and_leaves_it_again()
+    {
+        await using var pod = await Pod.RunAsync(Host);
+        var container = await pod.StartAsync(pod.NewContainer());
+        var name = (await Host.InsideAsync("ls", "/run/netns")).Exited(0).Stdout.Trim();
+
+        (await Host.InsideAsync("sh", "-c",
+            $"""
+            set -e
+            ip link add late0 type veth peer name eth7 netns {name}
+            ip addr add 10.99.7.1/24 dev late0
+            ip link set late0 up
+            ip -n {name} addr add 10.99.7.2/24 dev eth7
+            ip -n {name} link set eth7 up
+            ip -n {name} route add 10.99.8.0/24 via 10.99.7.1
+            """)).Exited(0);
+        await Until.TrueAsync(async () => (await pod.ExecAsync(container, ["ping", "-c", "1", "-W", "2", "10.99.7.1"])).ExitCode == 0,
+            TimeSpan.FromSeconds(20), () => $"the new link does not work: {Host.Log()[^4000..]}");
+        await Until.TrueAsync(async () => (await pod.ShellAsync(container, "ip route")).Contains("10.99.8.0/24 via 10.99.7.1 dev eth7"),
+            TimeSpan.FromSeconds(10), () => "the new link's route does not reach the guest");
+        (await Host.InsideAsync("busybox", "ping", "-c", "1", "-W", "5", "10.99.7.2")).Exited(0);
+
+        (await Host.InsideAsync("ip", "link", "delete", "late0")).Exited(0);
+        await Until.TrueAsync(async () => !(await pod.ShellAsync(container, "ls /sys/class/net")).Contains("eth7"),
+            TimeSpan.FromSeconds(20), () => $"the link's card stays in the guest: {Host.Log()[^4000..]}");
+        (await pod.ShellAsync(container, $"ping -c 1 -W 5 {PodHost.HostAddress}")).Should().Contain("0% packet loss");
     }
 
     // The pod's server may still be starting.
