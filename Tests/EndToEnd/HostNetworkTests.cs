@@ -41,7 +41,7 @@ public sealed class HostNetworkTests(HostLife life)
         done
         """;
 
-    private const string Away = "ip netns delete pod; for link in br9 v9 up1 up2; do ip link delete $link 2> /dev/null; done; :";
+    private const string Away = "ip netns delete pod; umount /run/netns; rmdir /run/netns; for link in br9 v9 up1 up2; do ip link delete $link 2> /dev/null; done; :";
 
     [MachineFact]
     public Task Pod_reaches_what_is_behind_veth_macvlan_and_ipvlan_and_leaves_the_links_as_they_were() => life.RunAsync(async host =>
