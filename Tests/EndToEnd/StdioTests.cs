@@ -28,8 +28,10 @@ public sealed class StdioTests(PrivateContainerd host) : EndToEndTest(host)
     public async Task Flood_when_nobody_reads_can_still_be_killed()
     {
         var id = Host.NewId("flood");
+        var readOn = Path.Combine(Host.Directory, $"{id}.read-on");
         await using var flood = Host.StartInside(
-            "sh", "-c", $"ctr {string.Join(' ', PrivateContainerd.RunArguments(id, ["--rm"], "yes"))} | sh -c 'read x; echo started; sleep 1000'");
+            "sh", "-c",
+            $"ctr {string.Join(' ', PrivateContainerd.RunArguments(id, ["--rm"], "yes"))} | sh -c 'read x; echo started; while ! [ -e {readOn} ]; do sleep 0.1; done; cat > /dev/null'");
         await flood.WaitForOutputAsync("started", TestSettings.StartLimit);
 
         var clock = Stopwatch.StartNew();
@@ -39,10 +41,9 @@ public sealed class StdioTests(PrivateContainerd host) : EndToEndTest(host)
             TimeSpan.FromSeconds(20), () => "the flooding container does not end");
 
         clock.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(20));
-        flood.Kill();
-        // The client may have come to remove what it ran before it was killed itself.
-        await Host.CtrAsync("task", "delete", "--force", id);
-        await Host.CtrAsync("containers", "delete", id);
+        // The client removes what it ran. Killed in the midst of that, it would leave a shim that its daemon has forgotten.
+        await File.WriteAllTextAsync(readOn, "");
+        await flood.ExitAsync(TimeSpan.FromSeconds(30));
         (await Host.CtrAsync("containers", "list")).Exited(0).Stdout.Should().NotContain(id);
     }
 
