@@ -7,9 +7,12 @@ namespace Kata.Tests.EndToEnd;
 /// <summary>The network as Docker sets it up from 28 on: in the namespace of the pid that Create answered, before Start.</summary>
 public sealed class LateNetworkTests(PrivateContainerd host) : EndToEndTest(host)
 {
-    [MachineFact]
-    public async Task Links_that_come_between_create_and_start_are_there_when_the_process_begins()
+    [MachineTheory]
+    [InlineData("tcfilter")]
+    [InlineData("macvtap")]
+    public async Task Links_that_come_between_create_and_start_are_there_when_the_process_begins(string model)
     {
+        using var _ = Host.Configuration.With(("runtime", "internetworking_model", KataConfiguration.Text(model)));
         var id = Host.NewId("late");
         (await Host.CtrAsync("containers", "create", "--runtime", TestSettings.Runtime, "--", BusyboxImage.Name, id,
             "sh", "-c", "ping -q -c 1 -W 5 10.77.0.1 && ip route | grep -q 'default via 10.77.0.1 dev eth0' && sleep 1000")).Exited(0);
