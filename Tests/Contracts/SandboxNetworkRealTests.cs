@@ -66,10 +66,10 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         {
             // Whoever looks for the pod asks for its address; the guest that we play hears it and answers.
             var asking = Task.Run(() => NetworkNamespaces.Ip($"netns exec {_spaces.Around} bash -c \"echo > /dev/udp/192.0.2.7/9\""));
-            var question = await ReadAsync(tap, frame => EtherType(frame) == 0x0806 && frame[20..22].SequenceEqual(new byte[] { 0, 1 }) && frame[38..42].SequenceEqual(Ip("192.0.2.7")));
+            var question = await ReadAsync(tap, frame => EtherType(frame) == 0x0806 && frame.AsSpan(20..22).SequenceEqual(new byte[] { 0, 1 }) && frame.AsSpan(38..42).SequenceEqual(Ip("192.0.2.7")));
             await asking;
             await DescriptorIo.WriteAsync(tap[0], ArpAnswer(question), Ct);
-            var packet = await ReadAsync(tap, frame => EtherType(frame) == 0x0800 && frame[30..34].SequenceEqual(Ip("192.0.2.7")));
+            var packet = await ReadAsync(tap, frame => EtherType(frame) == 0x0800 && frame.AsSpan(30..34).SequenceEqual(Ip("192.0.2.7")));
 
             packet[0..6].Should().Equal(Convert.FromHexString(Mac0.ToString().Replace(":", "", StringComparison.Ordinal)));
             NetworkNamespaces.Ip($"-n {_spaces.Around} neigh show 192.0.2.7").Should().Contain(Mac0.ToString());
@@ -294,7 +294,7 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         using (var tap = DescriptorIo.Open(device, OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK))
         {
             var asking = Task.Run(() => NetworkNamespaces.Ip($"netns exec {_spaces.Around} bash -c \"echo > /dev/udp/192.0.2.7/9\""));
-            await ReadAsync([tap], frame => EtherType(frame) == 0x0806 && frame[38..42].SequenceEqual(Ip("192.0.2.7")));
+            await ReadAsync([tap], frame => EtherType(frame) == 0x0806 && frame.AsSpan(38..42).SequenceEqual(Ip("192.0.2.7")));
             await asking;
         }
 
