@@ -82,28 +82,44 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
     private async Task ConnectNewAsync(ISandboxLinks links, CancellationToken ct)
     {
         var plan = await links.AttachAsync(ct);
-        var agent = sandbox.RequireAgent();
-        foreach (var card in plan.Devices)
+        var left = new Queue<NetworkDevice>(plan.Devices);
+        try
         {
-            try
-            {
-                var hotplug = sandbox.Machine?.Hotplug
-                    ?? throw new KataException(ErrorKind.Unimplemented, $"interface {card.Id} appeared after the start of the machine, which takes no more cards");
-                var attached = await hotplug.AttachAsync(card, ct);
-                _plugged[card.Mac] = attached;
-                await agent.ApplyNetworkAsync(Part(plan.Guest, card.Mac, attached.GuestAddress), ct);
-                NetworkLog.Plugged(log, card.Id, attached.GuestAddress);
-            }
-            catch
-            {
-                // Its tap must not stay connected to a card that nobody uses; the next look may try again.
-                await UnplugAsync(card, links, CancellationToken.None);
-                throw;
-            }
+            for (; left.TryPeek(out var card); left.Dequeue())
+                await PlugAsync(card, plan.Guest, ct);
         }
+        catch
+        {
+            // No tap may stay connected without a card that the guest has: the next look would take its link for done.
+            foreach (var card in left)
+                await TakeBackAsync(card, links);
+            throw;
+        }
+    }
 
-        if (plan.Devices.Count > 0)
-            _applied = Merge(_applied, plan.Guest);
+    private async Task PlugAsync(NetworkDevice card, GuestNetworkSpec network, CancellationToken ct)
+    {
+        var hotplug = sandbox.Machine?.Hotplug
+            ?? throw new KataException(ErrorKind.Unimplemented, $"interface {card.Id} appeared after the start of the machine, which takes no more cards");
+        var attached = await hotplug.AttachAsync(card, ct);
+        _plugged[card.Mac] = attached;
+        var part = Part(network, card.Mac);
+        await sandbox.RequireAgent().ApplyNetworkAsync(part with { Interfaces = [part.Interfaces[0] with { PciPath = attached.GuestAddress }] }, ct);
+        _applied = Merge(_applied, part);
+        NetworkLog.Plugged(log, card.Id, attached.GuestAddress);
+    }
+
+    // The first failure is the one to tell; what cannot be taken back either is in the ledger.
+    private async Task TakeBackAsync(NetworkDevice card, ISandboxLinks links)
+    {
+        try
+        {
+            await UnplugAsync(card, links, CancellationToken.None);
+        }
+        catch (KataException e)
+        {
+            NetworkLog.NotFollowed(log, e.Message);
+        }
     }
 
     // The card first: while the guest has it, the tap is in use.
@@ -130,12 +146,12 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         _applied = now;
     }
 
-    private static GuestNetworkSpec Part(GuestNetworkSpec whole, MacAddress card, string pciPath)
+    private static GuestNetworkSpec Part(GuestNetworkSpec whole, MacAddress card)
     {
         var link = whole.Interfaces.First(i => i.Mac == card);
         return new GuestNetworkSpec
         {
-            Interfaces = [link with { PciPath = pciPath }],
+            Interfaces = [link],
             Routes = [.. whole.Routes.Where(r => r.Device == link.Name)],
             Neighbours = [.. whole.Neighbours.Where(n => n.Device == link.Name)],
         };
@@ -167,7 +183,7 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         + "run the pod without hostNetwork, or this container with another runtime");
 }
 
-/// <summary>Event ids 1150 to 1179.</summary>
+/// <summary>Event ids 1150 to 1169.</summary>
 internal static partial class NetworkLog
 {
     [LoggerMessage(1150, LogLevel.Information, "card {Card} was plugged in at {Address}")]

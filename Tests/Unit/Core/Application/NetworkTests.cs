@@ -114,6 +114,21 @@ public sealed class NetworkTests
         new FaultSchedule(new Fault("hotplug.attach", 1, FaultKind.Fail)));
 
     [Fact]
+    public void Start_after_one_of_two_links_could_not_be_plugged_in_finds_both_again() => HarnessShim.Run(
+        async shim =>
+        {
+            await shim.CreateAsync("pod");
+            shim.Network.Links.AddRange([Eth0, Eth1]);
+            await Refusal.OfAsync(() => shim.StartAsync("pod"));
+            shim.Host.Held.Should().NotContain(held => held.Kind == ResourceKind.Tap);
+
+            await shim.StartAsync("pod");
+
+            shim.Guest.Network.Interfaces.Select(i => i.Name).Should().Equal("eth0", "eth1");
+        },
+        new FaultSchedule(new Fault("hotplug.attach", 1, FaultKind.Fail)));
+
+    [Fact]
     public void Connection_to_the_pods_localhost_reaches_the_guests() => HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: In("/run/netns/pod"));
