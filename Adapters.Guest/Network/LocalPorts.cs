@@ -49,6 +49,10 @@ internal sealed class LocalPortListener(LoopbackSteering steering) : ILocalPortL
         {
             return null;
         }
+        catch (SocketException e)
+        {
+            throw new KataException(ErrorKind.Unavailable, $"no more connections to localhost can be taken: {e.Message}", e);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -65,7 +69,17 @@ internal sealed class LocalConnection(Socket socket) : ILocalConnection
 
     public Stream Bytes { get; } = new NetworkStream(socket);
 
-    public void EndOutput() => socket.Shutdown(SocketShutdown.Send);
+    public void EndOutput()
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // Whoever dialled has gone; reading from it tells so too.
+        }
+    }
 
     public void Reset() => socket.LingerState = new LingerOption(true, 0);
 

@@ -17,6 +17,7 @@ public interface ILocalPorts
 public interface ILocalPortListener : IAsyncDisposable
 {
     /// <summary>The next connection; null when the listener has ended.</summary>
+    /// <exception cref="Kata.Core.Domain.KataException">Unavailable if no more can be taken, with the kernel's reason.</exception>
     Task<ILocalConnection?> AcceptAsync(CancellationToken ct);
 }
 
@@ -29,7 +30,7 @@ public interface ILocalConnection : IAsyncDisposable
     /// <summary>Its bytes.</summary>
     Stream Bytes { get; }
 
-    /// <summary>Says that no more is written to it.</summary>
+    /// <summary>Says that no more is written to it. A caller that has gone already is no failure.</summary>
     void EndOutput();
 
     /// <summary>Resets it, so that its caller sees a failure and no orderly end.</summary>

@@ -13,6 +13,8 @@ internal sealed class PortForwarder(ILocalPorts ports, ILogger<PortForwarder> lo
 {
     private const int MostConnections = 128;
 
+    private int _open;
+
     /// <summary>Begins; the answer ends it. A host that cannot is told of, and the pod does without.</summary>
     public async Task<IAsyncDisposable?> StartAsync(NetworkNamespacePath networkNamespace, IGuestAgent agent)
     {
@@ -33,35 +35,25 @@ internal sealed class PortForwarder(ILocalPorts ports, ILogger<PortForwarder> lo
 
     private async Task AcceptAsync(ILocalPortListener listener, IGuestAgent agent)
     {
-        using var places = new SemaphoreSlim(MostConnections, MostConnections);
         try
         {
-            while (true)
-            {
-                await places.WaitAsync();
-                if (await listener.AcceptAsync(CancellationToken.None) is not { } connection)
-                    break;
-                _ = RelayAsync(connection, agent, places);
-            }
+            while (await listener.AcceptAsync(CancellationToken.None) is { } connection)
+                _ = RelayAsync(connection, agent);
         }
         catch (KataException e)
         {
             ForwardLog.Unavailable(log, e.Message);
         }
-        finally
-        {
-            // Whoever still relays gives a place back that nobody takes.
-            for (var i = 1; i < MostConnections; i++)
-                await places.WaitAsync();
-        }
     }
 
-    private async Task RelayAsync(ILocalConnection connection, IGuestAgent agent, SemaphoreSlim places)
+    private async Task RelayAsync(ILocalConnection connection, IGuestAgent agent)
     {
         await using (connection)
         {
             try
             {
+                if (Interlocked.Increment(ref _open) > MostConnections)
+                    throw new KataException(ErrorKind.ResourceExhausted, $"{MostConnections} connections are open");
                 await agent.RelayPortAsync(connection.Port, connection, CancellationToken.None);
             }
             catch (Exception e) when (e is KataException or IOException or OperationCanceledException)
@@ -71,7 +63,7 @@ internal sealed class PortForwarder(ILocalPorts ports, ILogger<PortForwarder> lo
             }
             finally
             {
-                places.Release();
+                Interlocked.Decrement(ref _open);
             }
         }
     }
