@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.NetworkInformation;
-using System.Text.RegularExpressions;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Networking;
 using Kata.Platform.Linux.Netlink;
@@ -8,16 +7,21 @@ using Kata.Platform.Linux.Netlink;
 namespace Kata.Adapters.Guest.Network;
 
 /// <summary>Which links of a namespace become cards, and which findings cannot be a pod's network.</summary>
-internal static partial class LinkSelection
+internal static class LinkSelection
 {
     private const ushort ARPHRD_ETHER = 1;
     private const byte TypeTun = 1;
+    private const string TapPrefix = "tap";
+    private const string TapSuffix = "_kata";
 
     /// <summary>The name of our tap number <paramref name="number"/>.</summary>
-    public static string TapName(int number) => $"tap{number}_kata";
+    public static string TapName(int number) => $"{TapPrefix}{number}{TapSuffix}";
 
     /// <summary>True for taps that some sandbox of this runtime has made.</summary>
-    public static bool IsOurs(NetlinkLink link) => link.Kind is "tun" or "macvtap" && OurTap().IsMatch(link.Name);
+    public static bool IsOurs(NetlinkLink link) => link.Kind is "tun" or "macvtap"
+        && link.Name.StartsWith(TapPrefix, StringComparison.Ordinal) && link.Name.EndsWith(TapSuffix, StringComparison.Ordinal)
+        && link.Name.Length > TapPrefix.Length + TapSuffix.Length
+        && link.Name.AsSpan(TapPrefix.Length..^TapSuffix.Length).IndexOfAnyExceptInRange('0', '9') < 0;
 
     /// <summary>
     /// Links with an address, loopback and our own taps aside, in the order of their names. A link without an address is no network.
@@ -84,7 +88,4 @@ internal static partial class LinkSelection
     private static string Kind(NetlinkLink link) => link.Kind.Length > 0 ? link.Kind : $"hardware type {link.HardwareType}";
 
     private static string Text(PhysicalAddress address) => MacAddress.Of(address.GetAddressBytes()).ToString();
-
-    [GeneratedRegex("^tap[0-9]+_kata$")]
-    private static partial Regex OurTap();
 }
