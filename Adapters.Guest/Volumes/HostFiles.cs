@@ -91,7 +91,7 @@ internal sealed class HostFiles : IHostFiles
     {
         const string key = "mnt_id:";
         var line = File.ReadLines($"/proc/self/fdinfo/{descriptor}").FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
-        return int.TryParse(line?[key.Length..], CultureInfo.InvariantCulture, out var id) ? MountInfo.Read().FirstOrDefault(mount => mount.Id == id) : null;
+        return int.TryParse(line?[key.Length..], CultureInfo.InvariantCulture, out var id) ? MountInfo.Find(id) : null;
     }
 
     private static bool IsReadOnly(DeviceNumber number)

@@ -147,22 +147,15 @@ internal sealed class SandboxBoot(
         BootLimits limits,
         CancellationToken alive)
     {
+        // While the guest boots.
+        var opening = await BuildGuestAsync(settings, spec, share, alive);
         using var dial = limits.Dial(settings.Guest.DialTimeout, alive);
         var agent = await timeline.RunAsync("agent", async () => sandbox.Agent = await connector.ConnectAsync(machine.Guest, dial.Token));
         if (plan.Guest.Interfaces.Count > 0)
             await timeline.RunAsync("guest-network", () => networking.ApplyFirstAsync(plan, agent, dial.Token));
-        sandbox.Guest = await timeline.RunAsync("open-sandbox", () => OpenAsync(agent, settings, spec, share, dial.Token));
+        sandbox.Guest = await timeline.RunAsync("open-sandbox", () => agent.OpenAsync(opening, dial.Token));
         if (resources.Vcpus > 1)
             await timeline.RunAsync("online-cpus", () => agent.OnlineResourcesAsync(resources, dial.Token));
-    }
-
-    private async Task<GuestDetails> OpenAsync(IGuestAgent agent, RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
-    {
-        var nameServers = spec.Mounts.LastOrDefault(m => m.Destination == "/etc/resolv.conf") is { } mount && HostPath.TryParse(mount.Source) is { } source
-            ? await bundles.ReadLinesAsync(source, ct)
-            : [];
-        var shmBytes = await SharedMemory.SizeAsync(spec, files, ct);
-        return await agent.OpenAsync(BuildGuest(settings, spec, share, nameServers, shmBytes), ct);
     }
 
     // Neither outlives the other: what one of them still acquired would be missed by whoever gives back.
@@ -227,8 +220,11 @@ internal sealed class SandboxBoot(
         }
     }
 
-    private GuestSandboxSpec BuildGuest(RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, IReadOnlyList<string> nameServers, long shmBytes)
+    private async Task<GuestSandboxSpec> BuildGuestAsync(RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
     {
+        var nameServers = spec.Mounts.LastOrDefault(m => m.Destination == "/etc/resolv.conf") is { } mount && HostPath.TryParse(mount.Source) is { } source
+            ? await bundles.ReadLinesAsync(source, ct)
+            : [];
         var storages = new List<GuestMount>();
         if (share is not null)
         {
@@ -248,7 +244,7 @@ internal sealed class SandboxBoot(
             Source = "shm",
             FsType = "tmpfs",
             MountPoint = GuestPaths.SandboxShm,
-            Options = ["noexec", "nosuid", "nodev", "mode=1777", $"size={shmBytes}"],
+            Options = ["noexec", "nosuid", "nodev", "mode=1777", $"size={await SharedMemory.SizeAsync(spec, files, ct)}"],
         });
 
         return new GuestSandboxSpec

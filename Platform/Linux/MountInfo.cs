@@ -15,6 +15,14 @@ public sealed record MountInfo(
 
     public static IReadOnlyList<MountInfo> Read(int processId) => Parse(File.ReadAllText($"/proc/{processId}/mountinfo"));
 
+    /// <summary>One mount by its number; null if there is none. Only its own line is taken apart: a host may have thousands.</summary>
+    public static MountInfo? Find(int id)
+    {
+        var start = string.Create(CultureInfo.InvariantCulture, $"{id} ");
+        var line = File.ReadLines("/proc/thread-self/mountinfo").FirstOrDefault(line => line.StartsWith(start, StringComparison.Ordinal));
+        return line is not null && TryParseLine(line, out var mount) ? mount : null;
+    }
+
     /// <summary>Lines that are not understood are left out.</summary>
     public static IReadOnlyList<MountInfo> Parse(string text)
     {
