@@ -52,9 +52,6 @@ public interface IGuestNetwork
     /// <summary>Brings interfaces, then routes, then neighbours into being. What is there already is renewed.</summary>
     Task ApplyNetworkAsync(GuestNetworkSpec network, CancellationToken ct);
 
-    /// <summary>Interfaces and routes as the guest says that they are.</summary>
-    Task<GuestNetworkSpec> ReadNetworkAsync(CancellationToken ct);
-
     /// <summary>
     /// Connects to a port of the guest's localhost and relays bytes both ways until both have ended. Unavailable if nobody
     /// listens there, Unimplemented by agents other than ours.

@@ -15,25 +15,6 @@ public readonly record struct MacAddress(ulong Value)
         return new MacAddress(value);
     }
 
-    /// <summary>Reads six hexadecimal pairs between colons.</summary>
-    public static bool TryParse(string text, out MacAddress mac)
-    {
-        mac = default;
-        var parts = text.Split(':');
-        if (parts.Length != 6)
-            return false;
-        var value = 0UL;
-        foreach (var part in parts)
-        {
-            if (part.Length != 2 || !byte.TryParse(part, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b))
-                return false;
-            value = (value << 8) | b;
-        }
-
-        mac = new MacAddress(value);
-        return true;
-    }
-
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"{(byte)(Value >> 40):x2}:{(byte)(Value >> 32):x2}:{(byte)(Value >> 24):x2}:{(byte)(Value >> 16):x2}:{(byte)(Value >> 8):x2}:{(byte)Value:x2}");

@@ -67,9 +67,6 @@ public sealed class HarnessAgent : IGuestAgent
     public Task ApplyNetworkAsync(GuestNetworkSpec network, CancellationToken ct) => DoAsync("agent.network", () => _guest.Apply(network), ct);
 
     /// <inheritdoc/>
-    public Task<GuestNetworkSpec> ReadNetworkAsync(CancellationToken ct) => CallAsync("agent.read-network", () => _guest.Network, ct);
-
-    /// <inheritdoc/>
     public async Task RelayPortAsync(int port, ILocalConnection connection, CancellationToken ct)
     {
         await CallAsync("agent.relay-port", () => 0, ct);
