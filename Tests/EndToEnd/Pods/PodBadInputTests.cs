@@ -111,6 +111,41 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
         refused.Which.Status.Detail.Should().Contain("host").And.Contain("network");
     }
 
+    [MachineTheory]
+    [InlineData("ip link add eth0 type veth peer name eth1; for l in eth0 eth1; do ip addr add 10.88.79.2/24 dev $l; ip link set $l up; done", "10.88.79.2")]
+    [InlineData("ip link add eth0 type veth peer name bare; ip addr add 10.88.79.2/24 dev eth0; ip link set eth0 up; ip link set bare addrgenmode none; ip link set bare up; ip route add default dev bare", "default route")]
+    public async Task Pod_whose_links_contradict_each_other_is_refused(string links, string named)
+    {
+        await Host.SetOddNetworkAsync(links, Address("10.88.79.2/24"));
+
+        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, handler: PodHost.OddHandler)).Should().ThrowAsync<RpcException>();
+
+        refused.Which.Status.Detail.Should().Contain(named).And.Contain("link");
+    }
+
+    [MachineFact]
+    public async Task Pod_whose_network_plugin_gives_nothing_is_refused()
+    {
+        await Host.SetOddNetworkAsync(":", """{"cniVersion": "0.4.0"}""");
+
+        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, handler: PodHost.OddHandler)).Should().ThrowAsync<RpcException>();
+
+        refused.Which.Status.Detail.Should().Contain("network");
+    }
+
+    [MachineFact]
+    public async Task Pod_whose_network_plugin_tells_of_a_link_that_is_not_there_runs_without_it()
+    {
+        await Host.SetOddNetworkAsync(":", Address("10.88.79.2/24"));
+        await using var pod = await Pod.RunAsync(Host, handler: PodHost.OddHandler);
+        var container = await pod.StartAsync(pod.NewContainer());
+
+        (await pod.ShellAsync(container, "ls /sys/class/net; ping -q -c 1 -W 5 127.0.0.1 > /dev/null && echo alive")).Should().Be("lo\nalive\n");
+    }
+
+    private static string Address(string address) =>
+        $$"""{"cniVersion": "0.4.0", "interfaces": [{"name": "eth0", "sandbox": "pod"}], "ips": [{"version": "4", "interface": 0, "address": "{{address}}"}]}""";
+
     [MachineFact]
     public async Task Pod_whose_annotation_is_not_enabled_is_refused()
     {

@@ -45,7 +45,14 @@ public sealed class PodHost : PrivateContainerd
     /// <summary>Where tests put what pods mount.</summary>
     public string Volumes => Path.Combine(Directory, "volumes");
 
+    /// <summary>A handler of the runtime under test whose network is what <see cref="SetOddNetworkAsync"/> says.</summary>
+    public const string OddHandler = "kata-odd";
+
     private string Networks => Path.Combine(Directory, "cni");
+
+    private string Plugins => Path.Combine(Directory, "cni-plugins");
+
+    private string OddNetworks => Path.Combine(Directory, "cni-odd");
 
     // The bridge is there from the start, so that the first pod leaves the host as it found it.
     protected override string Preparation =>
@@ -65,6 +72,13 @@ public sealed class PodHost : PrivateContainerd
             TimeSpan.FromSeconds(20), () => $"the CRI plugin is not ready: {Log()}");
         // One pod of runc first: it makes the bridge's address, the rules of the port map and the shared parents of what follows.
         await using var pod = await Pod.RunAsync(this, handler: "runc", change: c => c.PortMappings.Add(new PortMapping { ContainerPort = 80, HostPort = 8080 }));
+    }
+
+    /// <summary>What the plugin of <see cref="OddHandler"/> does in a pod's namespace, by shell, and the result that it gives.</summary>
+    public async Task SetOddNetworkAsync(string script, string result)
+    {
+        await File.WriteAllTextAsync(Path.Combine(OddNetworks, "script"), script);
+        await File.WriteAllTextAsync(Path.Combine(OddNetworks, "result"), result);
     }
 
     public override async Task RestartAsync(Func<Task> whileAway)
@@ -113,8 +127,29 @@ public sealed class PodHost : PrivateContainerd
                         "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}] } },
               {"type": "portmap", "capabilities": {"portMappings": true} } ] }
             """);
+        await WriteOddNetworkAsync();
         var version = (await Command.RunAsync("containerd", ["--version"], environment: Environs)).Exited(0).Stdout.Split(' ')[2].TrimStart('v');
         return version.StartsWith("1.", StringComparison.Ordinal) ? OneFile() : TwoFile();
+    }
+
+    private async Task WriteOddNetworkAsync()
+    {
+        System.IO.Directory.CreateDirectory(Plugins);
+        System.IO.Directory.CreateDirectory(OddNetworks);
+        foreach (var plugin in System.IO.Directory.EnumerateFiles("/usr/lib/cni"))
+            File.CreateSymbolicLink(Path.Combine(Plugins, Path.GetFileName(plugin)), plugin);
+        var odd = Path.Combine(Plugins, "odd");
+        await File.WriteAllTextAsync(odd,
+            $$"""
+            #!/bin/sh
+            case $CNI_COMMAND in
+                VERSION) echo '{"cniVersion": "0.4.0", "supportedVersions": ["0.4.0"]}' ;;
+                ADD) nsenter --net="$CNI_NETNS" sh -e {{OddNetworks}}/script > /dev/null && cat {{OddNetworks}}/result ;;
+            esac
+            """);
+        File.SetUnixFileMode(odd, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await File.WriteAllTextAsync(Path.Combine(OddNetworks, "10-odd.conflist"),
+            """{"cniVersion": "0.4.0", "name": "odd", "plugins": [{"type": "odd"}]}""");
     }
 
     private async Task<bool> KnowsAsync(string image) =>
@@ -134,7 +169,7 @@ public sealed class PodHost : PrivateContainerd
               stream_server_address = "127.0.0.1"
               stream_server_port = "0"
             [{cri}.cni]
-              bin_dir = "/usr/lib/cni"
+              bin_dir = "{Plugins}"
               conf_dir = "{Networks}"
             [{cri}.containerd]
               default_runtime_name = "runc"
@@ -157,7 +192,7 @@ public sealed class PodHost : PrivateContainerd
               restrict_oom_score_adj = true
               disable_apparmor = true
             [{cri}.cni]
-              bin_dir = "/usr/lib/cni"
+              bin_dir = "{Plugins}"
               conf_dir = "{Networks}"
             [{cri}.containerd]
               default_runtime_name = "runc"
@@ -176,7 +211,7 @@ public sealed class PodHost : PrivateContainerd
           address = "{Socket}"
         """;
 
-    private static string Handlers(string cri) =>
+    private string Handlers(string cri) =>
         $"""
         [{cri}.containerd.runtimes.runc]
           runtime_type = "io.containerd.runc.v2"
@@ -185,5 +220,8 @@ public sealed class PodHost : PrivateContainerd
           privileged_without_host_devices = true
           pod_annotations = ["io.katacontainers.*"]
           container_annotations = ["io.katacontainers.*"]
+        [{cri}.containerd.runtimes.{OddHandler}]
+          runtime_type = "io.containerd.kata.v2"
+          cni_conf_dir = "{OddNetworks}"
         """;
 }
