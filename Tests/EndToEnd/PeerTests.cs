@@ -40,6 +40,15 @@ public sealed class PeerTests
 
         Directory.CreateDirectory(TestSettings.LogDirectory);
         await File.WriteAllTextAsync(Path.Combine(TestSettings.LogDirectory, $"{name}-{suite}.txt"), run.Stdout + run.Stderr);
-        run.Exited(0);
+        run.ExitCode.Should().Be(0, "{0}", string.Join("; ", Failures(run.Stdout).DefaultIfEmpty(run.Stdout + run.Stderr)));
+    }
+
+    // The failed tests of a run, each with the beginning of what it says.
+    private static IEnumerable<string> Failures(string printed)
+    {
+        var lines = printed.Split('\n');
+        return lines.Index()
+            .Where(line => line.Item.StartsWith("  Failed ", StringComparison.Ordinal))
+            .Select(line => $"{line.Item.Trim()} {string.Concat(lines.Skip(line.Index + 2).Take(1))}");
     }
 }
