@@ -130,11 +130,7 @@ public sealed class HostPicture
     private static IEnumerable<string> Cgroups(string mark)
     {
         var tops = TopCgroups(mark).ToList();
-        var below = tops.SelectMany(t => Directory.EnumerateDirectories(t, "*", new EnumerationOptions
-        {
-            RecurseSubdirectories = true,
-            IgnoreInaccessible = true,
-        }));
+        var below = tops.SelectMany(Folders);
         // runc leaves the folder named for the namespace, which is its containers' parent; our own takes it along.
         return TestSettings.HasMachine ? tops.Concat(below).Where(Directory.Exists) : below;
     }
@@ -145,12 +141,28 @@ public sealed class HostPicture
         var roots = Directory.Exists("/sys/fs/cgroup/cgroup.controllers") || File.Exists("/sys/fs/cgroup/cgroup.controllers")
             ? ["/sys/fs/cgroup"]
             : Directory.EnumerateDirectories("/sys/fs/cgroup");
-        return roots.SelectMany(root => Directory.EnumerateDirectories(root, "*", new EnumerationOptions
+        return roots.SelectMany(Folders).Where(d => Path.GetFileName(d).Contains(mark, StringComparison.Ordinal));
+    }
+
+    // All folders below one; none if it goes meanwhile.
+    private static List<string> Folders(string top)
+    {
+        try
         {
-            RecurseSubdirectories = true,
-            IgnoreInaccessible = true,
-            AttributesToSkip = FileAttributes.ReparsePoint,
-        })).Where(d => Path.GetFileName(d).Contains(mark, StringComparison.Ordinal));
+            return
+            [
+                .. Directory.EnumerateDirectories(top, "*", new EnumerationOptions
+                {
+                    RecurseSubdirectories = true,
+                    IgnoreInaccessible = true,
+                    AttributesToSkip = FileAttributes.ReparsePoint,
+                }),
+            ];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
     }
 
     private static string Read(string path)
