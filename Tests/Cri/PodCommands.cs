@@ -1,6 +1,7 @@
 using System.Globalization;
 using Google.Protobuf;
 using Grpc.Core;
+using Kata.Platform.Protos.Containerd.Cri;
 using Kata.Tests.Cri.Protos;
 
 namespace Kata.Tests.Cri;

@@ -1,5 +1,5 @@
 using FluentAssertions;
-using Kata.Tests.Cri.Protos;
+using Kata.Platform.Protos.Containerd.Cri;
 using Xunit;
 
 namespace Kata.Tests.EndToEnd.Pods;

@@ -1,4 +1,5 @@
 using FluentAssertions;
+using Kata.Platform.Protos.Containerd.Cri;
 using Kata.Tests.Cri.Protos;
 using Kata.Tests.EndToEnd.Containerd;
 using Xunit;

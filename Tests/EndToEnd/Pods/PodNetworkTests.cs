@@ -1,5 +1,5 @@
 using FluentAssertions;
-using Kata.Tests.Cri.Protos;
+using Kata.Platform.Protos.Containerd.Cri;
 using Kata.Tests.EndToEnd.Containerd;
 using Kata.Tests.EndToEnd.Host;
 using Xunit;

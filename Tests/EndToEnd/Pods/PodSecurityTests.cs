@@ -1,5 +1,6 @@
 using FluentAssertions;
 using Grpc.Core;
+using Kata.Platform.Protos.Containerd.Cri;
 using Kata.Tests.Cri.Protos;
 using Xunit;
 
