@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Kata.Tests.EndToEnd;
 
-/// <summary>Kinds of links that only a host with every kernel module has, and the kernel's own network backend.</summary>
+/// <summary>Kinds of links and rules that only a host with every kernel module has, and the kernel's own network backend.</summary>
 [Trait("category", "matrix")]
 [Collection(HostTests.Name)]
 public sealed class HostNetworkTests(HostLife life)
@@ -68,6 +68,64 @@ public sealed class HostNetworkTests(HostLife life)
         finally
         {
             await host.RunAsync(Away);
+        }
+    });
+
+    // A link of the pod's by macvtap, and a client that knows the host's address alone: rules of nftables lead it to the pod.
+    private const string Rules =
+        """
+        set -e
+        for module in veth macvtap nf_tables nft_chain_nat nft_nat nft_masq vhost_net; do modprobe $module || modprobe $module; done
+        ip netns add pod
+        ip netns add client
+        ip link add v9 type veth peer name eth0 netns pod
+        ip addr add 10.9.0.1/24 dev v9
+        ip link set v9 up
+        ip -n pod addr add 10.9.0.2/24 dev eth0
+        ip -n pod link set eth0 up
+        ip -n pod route add default via 10.9.0.1
+        ip link add up1 type veth peer name eth0 netns client
+        ip addr add 10.9.1.1/24 dev up1
+        ip link set up1 up
+        ip -n client addr add 10.9.1.2/24 dev eth0
+        ip -n client link set eth0 up
+        echo 1 > /proc/sys/net/ipv4/ip_forward
+        nft -f - <<'NFT'
+        table ip pods {
+            chain in { type nat hook prerouting priority dstnat; tcp dport 8080 counter dnat to 10.9.0.2:80; }
+            chain out { type nat hook postrouting priority srcnat; ip daddr 10.9.0.2 counter masquerade; }
+        }
+        NFT
+        """;
+
+    private const string NoRules = "nft delete table ip pods; ip netns delete client;";
+
+    [MachineFact]
+    public Task Pod_behind_a_macvtap_is_reached_through_rules_of_nftables_and_its_link_is_given_back() => life.RunAsync(async host =>
+    {
+        var id = host.NewId("rules");
+        try
+        {
+            (await host.RunAsync(Rules)).Exited(0);
+            var before = (await host.RunAsync(Look)).Exited(0).Stdout;
+            (await host.RunAsync("sed 's/^\\[runtime\\]/&\\ninternetworking_model = \"macvtap\"/' $KATA_CONF_FILE > /run/macvtap.toml")).Exited(0);
+            (await host.RunAsync(HostContainerd.Run(id, "httpd -f -p 80 -h /bin",
+                "--detach --null-io --with-ns network:/run/netns/pod --runtime-config-path /run/macvtap.toml"))).Exited(0);
+            var links = (await host.RunAsync("ip -n pod -o -d link")).Exited(0).Stdout;
+            var fetched = await host.RunAsync(
+                "for i in $(seq 50); do ip netns exec client busybox wget -q -O - http://10.9.1.1:8080/busybox | cmp - $(command -v busybox) && exit 0; sleep 0.2; done; exit 1");
+            var counted = (await host.RunAsync("nft list table ip pods")).Exited(0).Stdout;
+            await HostMatrixTests.RemoveAsync(host, id);
+            var after = (await host.RunAsync(Look)).Exited(0).Stdout;
+
+            links.Should().Contain("macvtap");
+            fetched.ExitCode.Should().Be(0, fetched.Stdout);
+            counted.Should().NotContain("packets 0");
+            after.Should().Be(before);
+        }
+        finally
+        {
+            await host.RunAsync(NoRules + Away);
         }
     });
 

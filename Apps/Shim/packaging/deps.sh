@@ -19,6 +19,8 @@ busybox-static busybox
 containernetworking-plugins /usr/lib/cni/bridge
 iptables iptables
 iproute2 ip
+nftables nft
+dmsetup dmsetup
 kmod modprobe
 cpio cpio
 lz4 lz4

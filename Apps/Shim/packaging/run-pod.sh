@@ -27,7 +27,6 @@ fi
 
 work=$2 mark=$3
 socket=$work/containerd.sock
-cri=(env TERM=dumb CONTAINER_RUNTIME_ENDPOINT="$socket" dotnet exec "$top/artifacts/bin/Cri/release/Kata.Tests.Cri.dll")
 containerd_pid= pod=
 
 clean_up() {
@@ -48,6 +47,25 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+
+# One client for all requests, as starting it takes longer than most of them: words in, ended by a unit separator each; out
+# comes an answer, ended by a record separator and the exit code. Descriptors 5 and 6 are seen by subshells too.
+start_client() {
+    # shellcheck disable=SC2034
+    coproc CLIENT {
+        TERM=dumb CONTAINER_RUNTIME_ENDPOINT="$socket" exec dotnet exec "$top/artifacts/bin/Cri/release/Kata.Tests.Cri.dll" -
+    }
+    exec 5>&"${CLIENT[1]}" 6<&"${CLIENT[0]}"
+}
+
+cri() {
+    local answer code
+    printf '%s\037' "$@" >&5
+    echo >&5
+    IFS= read -r -d $'\036' answer <&6 && read -r code <&6 || { echo "run-pod.sh: the CRI client has ended" >&2; return 1; }
+    printf '%s' "$answer"
+    return "$code"
+}
 
 # An image in the layout of "docker save": one layer with busybox and its names.
 make_image() {
@@ -153,7 +171,7 @@ picture() {
 }
 
 remove_pod() {
-    "${cri[@]}" stopp "$pod" && "${cri[@]}" rmp "$pod"
+    cri stopp "$pod" && cri rmp "$pod"
     pod=
 }
 
@@ -161,7 +179,7 @@ container() {
     cat > "$work/$1.json" << JSON
 {"metadata": {"name": "$1"}, "image": {"image": "$image"}, "command": ["sh", "-c", "$2"], "log_path": "$1.log", "linux": {}}
 JSON
-    "${cri[@]}" run "$pod" "$work/pod.json" "$work/$1.json"
+    cri run "$pod" "$work/pod.json" "$work/$1.json"
 }
 
 mount -t tmpfs tmpfs /run
@@ -177,29 +195,30 @@ make_configuration
 start_containerd
 make_image "$pause" 'while :; do sleep 3600; done'
 make_image "$image" 'sh'
-"${cri[@]}" ready "$image" "$pause"
+start_client
+cri ready "$image" "$pause"
 cat > "$work/pod.json" << JSON
 {"metadata": {"name": "shop", "uid": "shop-1", "namespace": "demo"}, "hostname": "shop", "log_directory": "$work/logs",
  "linux": {"cgroup_parent": "/$mark", "security_context": {"namespace_options": {"pid": 1}}}}
 JSON
 
 # The first pod makes what every later one finds: rules, shared parents.
-pod=$("${cri[@]}" runp runc "$work/pod.json")
+pod=$(cri runp runc "$work/pod.json")
 remove_pod
 picture > "$work/before"
 
 echo "    starting a pod with two containers"
-pod=$("${cri[@]}" runp "$handler" "$work/pod.json")
-address=$("${cri[@]}" ip "$pod")
+pod=$(cri runp "$handler" "$work/pod.json")
+address=$(cri ip "$pod")
 server=$(container server "echo 'hello from '\$(hostname), kernel \$(uname -r) > /www/index.html; echo serving; exec httpd -f -v -p 80 -h /www")
 client=$(container client "until wget -qO- http://127.0.0.1/; do sleep 0.2; done; exec sleep 1000000")
 
 echo "pod        $address, handler $handler"
-"${cri[@]}" exec "$client" sh -c 'until wget -qO- http://127.0.0.1/ 2> /dev/null; do sleep 0.2; done' | sed 's/^/container  /'
+cri exec "$client" sh -c 'until wget -qO- http://127.0.0.1/ 2> /dev/null; do sleep 0.2; done' | sed 's/^/container  /'
 busybox wget -qO- "http://$address/" | sed 's/^/host       /'
-"${cri[@]}" exec "$server" sh -c 'echo "pid $$ of $(hostname), $(cat /proc/sys/kernel/osrelease)"' | sed 's/^/exec       /'
+cri exec "$server" sh -c 'echo "pid $$ of $(hostname), $(cat /proc/sys/kernel/osrelease)"' | sed 's/^/exec       /'
 for name in server client; do sed "s/^/log $name /" "$work/logs/$name.log"; done
-"${cri[@]}" stats "$server" "$client" | sed 's/^/stats      /'
+cri stats "$server" "$client" | sed 's/^/stats      /'
 
 echo "    removing it"
 remove_pod

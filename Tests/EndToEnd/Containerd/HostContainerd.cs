@@ -30,13 +30,15 @@ internal sealed class HostContainerd
     public string Before { get; private set; } = "";
 
     /// <summary>Makes what a test host needs to see: image, configuration and scripts, in a folder it reads from.</summary>
-    public static async Task<string> PrepareAsync(params (string Table, string Key, string Value)[] changes)
+    public static async Task<string> PrepareAsync()
     {
         // Not below /tmp or /run: there the test host has its own.
         var directory = Path.Combine(Repository.Artifacts, "testhost", $"share-{Guid.NewGuid():N}");
         Directory.CreateDirectory(directory);
         await BusyboxImage.WriteAsync(Path.Combine(directory, "busybox.tar"));
-        _ = new KataConfiguration(Path.Combine(directory, "configuration.toml")).With(changes);
+        // Everything there is emulated twice over.
+        _ = new KataConfiguration(Path.Combine(directory, "configuration.toml"))
+            .With(("agent.kata", "dial_timeout", "90"), ("runtime", "create_container_timeout", "120"));
         await File.WriteAllTextAsync(Path.Combine(directory, "picture.sh"), Picture);
         await File.WriteAllTextAsync(Path.Combine(directory, "config.toml"),
             """
