@@ -250,7 +250,7 @@ internal sealed class NetnsLinks : ISandboxLinks
         }
 
         RemoveLeftover(link);
-        var tap = new NetworkResource { Link = connected.Card.Tap, Inode = _file.Inode, Namespace = Namespace };
+        var tap = new NetworkResource { Link = connected.Card.Tap, Inode = _file.Inode, Cookie = _socket.NamespaceCookie, Namespace = Namespace };
         if (_options.Model == InterworkingModel.MacVtap && !LinkSelection.NeedsTrafficFilter(link))
         {
             Take(connected, (tap with { Restore = MacVtapDevice.RestoreOf(link, now) }).As(ResourceKind.Tap));

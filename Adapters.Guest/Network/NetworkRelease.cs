@@ -16,7 +16,9 @@ internal static class NetworkRelease
         await file.RunAsync(() =>
         {
             using var socket = NetlinkSocket.Open();
-            Release(socket, resource.Kind, named);
+            // Another one may have got the inode of the one that is gone.
+            if (named.Cookie == socket.NamespaceCookie)
+                Release(socket, resource.Kind, named);
             return true;
         });
     }

@@ -10,7 +10,7 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Adapters.Guest.Network;
 
 /// <summary>
-/// What a ledger says of a tap or of a discipline on a link: <c>NAME INODE [RESTORE] PATH</c>. Names of links hold neither spaces nor
+/// What a ledger says of a tap or of a discipline on a link: <c>NAME INODE.COOKIE [RESTORE] PATH</c>. Names of links hold neither spaces nor
 /// slashes nor colons, and the path comes last, so that each part is found again whatever the names are.
 /// </summary>
 internal sealed record NetworkResource
@@ -23,8 +23,11 @@ internal sealed record NetworkResource
     /// <summary>The discipline was there before us: only our filter is to be taken away.</summary>
     public bool IsFilterOnly { get; init; }
 
-    /// <summary>Which namespace.</summary>
+    /// <summary>Which namespace, among those that are there at the same time.</summary>
     public required ulong Inode { get; init; }
+
+    /// <summary>Which namespace, among all of the host's life: the kernel gives a new one the inode of one that is gone. 0 if not known.</summary>
+    public required ulong Cookie { get; init; }
 
     public required NetworkNamespacePath Namespace { get; init; }
 
@@ -36,14 +39,19 @@ internal sealed record NetworkResource
     public override string ToString()
     {
         var restore = Restore is null ? "" : $"{Restore} ";
-        return string.Create(CultureInfo.InvariantCulture, $"{Link}{(IsFilterOnly ? FilterOnly : "")} {Inode} {restore}{Namespace.Path}");
+        return string.Create(CultureInfo.InvariantCulture, $"{Link}{(IsFilterOnly ? FilterOnly : "")} {Inode}.{Cookie} {restore}{Namespace.Path}");
     }
 
     public static NetworkResource Parse(AcquiredResource resource)
     {
         var parts = resource.Name.Split(' ', 3);
-        if (parts.Length < 3 || !ulong.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var inode))
+        var numbers = parts.Length < 3 ? [] : parts[1].Split('.');
+        if (numbers.Length != 2
+            || !ulong.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out var inode)
+            || !ulong.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out var cookie))
+        {
             throw new KataException(ErrorKind.Internal, $"the ledger names no {resource.Kind} of ours: {resource.Name}");
+        }
         var isFilterOnly = parts[0].EndsWith(FilterOnly, StringComparison.Ordinal);
         LinkRestore? restore = null;
         var path = parts[2];
@@ -59,6 +67,7 @@ internal sealed record NetworkResource
             Link = isFilterOnly ? parts[0][..^FilterOnly.Length] : parts[0],
             IsFilterOnly = isFilterOnly,
             Inode = inode,
+            Cookie = cookie,
             Namespace = new NetworkNamespacePath(HostPath.Parse(path, "network namespace")),
             Restore = restore,
         };

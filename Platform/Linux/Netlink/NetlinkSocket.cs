@@ -15,6 +15,7 @@ public sealed class NetlinkSocket : IDisposable
     private const int SOL_SOCKET = 1;
     private const int SO_RCVTIMEO = 20;
     private const int SO_RCVBUFFORCE = 33;
+    private const int SO_NETNS_COOKIE = 71;
     private const int SOL_NETLINK = 270;
     private const int NETLINK_CAP_ACK = 10;
     private const int NETLINK_EXT_ACK = 11;
@@ -46,6 +47,20 @@ public sealed class NetlinkSocket : IDisposable
     /// <summary>A socket that hears of changes in the calling thread's network namespace from now on.</summary>
     /// <param name="groups">Bits of <see cref="NetlinkGroups"/>.</param>
     public static NetlinkSocket OpenListener(uint groups) => Open(groups, blocking: false);
+
+    /// <summary>
+    /// A number of the socket's network namespace that no other gets until the host is started anew, which the inode is not; 0 from
+    /// kernels before 5.14.
+    /// </summary>
+    public unsafe ulong NamespaceCookie
+    {
+        get
+        {
+            ulong cookie = 0;
+            uint size = sizeof(ulong);
+            return Libc.getsockopt(_socket, SOL_SOCKET, SO_NETNS_COOKIE, (byte*)&cookie, &size) == 0 ? cookie : 0;
+        }
+    }
 
     /// <summary>Sends a request and waits until the kernel has carried it out.</summary>
     /// <exception cref="LinuxException">The kernel's refusal, with its own words if it has any.</exception>

@@ -113,13 +113,14 @@ public class GuestNetworkBuilderTests
     [InlineData("tap0_kata")]
     [InlineData("odd=na,me|x")]
     public void Ledger_name_is_read_back_whatever_the_names_are(string link) => Gen.Select(
-        Gen.ULong, Gen.Bool, Gen.Bool, Gen.String[Gen.Char[' ', '~'], 1, 20]).Sample((inode, filterOnly, restores, path) =>
+        Gen.ULong, Gen.ULong, Gen.Bool, Gen.Bool, Gen.String[Gen.Char[' ', '~'], 1, 20]).Sample((inode, cookie, filterOnly, restores, path) =>
     {
         var resource = new NetworkResource
         {
             Link = link,
             IsFilterOnly = filterOnly,
             Inode = inode,
+            Cookie = cookie,
             Namespace = new NetworkNamespacePath(HostPath.Parse("/run/netns/x" + path.Replace("/", "_", StringComparison.Ordinal), "path")),
             Restore = restores
                 ? new LinkRestore("eth-0", PhysicalAddress.Parse("02-00-00-00-00-01"), [new(IPAddress.Parse("fd00::1"), 64), new(IPAddress.Parse("10.0.0.1"), 8)])
@@ -128,7 +129,7 @@ public class GuestNetworkBuilderTests
 
         var read = NetworkResource.Parse(resource.As(ResourceKind.Tap));
 
-        return read.ToString() == resource.ToString() && read.Link == link && read.IsFilterOnly == filterOnly && read.Inode == inode
+        return read.ToString() == resource.ToString() && read.Link == link && read.IsFilterOnly == filterOnly && (read.Inode, read.Cookie) == (inode, cookie)
             && read.Namespace == resource.Namespace && read.Restore?.Addresses.Count == (restores ? 2 : null);
     });
 
