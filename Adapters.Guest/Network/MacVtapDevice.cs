@@ -21,7 +21,7 @@ internal static class MacVtapDevice
     /// <summary>What is to be written down before the link is changed.</summary>
     public static LinkRestore RestoreOf(NetlinkLink link, NetworkSnapshot snapshot) => new(link.Name, link.Address!,
     [
-        .. snapshot.Addresses.Where(address => address.Index == link.Index && !address.Address.IsIPv6LinkLocal)
+        .. snapshot.Addresses.Where(address => address.Index == link.Index)
             .Select(address => new IpPrefix(address.Address, address.PrefixLength)),
     ]);
 

@@ -279,6 +279,7 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
     public async Task Macvtap_takes_over_the_links_address_and_gives_it_back()
     {
         AddLink(Link("eth0", Mac0, 1450, "192.0.2.7/24", "2001:db8::7/64"));
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} address replace fe80::ff:fe00:10/64 dev eth0 nodad");
         NetworkNamespaces.Ip($"-n {_spaces.Pod} route add default via 192.0.2.1");
         NetworkNamespaces.Ip($"-n {_spaces.Around} address add 192.0.2.1/24 dev p-eth0");
         var links = await OpenAsync(InterworkingModel.MacVtap);
@@ -301,7 +302,7 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         await ReleaseAllAsync();
 
         File.Exists(device).Should().BeFalse();
-        NetworkNamespaces.Ip($"-n {_spaces.Pod} address show eth0").Should().Contain("192.0.2.7/24").And.Contain("2001:db8::7/64").And.Contain(Mac0.ToString());
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} address show eth0").Should().Contain("192.0.2.7/24").And.Contain("2001:db8::7/64").And.Contain("fe80::ff:fe00:10/64").And.Contain(Mac0.ToString());
     }
 
     [Fact]
