@@ -5,6 +5,7 @@ using Xunit;
 namespace Kata.Tests.EndToEnd;
 
 /// <summary>The network as Docker sets it up from 28 on: in the namespace of the pid that Create answered, before Start.</summary>
+[Trait("peers", "no")]
 public sealed class LateNetworkTests(PrivateContainerd host) : EndToEndTest(host)
 {
     [MachineTheory]

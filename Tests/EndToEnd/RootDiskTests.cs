@@ -7,6 +7,7 @@ using Xunit;
 namespace Kata.Tests.EndToEnd;
 
 /// <summary>A container whose root is a file system on a block device, as block snapshotters give it.</summary>
+[Trait("peers", "no")]
 public sealed class RootDiskTests(PrivateContainerd host) : EndToEndTest(host)
 {
     [MachineFact]

@@ -13,6 +13,7 @@ using V2 = Kata.Platform.Protos.Containerd.Cgroups2;
 namespace Kata.Tests.EndToEnd.Crio;
 
 /// <summary>A pod as CRI-O runs it, with CRI-O's side played here.</summary>
+[Trait("peers", "no")]
 public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
 {
     private const string Beside = "trap 'echo bye; exit 7' TERM; echo beside; while :; do sleep 0.1; done";
