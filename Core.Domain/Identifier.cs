@@ -21,7 +21,7 @@ internal static class Identifier
         return text;
     }
 
-    private static bool IsValid([NotNullWhen(true)] string? text)
+    public static bool IsValid([NotNullWhen(true)] string? text)
     {
         if (text is not { Length: > 0 and <= MaxLength })
             return false;

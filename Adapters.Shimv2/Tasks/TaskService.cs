@@ -67,7 +67,7 @@ internal sealed class TaskService(ISender sender, CrioHabits habits) : TaskBase
         new() { Stats = StatsMapping.ToAny(await sender.Send(new GetContainerStats(ContainerId.Parse(request.Id)), context.CancellationToken)) };
 
     public override async Task<ConnectResponse> Connect(ConnectRequest request, ServerCallContext context) =>
-        (await sender.Send(new GetShimIdentity(ContainerId.Parse(request.Id)), context.CancellationToken)).ToMessage();
+        (await sender.Send(new GetShimIdentity(ContainerId.ParseOrNull(request.Id)), context.CancellationToken)).ToMessage();
 
     public override async Task<Empty> Shutdown(ShutdownRequest request, ServerCallContext context) =>
         After(await sender.Send(new ShutDownShim(request.Now), context.CancellationToken));

@@ -6,8 +6,11 @@ using MediatR;
 
 namespace Kata.Core.Application.Shim;
 
-/// <summary>Who answers here. Never fails for an unknown container: a daemon asks this of every shim after its restart.</summary>
-public sealed record GetShimIdentity(ContainerId Id) : IQuery<GetShimIdentityReply>;
+/// <summary>
+/// Who answers here. Never fails for an unknown container, nor without one (null): a daemon asks this of every shim after
+/// its restart, and others ask it to learn the shim's pid.
+/// </summary>
+public sealed record GetShimIdentity(ContainerId? Id) : IQuery<GetShimIdentityReply>;
 
 /// <summary>Pid of the shim, pid that stands for the container (0 if it is unknown), version.</summary>
 public sealed record GetShimIdentityReply(int ShimPid, int TaskPid, string Version);
@@ -17,11 +20,11 @@ internal sealed class GetShimIdentityHandler(ContainerRegistry containers) : IRe
     public Task<GetShimIdentityReply> Handle(GetShimIdentity request, CancellationToken ct) =>
         Task.FromResult(new GetShimIdentityReply(Environment.ProcessId, PidOf(request.Id), ShimVersion.Text));
 
-    private int PidOf(ContainerId id)
+    private int PidOf(ContainerId? id)
     {
         try
         {
-            return containers.Read(id, c => c.Pid);
+            return id is null ? 0 : containers.Read(id, c => c.Pid);
         }
         catch (KataException)
         {

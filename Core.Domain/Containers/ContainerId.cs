@@ -11,6 +11,9 @@ public sealed record ContainerId
     /// <summary>The id, or an InvalidArgument failure that says what is wrong with the text.</summary>
     public static ContainerId Parse(string? text) => new(Identifier.Parse(text, "container id"));
 
+    /// <summary>The id, or null for a text that cannot be one.</summary>
+    public static ContainerId? ParseOrNull(string? text) => Identifier.IsValid(text) ? new(text) : null;
+
     /// <inheritdoc/>
     public override string ToString() => Value;
 }

@@ -286,6 +286,16 @@ public sealed class TaskServiceTests : IAsyncLifetime
         (await _client.ShutdownAsync(new ShutdownRequest { Id = "c1", Now = true })).Should().Be(new Empty());
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("../x")]
+    public async System.Threading.Tasks.Task Connect_when_the_id_is_none_answers_who_is_here(string id)
+    {
+        Expect(new GetShimIdentity(null), new GetShimIdentityReply(1, 0, "3"));
+
+        (await _client.ConnectAsync(new ConnectRequest { Id = id })).Should().Be(new ConnectResponse { ShimPid = 1, Version = "3" });
+    }
+
     [Fact]
     public async System.Threading.Tasks.Task Checkpoint_is_unimplemented() =>
         (await Code(() => _client.CheckpointAsync(new CheckpointTaskRequest { Id = "c1" }).ResponseAsync)).Should().Be(StatusCode.Unimplemented);

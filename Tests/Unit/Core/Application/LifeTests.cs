@@ -380,6 +380,7 @@ public sealed class LifeTests
         }
 
         (await shim.SendAsync(new GetShimIdentity(id))).TaskPid.Should().Be(0);
+        (await shim.SendAsync(new GetShimIdentity(null))).Should().Match<GetShimIdentityReply>(reply => reply.ShimPid != 0 && reply.TaskPid == 0);
     });
 
     [Fact]
