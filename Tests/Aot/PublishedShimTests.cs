@@ -67,6 +67,7 @@ public sealed class PublishedShimTests : IDisposable
         info.Features.TypeUrl.Should().Be("types.containerd.io/opencontainers/runtime-spec/1/features/Features");
         using var features = System.Text.Json.JsonDocument.Parse(info.Features.Value.Memory);
         features.RootElement.GetProperty("linux").GetProperty("namespaces").GetArrayLength().Should().BePositive();
+        features.RootElement.GetProperty("mountOptions").EnumerateArray().Select(o => o.GetString()).Should().Contain("rro");
         info.Annotations.Should().ContainKey("containerd.io/runtime-allow-mounts");
     }
 
