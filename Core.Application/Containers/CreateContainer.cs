@@ -72,6 +72,8 @@ internal sealed class CreateContainerHandler(
             {
                 var spec = await bundles.ReadAsync(request.Bundle, limits.Token);
                 ResourceRules.Check(spec.Linux?.Resources ?? new OciResources(), Environment.ProcessorCount);
+                if (request.Rootfs.Any(mount => mount.MapsOwners))
+                    throw ContainerErrors.MappedOwners();
                 return spec;
             });
         }

@@ -50,4 +50,8 @@ public static class ContainerErrors
     /// <summary>A single-container sandbox holds one container.</summary>
     public static KataException WrongSandbox(ContainerId id, string sandbox) =>
         new(ErrorKind.InvalidArgument, $"container {id} does not belong to sandbox {sandbox}");
+
+    /// <summary>The root is to be that of a user namespace.</summary>
+    public static KataException MappedOwners() =>
+        new(ErrorKind.Unimplemented, "the root's files are to have the owners of a user namespace, which a share with a machine cannot show; use the host's users (hostUsers: true)");
 }

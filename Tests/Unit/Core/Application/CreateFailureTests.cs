@@ -1,9 +1,11 @@
 using System.Text.RegularExpressions;
 using FluentAssertions;
+using Kata.Core.Application.Containers;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
+using Kata.Core.Domain.Storage;
 using Kata.Tests.Harness;
 using Xunit;
 
@@ -222,6 +224,20 @@ public sealed partial class CreateFailureTests
 
         await shim.StartAsync("pod");
         shim.State.Should().Be(SandboxState.Ready);
+    });
+
+    [Theory]
+    [InlineData("uidmap=0:65536:65536")]
+    [InlineData("gidmap=0:65536:65536")]
+    public void Create_when_the_roots_owners_are_to_be_mapped_is_refused_before_a_machine_is_started(string option) => HarnessShim.Run(async shim =>
+    {
+        var root = new MountSpec("overlay", "overlay", "", ["lowerdir=/a:/b", option]);
+
+        var failure = await Refusal.OfAsync(() => shim.SendAsync(new CreateContainer(ContainerId.Parse("pod"), shim.Bundle("pod"), [root], new Stdio("", "", "", false), null)));
+
+        failure.Kind.Should().Be(ErrorKind.Unimplemented);
+        failure.Message.Should().Contain("user namespace");
+        shim.Host.Machine.Should().BeNull();
     });
 
     [Fact]
