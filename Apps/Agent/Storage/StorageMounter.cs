@@ -22,6 +22,8 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
     private const string GroupOption = "fsgid";
     private const uint SetGroupId = 0x400;
 
+    private readonly HugePages _hugePages = new();
+
     /// <returns>Whether the mount is to be taken away with its last user.</returns>
     public async Task<bool> MountAsync(Oci.Storage storage, string mountPoint, string containerId, CancellationToken cancellation)
     {
@@ -96,6 +98,7 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
     {
         watched.Remove(mountPoint);
         Mounts.TryUnmount(mountPoint);
+        _hugePages.Release(mountPoint);
         if (Directory.Exists(mountPoint))
         {
             Directory.Delete(mountPoint);
@@ -191,35 +194,16 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
             lower.Split(':'), upper, work, mountPoint, parsed.Flags, parsed.Data.Length > 0 ? parsed.Data.Split(',') : null);
     }
 
-    private static void MountEphemeral(Oci.Storage storage, string mountPoint)
+    private void MountEphemeral(Oci.Storage storage, string mountPoint)
     {
         if (storage.Fstype == "hugetlbfs")
         {
-            ReserveHugePages(storage.Options);
+            _hugePages.Reserve(mountPoint, storage.Options);
         }
 
         var type = storage.Fstype.Length > 0 ? storage.Fstype : "tmpfs";
         Mount(storage.Source, mountPoint, type, StorageOptions.Without(storage.Options, GroupOption));
         GiveToGroup(mountPoint, storage.Options);
-    }
-
-    private static void ReserveHugePages(IReadOnlyCollection<string> options)
-    {
-        var pageSize = StorageOptions.Number(options, "pagesize") ?? 0;
-        var size = StorageOptions.Number(options, "size");
-        if (pageSize == 0 || size is null)
-        {
-            throw new FormatException("huge pages need pagesize= and size= in bytes");
-        }
-
-        var file = $"/sys/kernel/mm/hugepages/hugepages-{pageSize / 1024}kB/nr_hugepages";
-        var wanted = (size.Value / pageSize).ToString(CultureInfo.InvariantCulture);
-        File.WriteAllText(file, wanted);
-        var got = File.ReadAllText(file).Trim();
-        if (got != wanted)
-        {
-            throw new IOException($"{wanted} huge pages of {pageSize} bytes are wanted, the guest has memory for {got}");
-        }
     }
 
     private static void MakeLocal(Oci.Storage storage, string mountPoint)

@@ -96,6 +96,69 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await pod.RemoveAsync();
     }
 
+    // containerd leaves limits of huge pages out on a host whose cgroups have none; CRI-O hands them on.
+    [MachineFact]
+    public async Task Volumes_of_huge_pages_have_the_guests_own_each_as_many_as_asked()
+    {
+        await using var crio = new CrioHost(Host);
+        var podId = Host.NewId("pages");
+        var network = await crio.MakeNetworkAsync("crio2");
+        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, $"/{Host.Mark}"));
+        await pod.StartAsync();
+        var volumes = new[] { "large", "small" }.Select(name => Path.Combine(Host.Directory, podId, "volumes/kubernetes.io~empty-dir", name)).ToList();
+        foreach (var volume in volumes)
+            (await Host.InsideAsync("sh", "-c", $"mkdir -p {volume} && busybox mount -t hugetlbfs -o pagesize=2M hugetlbfs {volume}")).Exited(0);
+        try
+        {
+            await using var large = await StartWithPagesAsync(crio, podId, network, "a", volumes[0], 4);
+            await using var small = await StartWithPagesAsync(crio, podId, network, "b", volumes[1], 2);
+
+            (await PagesAsync(large, "busybox fallocate -l 4194304 /pages/x")).Should().Be("hugetlbfs\n6\n4\n");
+            await EndAsync(small);
+            // A volume lives as long as its pod, and whoever comes to it again takes no more.
+            await using var again = await StartWithPagesAsync(crio, podId, network, "c", volumes[1], 2);
+            (await PagesAsync(again, "true")).Should().Be("hugetlbfs\n6\n4\n");
+            await EndAsync(again);
+            await EndAsync(large);
+            await pod.StopAsync(9, TimeSpan.FromSeconds(10));
+            await pod.RemoveAsync();
+        }
+        finally
+        {
+            foreach (var volume in volumes)
+                (await Host.InsideAsync("busybox", "umount", volume)).Exited(0);
+        }
+    }
+
+    private async Task<CrioContainer> StartWithPagesAsync(CrioHost crio, string podId, string network, string name, string volume, int pages)
+    {
+        var id = $"{podId}-{name}";
+        var limits = new JsonObject { ["hugepageLimits"] = new JsonArray(new JsonObject { ["pageSize"] = "2MB", ["limit"] = pages << 21 }) };
+        var specification = CrioSpecification.Container(id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "while :; do sleep 0.1; done");
+        specification["mounts"]!.AsArray().Add(new JsonObject
+        {
+            ["destination"] = "/pages", ["type"] = "bind", ["source"] = volume, ["options"] = new JsonArray("rbind", "rw"),
+        });
+        var container = await CrioContainer.CreateAsync(crio, id, specification);
+        await container.StartAsync();
+        return container;
+    }
+
+    private static async Task EndAsync(CrioContainer container)
+    {
+        await container.StopAsync(9, TimeSpan.FromSeconds(10));
+        await container.RemoveAsync();
+    }
+
+    // The kind of the volume, and the guest's pages: all and free ones.
+    private static async Task<string> PagesAsync(CrioContainer container, string first)
+    {
+        var (code, output) = await container.ExecSyncAsync("busybox", "sh", "-c",
+            $"{first} && grep ' /pages ' /proc/mounts | cut -d' ' -f3 && awk '/HugePages_(Total|Free)/ {{print $2}}' /proc/meminfo");
+        code.Should().Be(0, output);
+        return output;
+    }
+
     private async Task EndsForLackOfMemoryAsync(CrioHost crio, string podId, string network)
     {
         var id = $"{podId}-c";
