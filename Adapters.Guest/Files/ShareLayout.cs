@@ -100,7 +100,7 @@ internal sealed class ShareLayout
         var root = HostPath.Parse(Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(rootfsTarget.Value))), "share directory");
         var staged = root.Append($"private/{Path.GetFileName(Path.GetDirectoryName(rootfsTarget.Value))}");
         Directory.CreateDirectory(staged.Value);
-        BindStaged(source, staged, at);
+        BindStaged(source, staged, at, ShareAccess.ReadOnly, SharePropagation.Private);
         Directory.Delete(staged.Value);
     }
 
@@ -124,7 +124,7 @@ internal sealed class ShareLayout
             if (access == ShareAccess.ReadWrite && propagation == SharePropagation.FromHost)
                 Bind(from, target);
             else
-                BindByStaging(container, from, segment, target, access == ShareAccess.ReadOnly, propagation);
+                BindByStaging(container, from, segment, target, access, propagation);
             return segment;
         }
         catch (IOException failure)
@@ -170,15 +170,15 @@ internal sealed class ShareLayout
     /// A mount that is made read-only or private where the guest sees it would stay as it was in the copies that it was
     /// propagated to; so it is made so out of sight, and bound from there.
     /// </summary>
-    private static void BindStaged(string from, HostPath staged, HostPath target, bool readOnly = true, SharePropagation propagation = SharePropagation.Private)
+    private static void BindStaged(string from, HostPath staged, HostPath target, ShareAccess access, SharePropagation propagation)
     {
         try
         {
             Mounts.Bind(from, staged.Value);
             Mounts.SetPropagation(
                 staged.Value, MountFlags.MS_REC | (propagation == SharePropagation.Private ? MountFlags.MS_PRIVATE : MountFlags.MS_SLAVE));
-            if (readOnly)
-                Mounts.MakeReadOnly(staged.Value, recursive: true);
+            if (access != ShareAccess.ReadWrite)
+                Mounts.MakeReadOnly(staged.Value, recursive: access == ShareAccess.ReadOnly);
             Bind(staged.Value, target);
         }
         finally
@@ -188,7 +188,7 @@ internal sealed class ShareLayout
     }
 
     private void BindByStaging(
-        ContainerId container, string from, string segment, HostPath target, bool readOnly, SharePropagation propagation)
+        ContainerId container, string from, string segment, HostPath target, ShareAccess access, SharePropagation propagation)
     {
         var staged = Staging.Append(segment);
         var resource = MountOf(staged) with { Owner = container };
@@ -197,7 +197,7 @@ internal sealed class ShareLayout
         {
             using (var staging = BeneathPath.Open(Staging.Value))
                 MakeTarget(staging, segment, Directory.Exists(target.Value));
-            BindStaged(from, staged, target, readOnly, propagation);
+            BindStaged(from, staged, target, access, propagation);
         }
         finally
         {

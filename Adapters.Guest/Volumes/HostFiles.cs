@@ -39,6 +39,14 @@ internal sealed class HostFiles : IHostFiles
         }
     }
 
+    public Task<bool> HasMountsAsync(HostPath directory, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        var below = directory.Value.TrimEnd('/') + "/";
+        return Task.FromResult(MountInfo.Read().Any(mount =>
+            mount.MountPoint.Length > below.Length && mount.MountPoint.StartsWith(below, StringComparison.Ordinal)));
+    }
+
     public Task<HostPath?> FindBlockDeviceAsync(DeviceNumber number, CancellationToken ct)
     {
         var uevent = $"/sys/dev/block/{number}/uevent";

@@ -15,8 +15,8 @@ internal static class InfoCommand
     // What reaches mount(2) here as it is; everything more exotic is for the daemon's mount manager to activate.
     private const string Mounts = "bind,overlay";
 
-    // No "user" namespace, no mapped mounts: a guest has none of them, so the daemon must not offer them. "rro" it may: what
-    // is read-only is so with all that is mounted below it, on the host already.
+    // No "user" namespace, no mapped mounts: a guest has none of them, so the daemon must not offer them. "rro" it may: that
+    // what is mounted below is read-only too, the host sees to.
     private const string Features =
         """
         {"ociVersionMin":"1.0.0","ociVersionMax":"1.2.0",

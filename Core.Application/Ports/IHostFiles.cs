@@ -11,6 +11,9 @@ public interface IHostFiles
     /// <summary>Files and links in a directory and below it; one more than <paramref name="most"/> if there are more than that.</summary>
     Task<int> CountAsync(HostPath directory, int most, CancellationToken ct);
 
+    /// <summary>Whether other filesystems are mounted below a directory, whose path is without links.</summary>
+    Task<bool> HasMountsAsync(HostPath directory, CancellationToken ct);
+
     /// <summary>The node of a block device by its number; null if the host has no such device.</summary>
     Task<HostPath?> FindBlockDeviceAsync(DeviceNumber number, CancellationToken ct);
 }

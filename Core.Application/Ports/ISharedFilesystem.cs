@@ -41,8 +41,11 @@ public interface ISharedDirectory : IAsyncDisposable
 /// <summary>What a guest may do with a shared path.</summary>
 public enum ShareAccess
 {
-    /// <summary>Read only, enforced by a read-only mount on the host.</summary>
+    /// <summary>Read only with all that is mounted below, enforced by read-only mounts on the host.</summary>
     ReadOnly,
+
+    /// <summary>Read only, but what is mounted below stays as it is.</summary>
+    ReadOnlyTop,
 
     /// <summary>Read and write.</summary>
     ReadWrite,

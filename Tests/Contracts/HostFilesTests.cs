@@ -71,6 +71,21 @@ public sealed class HostFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task Has_mounts_when_one_lies_below_and_not_when_it_is_one_itself_or_beside()
+    {
+        foreach (var name in (string[])["with/inner", "without", "with-more"])
+            Directory.CreateDirectory($"{_folder}/{name}");
+        Mounts.Mount("tmpfs", $"{_folder}/with/inner", "tmpfs");
+
+        (await HasMountsAsync("with")).Should().BeTrue();
+        (await HasMountsAsync("with/inner")).Should().BeFalse();
+        (await HasMountsAsync("without")).Should().BeFalse();
+        (await HasMountsAsync("with-more")).Should().BeFalse();
+
+        Task<bool> HasMountsAsync(string name) => _files.HasMountsAsync(HostPath.Parse($"{_folder}/{name}", "path"), default);
+    }
+
+    [Fact]
     public async Task Count_stops_once_there_are_too_many()
     {
         Directory.CreateDirectory($"{_folder}/d/e");

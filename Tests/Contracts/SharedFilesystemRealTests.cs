@@ -34,8 +34,10 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         File.ReadAllText(Path.Combine(Folder, "source/file")).Should().Be("written");
     }
 
-    [Fact]
-    public async Task Share_when_read_only_covers_what_is_mounted_inside()
+    [Theory]
+    [InlineData(ShareAccess.ReadOnly, false)]
+    [InlineData(ShareAccess.ReadOnlyTop, true)]
+    public async Task Share_when_read_only_covers_what_is_mounted_inside_as_asked(ShareAccess access, bool writable)
     {
         var source = Source();
         var inner = Path.Combine(source.Value, "inner");
@@ -45,9 +47,13 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         {
             await using var share = await StartAsync();
 
-            await share.ShareAsync(Box, source, "ro", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+            await share.ShareAsync(Box, source, "ro", access, SharePropagation.FromHost, Ct);
 
-            Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x")).Should().Throw<IOException>();
+            Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/new"), "x")).Should().Throw<IOException>();
+            if (writable)
+                File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x");
+            else
+                Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x")).Should().Throw<IOException>();
         }
         finally
         {

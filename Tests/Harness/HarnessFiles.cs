@@ -13,6 +13,9 @@ public sealed class HarnessFiles(HarnessHost host) : IHostFiles
     /// <summary>Files in directories; one where nothing is said.</summary>
     public Dictionary<string, int> Counts { get; } = [];
 
+    /// <summary>Directories with other filesystems below them.</summary>
+    public HashSet<string> MountedBelow { get; } = [];
+
     /// <summary>Puts a file there.</summary>
     public HostFile Put(string path, HostFileKind kind, DeviceNumber number = default, Func<HostFile, HostFile>? change = null)
     {
@@ -38,6 +41,13 @@ public sealed class HarnessFiles(HarnessHost host) : IHostFiles
     {
         await host.EnterAsync("files.count", ct);
         return Math.Min(Counts.GetValueOrDefault(directory.Value, 1), most + 1);
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> HasMountsAsync(HostPath directory, CancellationToken ct)
+    {
+        await host.EnterAsync("files.has-mounts", ct);
+        return MountedBelow.Contains(directory.Value);
     }
 
     /// <inheritdoc/>

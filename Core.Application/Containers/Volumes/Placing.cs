@@ -185,10 +185,18 @@ internal sealed class Placing(
         if (sandbox.Share is not { } share)
             throw MountWords.Refuse(mount, "needs a shared filesystem, but shared_fs is \"none\"");
         var name = $"{id}-{index}-{LastSegment(mount.Destination)}";
+        var access = MountWords.Access(mount.Options);
+        if (found.Kind == HostFileKind.Directory && MountWords.IsReadOnlyTop(mount.Options) && await files.HasMountsAsync(found.RealPath, ct))
+        {
+            // The guest sees one filesystem where the host has several, and would hold all of them read-only. The host does it.
+            access = ShareAccess.ReadOnlyTop;
+            mount = mount with { Options = [.. mount.Options.Where(option => option != "ro")] };
+        }
+
         GuestPath guest;
         try
         {
-            guest = await share.ShareAsync(id, source, name, MountWords.Access(mount.Options), MountWords.Propagation(mount.Options), ct);
+            guest = await share.ShareAsync(id, source, name, access, MountWords.Propagation(mount.Options), ct);
         }
         catch (KataException e)
         {

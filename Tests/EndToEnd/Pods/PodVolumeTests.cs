@@ -36,6 +36,29 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
         await Pod.RemoveAsync(id);
     }
 
+    /// <summary>As long as it is not asked for recursively, which not every containerd knows.</summary>
+    [Fact]
+    public async Task Volume_that_is_read_only_leaves_what_is_mounted_below_it_writable()
+    {
+        var volume = Host.NewVolume();
+        var below = Path.Combine(volume, "below");
+        Directory.CreateDirectory(below);
+        (await Host.InsideAsync("mount", "-t", "tmpfs", "tmpfs", below)).Exited(0);
+        try
+        {
+            var id = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/data", m => m.Readonly = true)));
+
+            (await Pod.ShellAsync(id, "touch /data/x 2>&1; touch /data/below/x && echo written")).Should().Contain("Read-only file system").And.EndWith("written\n");
+            (await Host.InsideAsync("ls", below)).Stdout.Should().Be("x\n");
+            (await Host.InsideAsync("ls", volume)).Stdout.Should().Be("below\n");
+            await Pod.RemoveAsync(id);
+        }
+        finally
+        {
+            await Host.InsideAsync("umount", "-l", below);
+        }
+    }
+
     [Fact]
     public async Task Volume_of_two_containers_is_one()
     {

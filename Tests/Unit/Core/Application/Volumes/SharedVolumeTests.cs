@@ -68,6 +68,22 @@ public sealed class SharedVolumeTests
     }
 
     [Theory]
+    [InlineData(ShareAccess.ReadOnlyTop, "ro")]
+    [InlineData(ShareAccess.ReadOnly, "rro")]
+    [InlineData(ShareAccess.ReadOnly, "rro", "ro")]
+    [InlineData(ShareAccess.ReadWrite, "ro", "rw")]
+    public async Task Access_when_others_are_mounted_below_covers_these_only_if_it_says_so(ShareAccess expected, params string[] options)
+    {
+        var bench = new PlacingBench();
+        bench.Files.MountedBelow.Add("/host/data");
+
+        var placed = await bench.PlaceAsync(Bind("/host/data", "/data", options));
+
+        bench.Share.Shared.Should().ContainSingle().Which.Access.Should().Be(expected);
+        placed.Mounts[0].Options.Should().Equal(["rbind", .. options.Where(option => expected != ShareAccess.ReadOnlyTop || option != "ro")]);
+    }
+
+    [Theory]
     [InlineData("configmap")]
     [InlineData("secret")]
     [InlineData("projected")]
