@@ -103,6 +103,16 @@ add_modules() {
     done > "$root/etc/kata/$name"
 }
 
+# add_modprobe ROOT: what the kernel calls for a module that a container's request needs, a bridge for one, and where that
+# finds the modules and what they are called for.
+add_modprobe() {
+    local modules=$1/usr/lib/modules/$version
+    ln -s busybox "$1/usr/bin/modprobe"
+    touch "$modules"/modules.{order,builtin,builtin.modinfo}
+    depmod -b "$1" "$version"
+    find "$modules" -name 'modules.*' ! -name modules.dep ! -name modules.alias -delete
+}
+
 # skeleton ROOT: a merged-/usr tree with the places that PID 1 mounts on.
 skeleton() {
     local root=$1
@@ -183,6 +193,7 @@ add_modules "$root" modules.early
 add_modules "$root" modules.late
 add_modules "$root" modules.demand
 add_modules "$root" modules.spare
+add_modprobe "$root"
 pack "$root" "$work/out/initrd.img"
 
 echo "    ext4 image"

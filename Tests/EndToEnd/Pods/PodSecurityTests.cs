@@ -139,6 +139,18 @@ public sealed class PrivilegedPodTests(PodHost host) : PodTest(host)
             words[4].Should().Be("0");
     }
 
+    /// <summary>In a machine, its kernel has to find the drivers for that.</summary>
+    [Fact]
+    public async Task Privileged_container_makes_bridges_and_pairs_of_links()
+    {
+        await using var pod = await Pod.RunAsync(Host, c => c.Linux.SecurityContext.Privileged = true);
+        var done = await pod.RunToEndAsync(
+            c => c.Linux.SecurityContext.Privileged = true, "sh", "-c",
+            "brctl addbr own && ip link add one type veth peer name two && brctl addif own one && ip link show dev one | grep -o 'master own'; ip link del one; ip link del own && echo gone");
+
+        done.Ok().Should().Be("master own\ngone\n");
+    }
+
     /// <summary>What is mounted in a machine stays in it: a volume's own files are what both sides share.</summary>
     [Fact]
     public async Task Mount_that_a_privileged_container_makes_is_seen_where_it_can_be()
