@@ -137,7 +137,10 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         var specification = CrioSpecification.Container(id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "while :; do sleep 0.1; done");
         specification["mounts"]!.AsArray().Add(new JsonObject
         {
-            ["destination"] = "/pages", ["type"] = "bind", ["source"] = volume, ["options"] = new JsonArray("rbind", "rw"),
+            ["destination"] = "/pages",
+            ["type"] = "bind",
+            ["source"] = volume,
+            ["options"] = new JsonArray("rbind", "rw"),
         });
         var container = await CrioContainer.CreateAsync(crio, id, specification);
         await container.StartAsync();

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text;
 using Grpc.Core;
-using Kata.Tests.Cri;
 using Kata.Platform.Protos.Containerd.Cri;
+using Kata.Tests.Cri;
 using Kata.Tests.Cri.Protos;
 using Kata.Tests.EndToEnd.Containerd;
 using Kata.Tests.EndToEnd.Host;

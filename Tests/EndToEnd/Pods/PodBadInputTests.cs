@@ -1,7 +1,7 @@
 using FluentAssertions;
 using Grpc.Core;
-using Kata.Tests.Cri;
 using Kata.Platform.Protos.Containerd.Cri;
+using Kata.Tests.Cri;
 using Kata.Tests.Cri.Protos;
 using Kata.Tests.EndToEnd.Containerd;
 using Xunit;

@@ -1,6 +1,6 @@
 using FluentAssertions;
-using Kata.Tests.Cri;
 using Kata.Platform.Protos.Containerd.Cri;
+using Kata.Tests.Cri;
 using Kata.Tests.Cri.Protos;
 using Kata.Tests.EndToEnd.Containerd;
 using Kata.Tests.EndToEnd.Host;

@@ -69,7 +69,11 @@ public class NetlinkCodecTests
             var mask = MemoryMarshal.Read<uint>(request.Finish(1)[(NetlinkMessage.HeaderSize + 12)..]);
             return link == new NetlinkLink
             {
-                Name = name, Index = index, Address = mac, Mtu = mtu, Flags = (up ? 1u : 0) | (noArp ? 0x80u : 0),
+                Name = name,
+                Index = index,
+                Address = mac,
+                Mtu = mtu,
+                Flags = (up ? 1u : 0) | (noArp ? 0x80u : 0),
             } && mask == 0x81;
         });
 

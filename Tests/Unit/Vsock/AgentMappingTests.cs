@@ -34,7 +34,13 @@ public sealed class AgentMappingTests
         message.Devices.Should().Equal(new Proto.Device { Type = "blk", Id = "02/01", ContainerPath = "/dev/xvda" });
         message.Storages[0].Should().Be(new Proto.Storage
         {
-            Driver = "blk", Source = "02/02", Fstype = "ext4", MountPoint = "/run/v", Options = { "noatime" }, DriverOptions = { "create_filesystem" }, Shared = true,
+            Driver = "blk",
+            Source = "02/02",
+            Fstype = "ext4",
+            MountPoint = "/run/v",
+            Options = { "noatime" },
+            DriverOptions = { "create_filesystem" },
+            Shared = true,
             FsGroup = new Proto.FSGroup { GroupId = 3000, GroupChangePolicy = Proto.FSGroupChangePolicy.OnRootMismatch },
         });
         message.Storages[1].FsGroup.Should().BeNull();

@@ -86,8 +86,13 @@ public sealed class ResourceRulesTests
             Cpu = new OciCpu { Quota = 1000, Shares = 2, Cpus = "0" },
             Unified = new Dictionary<string, string>
             {
-                ["cpu.max"] = "50000 100000", ["cpu.weight"] = "10000", ["memory.max"] = "1000", ["memory.low"] = "max",
-                ["memory.swap.max"] = "10", ["pids.max"] = "max", ["memory.high"] = "5",
+                ["cpu.max"] = "50000 100000",
+                ["cpu.weight"] = "10000",
+                ["memory.max"] = "1000",
+                ["memory.low"] = "max",
+                ["memory.swap.max"] = "10",
+                ["pids.max"] = "max",
+                ["memory.high"] = "5",
             },
         });
 

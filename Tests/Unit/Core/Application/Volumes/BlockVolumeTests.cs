@@ -146,7 +146,10 @@ public sealed class BlockVolumeTests
 
         var placed = await _bench.PlaceAsync(new OciMount
         {
-            Destination = "/data", Type = "ext4", Source = "/images/a.img", Options = ["io.katacontainers.fs-opt.block_device=file", "noatime"],
+            Destination = "/data",
+            Type = "ext4",
+            Source = "/images/a.img",
+            Options = ["io.katacontainers.fs-opt.block_device=file", "noatime"],
         });
 
         var storage = placed.Storages.Should().ContainSingle().Subject;
