@@ -209,9 +209,13 @@ internal sealed class NetnsLinks : ISandboxLinks
             return NetworkPlan.Empty;
         foreach (var link in fresh)
             LinkSelection.Require(link, one => LinkDriver.TryRead(one.Name)?.Bus ?? "");
-        // A link below a macvtap of ours shows neither its address nor its addresses any more.
+        // A link below a macvtap of ours shows neither its address nor its addresses any more, but the kernel may have given it one.
         LinkSelection.RequireConsistent(
-            [.. candidates, .. now.Links.Where(link => _connected.Any(connected => connected.Kept is not null && connected.Index == link.Index))], now);
+            [
+                .. candidates.UnionBy(
+                    now.Links.Where(link => _connected.Any(connected => connected.Kept is not null && connected.Index == link.Index)), link => link.Index),
+            ],
+            now);
         foreach (var link in fresh)
         {
             if (_connected.Find(connected => connected.Card.Mac == LinkSelection.MacOf(link)) is { } same)

@@ -306,6 +306,18 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
     }
 
     [Fact]
+    public async Task Attach_when_the_kernel_gave_a_link_below_a_macvtap_an_address_connects_the_next_link()
+    {
+        AddLink(Link("eth0", Mac0, 1500, "192.0.2.7/24"));
+        var links = await OpenAsync(InterworkingModel.MacVtap);
+        await links.AttachAsync(Ct);
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} address add fe80::8/64 dev eth0 nodad");
+        AddLink(Link("eth1", Mac1, 1500, "10.1.0.2/16"));
+
+        (await links.AttachAsync(Ct)).Devices.Should().ContainSingle().Which.Mac.Should().Be(Mac1);
+    }
+
+    [Fact]
     public async Task Links_of_other_kinds_are_connected_too()
     {
         NetworkNamespaces.Ip($"-n {_spaces.Around} link add base type veth peer name base-peer");
