@@ -98,7 +98,6 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
     {
         watched.Remove(mountPoint);
         Mounts.TryUnmount(mountPoint);
-        _hugePages.Release(mountPoint);
         if (Directory.Exists(mountPoint))
         {
             Directory.Delete(mountPoint);
@@ -196,11 +195,27 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
 
     private void MountEphemeral(Oci.Storage storage, string mountPoint)
     {
-        if (storage.Fstype == "hugetlbfs")
+        if (storage.Fstype != "hugetlbfs")
         {
-            _hugePages.Reserve(mountPoint, storage.Options);
+            MountInMemory(storage, mountPoint);
+            return;
         }
 
+        _hugePages.Reserve(storage.Options);
+        try
+        {
+            MountInMemory(storage, mountPoint);
+        }
+        catch
+        {
+            // The next try reserves its own.
+            _hugePages.Release(storage.Options);
+            throw;
+        }
+    }
+
+    private static void MountInMemory(Oci.Storage storage, string mountPoint)
+    {
         var type = storage.Fstype.Length > 0 ? storage.Fstype : "tmpfs";
         Mount(storage.Source, mountPoint, type, StorageOptions.Without(storage.Options, GroupOption));
         GiveToGroup(mountPoint, storage.Options);

@@ -23,12 +23,10 @@ public sealed class HugePagesTests : IDisposable
     {
         var pages = new HugePages(_pools);
 
-        pages.Reserve("/a", ["pagesize=2097152,size=8388608"]);
-        pages.Reserve("/b", ["pagesize=2097152,size=4194304"]);
+        pages.Reserve(["pagesize=2097152,size=8388608"]);
+        pages.Reserve(["pagesize=2097152,size=4194304"]);
         File.ReadAllText(Pool).Trim().Should().Be("7");
-        pages.Release("/a");
-        pages.Release("/a");
-        pages.Release("/other");
+        pages.Release(["pagesize=2097152,size=8388608"]);
 
         File.ReadAllText(Pool).Trim().Should().Be("3");
     }
@@ -38,12 +36,12 @@ public sealed class HugePagesTests : IDisposable
     [InlineData("pagesize=2097152")]
     public void Reserve_without_size_of_a_page_or_of_all_is_refused(string options)
     {
-        FluentActions.Invoking(() => new HugePages(_pools).Reserve("/a", [options])).Should().Throw<FormatException>();
+        FluentActions.Invoking(() => new HugePages(_pools).Reserve([options])).Should().Throw<FormatException>();
 
         File.ReadAllText(Pool).Trim().Should().Be("1");
     }
 
     [Fact]
     public void Reserve_when_the_guest_has_no_pages_of_that_size_is_refused() =>
-        FluentActions.Invoking(() => new HugePages(_pools).Reserve("/a", ["pagesize=1073741824,size=1073741824"])).Should().Throw<IOException>();
+        FluentActions.Invoking(() => new HugePages(_pools).Reserve(["pagesize=1073741824,size=1073741824"])).Should().Throw<IOException>();
 }
