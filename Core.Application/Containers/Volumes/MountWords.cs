@@ -19,7 +19,7 @@ internal static class MountWords
         options.LastOrDefault(o => o is "ro" or "rro" or "rw") is "ro" or "rro" ? ShareAccess.ReadOnly : ShareAccess.ReadWrite;
 
     /// <summary>Read-only is meant for the mount alone, and not for what is mounted below it.</summary>
-    public static bool IsReadOnlyTop(IReadOnlyList<string> options) => options.LastOrDefault(o => o is "ro" or "rro" or "rw") is "ro" && !options.Contains("rro");
+    public static bool IsReadOnlyTop(IReadOnlyList<string> options) => Access(options) == ShareAccess.ReadOnly && !options.Contains("rro");
 
     /// <summary>
     /// Without a word, mounts of the host appear, as they do in a container that shares the host's kernel. "shared" cannot
