@@ -7,7 +7,8 @@ namespace Kata.Adapters.Guest.Network;
 
 /// <summary>
 /// An open network namespace. It is entered through the descriptor, so that a path that comes to mean another one
-/// leads nowhere else, and it is known by its inode, by which nobody else's is touched later.
+/// leads nowhere else, and it is known by its inode among those that are there; one that came later may have got the same, which
+/// the cookie tells (<see cref="NetworkResource.Cookie"/>).
 /// </summary>
 internal sealed class NetworkNamespaceFile : IDisposable
 {
@@ -64,7 +65,7 @@ internal sealed class NetworkNamespaceFile : IDisposable
         }
     }
 
-    /// <summary>Opens a namespace to give back what is in it; null if it is gone, or if the path leads to another one now.</summary>
+    /// <summary>Opens a namespace to give back what is in it; null if it is gone, or if the path leads to one of another inode now.</summary>
     public static NetworkNamespaceFile? TryReopen(NetworkNamespacePath path, ulong inode)
     {
         try
