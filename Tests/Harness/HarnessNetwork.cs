@@ -21,7 +21,7 @@ public sealed class HarnessNetwork(HarnessHost host) : ISandboxNetwork
     /// <summary>The namespace that was opened last.</summary>
     public NetworkNamespacePath? Opened { get; private set; }
 
-    internal Channel<bool> Changes { get; } = Channel.CreateUnbounded<bool>();
+    internal Channel<bool> Changes { get; } = HarnessChannel.Unbounded<bool>();
 
     /// <summary>Tells whoever listens that links or routes are others now.</summary>
     public void Changed() => Changes.Writer.TryWrite(true);

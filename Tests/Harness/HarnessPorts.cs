@@ -7,7 +7,7 @@ namespace Kata.Tests.Harness;
 /// <summary>Connections to a namespace's localhost, in memory.</summary>
 public sealed class HarnessPorts(HarnessHost host) : ILocalPorts
 {
-    private readonly Channel<ILocalConnection> _dialled = Channel.CreateUnbounded<ILocalConnection>();
+    private readonly Channel<ILocalConnection> _dialled = HarnessChannel.Unbounded<ILocalConnection>();
 
     /// <summary>Dials: what is sent is read from <paramref name="input"/>; what comes back is in the answer.</summary>
     public HarnessConnection Dial(int port, byte[] input)

@@ -36,7 +36,7 @@ public sealed class HarnessAgent : IGuestAgent
     private readonly HarnessGuest _guest;
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _lost = new();
-    private readonly Channel<ContainerId> _outOfMemory = Channel.CreateUnbounded<ContainerId>();
+    private readonly Channel<ContainerId> _outOfMemory = HarnessChannel.Unbounded<ContainerId>();
 
     internal HarnessAgent(HarnessGuest guest) => _guest = guest;
 
