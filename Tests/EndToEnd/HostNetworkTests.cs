@@ -129,9 +129,11 @@ public sealed class HostNetworkTests(HostLife life)
         }
     });
 
-    // Counters and times are others afterwards; links, addresses, qdiscs and filters are not.
+    // Counters and times are others afterwards; links, addresses, qdiscs and filters are not. The kernel says of a link that
+    // it runs only some time after it does.
     private const string Look =
         """
+        for i in $(seq 100); do ip -n pod -o link | grep -q NO-CARRIER || break; sleep 0.1; done
         ip -n pod -o link | sed 's/qdisc.*//'
         ip -n pod -o addr | awk '{print $2, $4}'
         tc -n pod qdisc
