@@ -81,8 +81,15 @@ strip_signature() {
     fi
 }
 
+# A module without the description of its types, which only tracing reads. One that lends functions to BPF programs keeps
+# it: the kernel refuses to load it otherwise.
+strip_types() {
+    if ! readelf -SW "$1" | grep -q '\.BTF_ids'; then objcopy -R .BTF "$1"; fi
+}
+
 # add_modules ROOT LIST: the modules of a list and what they depend on, in loading order, into ROOT, and their paths
-# into ROOT/etc/kata/LIST; those of an earlier list are not named twice. Those of modules.spare are compressed.
+# into ROOT/etc/kata/LIST; those of an earlier list are not named twice. Those of modules.spare lose the names of their
+# own functions, which only the trace of a crash shows, and are compressed.
 add_modules() {
     local root=$1 name=$2 module path file seen
     mkdir -p "$root/etc/kata" "$root/usr/lib/modules/$version"
@@ -98,7 +105,12 @@ add_modules() {
             *) cat "$path" ;;
         esac > "$root$file"
         strip_signature "$root$file"
-        if [ "$name" = modules.spare ]; then xz -9 --check=crc32 "$root$file"; file=$file.xz; fi
+        strip_types "$root$file"
+        if [ "$name" = modules.spare ]; then
+            strip --strip-unneeded "$root$file"
+            xz -9 --check=crc32 "$root$file"
+            file=$file.xz
+        fi
         echo "$file"
     done > "$root/etc/kata/$name"
 }
@@ -128,7 +140,7 @@ pack() {
     find "$1" -exec touch -hd @0 {} +
     {
         early_devices
-        (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet) | lz4 -q -l -9 -c
+        (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet) | lz4 -q -l -12 -c
     } > "$2"
 }
 

@@ -29,6 +29,18 @@ public sealed class PodLimitTests(PodHost host, SharedPodLife life) : SharedPodT
             .Should().Be("4\n");
     }
 
+    /// <summary>As VPNs do; in a machine, its kernel has to find the driver.</summary>
+    [Fact]
+    public async Task Device_for_tunnels_makes_one()
+    {
+        (await RunAsync(
+            c =>
+            {
+                c.Devices.Add(new Device { HostPath = "/dev/net/tun", ContainerPath = "/dev/net/tun", Permissions = "rwm" });
+                c.Linux.SecurityContext.Capabilities = new Capability { AddCapabilities = { "NET_ADMIN" } };
+            }, "tunctl -t own0 && ip -o link show dev own0 | grep -o own0: && tunctl -d own0 > /dev/null")).Should().EndWith("own0:\n");
+    }
+
     [MachineFact]
     public async Task Files_and_processes_are_not_limited_as_a_kernels_first_process_is()
     {

@@ -45,6 +45,41 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
             "ip link add lo9 type dummy && ip link del lo9 && echo link; chown 1 /tmp 2> /dev/null || echo no chown")).Should().EndWith("no chown\n");
     }
 
+    /// <summary>
+    /// As the init containers of service meshes do: rules that lead what the pod sends through a proxy of its own. In a machine,
+    /// its kernel has to have them; iptables and nft are the host's.
+    /// </summary>
+    [Fact]
+    public async Task Rules_that_a_container_with_net_admin_sets_hold_for_the_pod()
+    {
+        const string Rules =
+            """
+            set -e
+            export XTABLES_LIBDIR=/host/lib/x86_64-linux-gnu/xtables
+            host() {
+                tool=/host/sbin/$1; shift
+                /host/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 --library-path /host/lib/x86_64-linux-gnu $tool "$@"
+            }
+            host xtables-nft-multi iptables -t nat -N MESH
+            host xtables-nft-multi iptables -t nat -A OUTPUT -p tcp -m multiport --dports 8081,8082 -m comment --comment mesh -j MESH
+            host xtables-nft-multi iptables -t nat -A MESH -m owner --uid-owner 1337 -j RETURN
+            host xtables-nft-multi iptables -t nat -A MESH -p tcp -j REDIRECT --to-ports 8080
+            host xtables-nft-multi iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT
+            host nft 'add table ip own; add chain ip own out { type nat hook output priority -99; }; add rule ip own out tcp dport 8083 redirect to :8080'
+            """;
+
+        await InsideAsync(
+            s => s.Capabilities = new Capability { AddCapabilities = { "NET_ADMIN", "NET_RAW" } }, Rules,
+            c => c.Mounts.Add(new Mount { ContainerPath = "/host", HostPath = "/usr", Readonly = true }));
+        var reached = await InsideAsync(
+            _ => { },
+            "mkdir /tmp/w; echo page > /tmp/w/page; httpd -p 127.0.0.1:8080 -h /tmp/w; for port in 8081 8083; do wget -q -O - http://127.0.0.1:$port/page; done");
+        var passed = await InsideAsync(s => s.RunAsUser = Value(1337), "wget -q -O - http://127.0.0.1:8082/page 2>&1 || echo none");
+
+        reached.Should().Be("page\npage\n");
+        passed.Should().Contain("refused").And.EndWith("none\n");
+    }
+
     [Fact]
     public async Task No_new_privileges_is_set_when_asked()
     {
