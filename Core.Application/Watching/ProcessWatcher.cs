@@ -177,25 +177,3 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         return fired.Task;
     }
 }
-
-/// <summary>Event ids 1200 to 1249.</summary>
-internal static partial class WatchLog
-{
-    [LoggerMessage(1200, LogLevel.Warning, "waiting for {Process} failed: {Reason}")]
-    public static partial void WaitFailed(ILogger log, ProcessRef process, string reason);
-
-    [LoggerMessage(1201, LogLevel.Warning, "reading {Stream} of {Process} failed: {Reason}")]
-    public static partial void ReadFailed(ILogger log, ProcessRef process, GuestStream stream, string reason);
-
-    [LoggerMessage(1202, LogLevel.Warning, "writing {Stream} of {Process} failed, the rest is dropped: {Reason}")]
-    public static partial void WriteFailed(ILogger log, ProcessRef process, GuestStream stream, string reason);
-
-    [LoggerMessage(1203, LogLevel.Debug, "input of {Process} has ended: {Reason}")]
-    public static partial void InputEnded(ILogger log, ProcessRef process, string reason);
-
-    [LoggerMessage(1204, LogLevel.Information, "output of {Process} is still held open and is cut off")]
-    public static partial void NotDrained(ILogger log, ProcessRef process);
-
-    [LoggerMessage(1205, LogLevel.Debug, "the exit of {Process} came too late: {Reason}")]
-    public static partial void ReportRefused(ILogger log, ProcessRef process, string reason);
-}
