@@ -13,6 +13,10 @@ namespace Kata.Tests.TestHost;
 public sealed class TestHostMachine : IAsyncDisposable
 {
     private static readonly TimeSpan DefaultLimit = TimeSpan.FromMinutes(3);
+
+    // What the shim says of a machine that did not get as far as its agent: its phase, or the setting to raise.
+    private static readonly string[] BeforeTheAgent = ["dial_timeout", "failed in phase agent"];
+
     private static int _starts;
 
     private readonly RunningCommand _qemu;
@@ -45,12 +49,13 @@ public sealed class TestHostMachine : IAsyncDisposable
 
     /// <summary>
     /// True if a failure is the emulation's: this machine's kernel has panicked or answers nothing any more, or a virtual machine
-    /// in it stopped without a word: before its agent answered, as about one in twenty does here, or later, which the shim's
-    /// health check tells.
+    /// in it stopped or ended without a word: before its agent answered, as about one in twenty does here, or later, which the
+    /// shim's health check tells.
     /// </summary>
     public async Task<bool> IsEmulationsFaultAsync(Exception failure) =>
         KernelPanicked
-        || (failure.Message.Contains("dial_timeout", StringComparison.Ordinal) && !failure.Message.Contains("panic", StringComparison.OrdinalIgnoreCase))
+        || (BeforeTheAgent.Any(word => failure.Message.Contains(word, StringComparison.Ordinal))
+            && !failure.Message.Contains("panic", StringComparison.OrdinalIgnoreCase))
         || await AskAsync("! grep -qs 'answers no health check' /run/*.log") != 0;
 
     /// <summary>Boots a machine and waits until it takes command lines.</summary>
