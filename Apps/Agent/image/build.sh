@@ -82,7 +82,7 @@ strip_signature() {
 }
 
 # A module without the description of its types, which only tracing reads. One that lends functions to BPF programs keeps
-# it: the kernel refuses to load it otherwise.
+# it, because it registers them by that description.
 strip_types() {
     if ! readelf -SW "$1" | grep -q '\.BTF_ids'; then objcopy -R .BTF "$1"; fi
 }
