@@ -53,6 +53,11 @@ public static class ApplicationServices
             provider.GetRequiredService<ITaskEvents>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<ShimLifetime>>()));
+        services.AddSingleton(provider => new AbandonmentWatcher(
+            provider.GetRequiredService<ContainerRegistry>(),
+            provider.GetRequiredService<ShimLifetime>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<AbandonmentWatcher>>()));
 
         return services
             .AddUseCase<CreateContainer, CreateContainerReply, CreateContainerHandler>()

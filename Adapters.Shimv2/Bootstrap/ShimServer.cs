@@ -5,6 +5,7 @@ using Kata.Adapters.Shimv2.Logging;
 using Kata.Adapters.Shimv2.Tasks;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Shim;
+using Kata.Core.Application.Watching;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
 using Kata.Platform.Ttrpc;
@@ -73,6 +74,7 @@ internal static class ShimServer
 
         using var stop = new CancellationTokenSource();
         var serving = server.ServeAsync(listener, stop.Token);
+        provider.GetRequiredService<AbandonmentWatcher>().Start();
         ServerLog.Serving(logger, ShimVersion.Text, Environment.ProcessId);
         if (await Task.WhenAny(serving, lifetime.Ended) == serving)
             await serving;

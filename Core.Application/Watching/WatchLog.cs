@@ -24,4 +24,7 @@ internal static partial class WatchLog
 
     [LoggerMessage(1205, LogLevel.Debug, "the exit of {Process} came too late: {Reason}")]
     public static partial void ReportRefused(ILogger log, ProcessRef process, string reason);
+
+    [LoggerMessage(1206, LogLevel.Warning, "no container for {Seconds:0} s: the shim ends")]
+    public static partial void Abandoned(ILogger log, double seconds);
 }

@@ -2,6 +2,7 @@ using FluentAssertions;
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Application.Shim;
+using Kata.Core.Application.Watching;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
@@ -181,6 +182,34 @@ public sealed class LivePartsTests
         await shim.Get<ShimLifetime>().Ended;
         shim.Host.Calls.Count(call => call == "events.drain").Should().Be(1);
     });
+
+    [Fact]
+    public void Shim_when_it_gets_no_container_ends_after_a_minute() => HarnessShim.Run(async shim =>
+    {
+        shim.Get<AbandonmentWatcher>().Start();
+
+        await shim.Ended;
+
+        shim.Time.Elapsed.Should().BeCloseTo(TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(20));
+        shim.Log.Lines.Should().Contain(line => line.Text.StartsWith("no container for 60 s", StringComparison.Ordinal));
+    });
+
+    [Fact]
+    public void Shim_when_it_has_a_container_stays_until_a_minute_after_the_last() => HarnessShim.Run(async shim =>
+    {
+        shim.Get<AbandonmentWatcher>().Start();
+        await shim.Time.Delay(TimeSpan.FromSeconds(50));
+        await shim.CreateAsync("box");
+        await shim.Time.Delay(TimeSpan.FromMinutes(10));
+        shim.Ended.IsCompleted.Should().BeFalse();
+        await shim.StopAsync();
+        await shim.DeleteAsync("box");
+
+        var begin = shim.Time.Elapsed;
+        await shim.Ended;
+
+        (shim.Time.Elapsed - begin).Should().BeCloseTo(TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(20));
+    }, sandbox: "box");
 
     private void Run(Func<Task> scenario) => Pump.Run(_time, scenario, TimeSpan.FromHours(1));
 
