@@ -22,7 +22,7 @@ internal sealed class RecordMachineExitHandler(
         var unexpected = sandbox.State == SandboxState.Ready;
         if (unexpected)
         {
-            BootLog.Lost(log, request.Reason);
+            BootLog.Lost(log, request.Reason, string.Join(" | ", sandbox.Machine?.ConsoleTail ?? []));
             sandbox.LostReason = request.Reason;
             facts.AddRange(containers.KillAll(time.GetUtcNow(), _ => true));
         }

@@ -56,9 +56,7 @@ internal sealed class BootLimits : IDisposable
     public CancellationTokenSource WhileAlive(IVirtualMachine machine, ISharedDirectory? share)
     {
         var alive = CancellationTokenSource.CreateLinkedTokenSource(_all.Token);
-        _ = WatchAsync(machine.Exited, _ => "the virtual machine ended before its agent answered", alive);
-        if (share is not null)
-            _ = WatchAsync(share.Exited, reason => $"the file daemon ended: {reason}", alive);
+        _ = WatchAsync(machine, share, alive);
         return alive;
     }
 
@@ -128,16 +126,18 @@ internal sealed class BootLimits : IDisposable
         return (ErrorKind.Internal, $"{cause.GetType().Name}: {cause.Message}");
     }
 
-    private async Task WatchAsync<T>(Task<T> end, Func<T, string> describe, CancellationTokenSource alive)
+    private async Task WatchAsync(IVirtualMachine machine, ISharedDirectory? share, CancellationTokenSource alive)
     {
         var over = new TaskCompletionSource();
         await using var registration = alive.Token.Register(() => over.TrySetResult());
-        if (await Task.WhenAny(end, over.Task) != end)
+        Task[] ends = share is null ? [machine.Exited, over.Task] : [machine.Exited, share.Exited, over.Task];
+        if (await Task.WhenAny(ends) == over.Task)
             return;
 
+        var isMachines = await MachineEnd.IsBehindAsync(machine, _time);
         if (_agentAnswers)
             return;
-        _death ??= describe(await end);
+        _death = isMachines ? "the virtual machine ended before its agent answered" : $"the file daemon ended: {await share!.Exited}";
         try
         {
             await alive.CancelAsync();

@@ -18,8 +18,8 @@ internal static partial class BootLog
     [LoggerMessage(1153, LogLevel.Error, "the failed start left behind: {What}")]
     public static partial void NotUndone(ILogger log, string what);
 
-    [LoggerMessage(1154, LogLevel.Warning, "the machine is lost: {Reason}")]
-    public static partial void Lost(ILogger log, string reason);
+    [LoggerMessage(1154, LogLevel.Warning, "the machine is lost: {Reason}; guest console: {Console}")]
+    public static partial void Lost(ILogger log, string reason, string console);
 
     [LoggerMessage(1155, LogLevel.Information, "sandbox {Sandbox} is stopped after {Milliseconds:0} ms")]
     public static partial void Stopped(ILogger log, SandboxId sandbox, double milliseconds);

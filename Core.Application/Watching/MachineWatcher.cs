@@ -1,6 +1,7 @@
 using Kata.Core.Application.Facts;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 
 namespace Kata.Core.Application.Watching;
@@ -23,7 +24,8 @@ internal sealed class MachineWatcher(ISender sender, TimeProvider time)
 
     private async Task WatchAsync(IVirtualMachine machine, ISharedDirectory? share, IGuestAgent agent)
     {
-        var ends = new List<Task<string>> { Describe(machine.Exited, exit => $"the VMM ended with {exit.End?.ToString() ?? "an unknown status"}") };
+        var machineEnd = Describe(machine.Exited, exit => $"the VMM ended with {exit.End?.ToString() ?? "an unknown status"}");
+        var ends = new List<Task<string>> { machineEnd };
         if (share is not null)
             ends.Add(Describe(share.Exited, reason => $"the file daemon ended: {reason}"));
         ends.Add(Describe(agent.Closed, reason => $"the agent's connection is gone: {reason}"));
@@ -31,6 +33,8 @@ internal sealed class MachineWatcher(ISender sender, TimeProvider time)
         ends.Add(LastAnswerAsync(agent, ended.Token));
         var reason = await await Task.WhenAny(ends);
         await ended.CancelAsync();
+        if (await MachineEnd.IsBehindAsync(machine, time))
+            reason = await machineEnd;
         try
         {
             await sender.Send(new RecordMachineExit(reason), CancellationToken.None);

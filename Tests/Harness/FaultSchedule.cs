@@ -23,6 +23,9 @@ public enum FaultKind
     /// <summary>The file daemon is killed at the call.</summary>
     FileDaemonDies,
 
+    /// <summary>The VMM is killed at the call, and the end of its file daemon is noticed first.</summary>
+    MachineDiesAfterFileDaemon,
+
     /// <summary>The connection to the agent is lost at the call.</summary>
     ConnectionLost,
 

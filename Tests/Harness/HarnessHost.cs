@@ -93,6 +93,10 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
             case { Kind: FaultKind.FileDaemonDies }:
                 Share?.Die("signal 9");
                 return null;
+            case { Kind: FaultKind.MachineDiesAfterFileDaemon }:
+                Share?.Die("its socket was closed");
+                _ = DieLaterAsync(Machine);
+                return null;
             case { Kind: FaultKind.ConnectionLost }:
                 Machine?.Guest.Disconnect("connection reset");
                 return null;
@@ -113,6 +117,12 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
         { Kind: FaultKind.Hang } => HangAsync(held.Call, ct),
         _ => Time.Delay(held.Delay, ct),
     };
+
+    private async Task DieLaterAsync(HarnessMachine? machine)
+    {
+        await Time.Delay(TimeSpan.FromMilliseconds(20));
+        machine?.Die(new VmmEnd(null, 9));
+    }
 
     /// <summary>Waits until the token fires.</summary>
     public async Task HangAsync(string call, CancellationToken ct)

@@ -95,7 +95,7 @@ public sealed partial class CreateFailureTests
 
                 var where = $"{kind} at call {at}, {calls[at - 1]}";
                 (shim.Time.Elapsed - begin).Should().BeLessThan(Most, where);
-                if (failure is not null && kind is not (FaultKind.MachineDies or FaultKind.FileDaemonDies or FaultKind.ConnectionLost))
+                if (failure is not null && kind is not (FaultKind.MachineDies or FaultKind.FileDaemonDies or FaultKind.MachineDiesAfterFileDaemon or FaultKind.ConnectionLost))
                 {
                     failure.Message.Should().MatchRegex(PhaseSentence, where);
                     shim.Host.Leftovers().Should().Equal(before, where);
@@ -134,6 +134,14 @@ public sealed partial class CreateFailureTests
         failure.Report!.Phases.Select(phase => phase.Name).Should().Contain("launch-vmm");
         shim.Time.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1));
     }, new FaultSchedule(new Fault("agent.connect", 1, FaultKind.MachineDies)));
+
+    [Fact]
+    public void Create_when_the_machine_dies_and_its_file_daemons_end_is_noticed_first_tells_the_machines_end() => HarnessShim.Run(async shim =>
+    {
+        var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod"));
+
+        failure.Message.Should().Contain("phase agent").And.Contain("signal 9").And.NotContain("file daemon");
+    }, new FaultSchedule(new Fault("agent.connect", 1, FaultKind.MachineDiesAfterFileDaemon)));
 
     [Fact]
     public void Create_when_the_agent_never_answers_ends_with_the_dial_timeout() => HarnessShim.Run(async shim =>

@@ -119,6 +119,20 @@ public sealed class InvariantTests
         shim.Host.Held.Should().BeEmpty();
     });
 
+    [Fact]
+    public void When_the_machine_is_lost_its_own_end_is_the_reason_although_its_connections_was_noticed_first() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+        await shim.StartAsync("pod");
+
+        shim.Guest.Disconnect("reset");
+        await shim.Time.Delay(TimeSpan.FromMilliseconds(20));
+        shim.Host.Machine!.Die(new VmmEnd(null, 11));
+
+        await shim.WaitAsync("pod");
+        shim.Log.Lines.Should().Contain(line => line.Text == "the machine is lost: the VMM ended with signal 11; guest console: the last line of the console");
+    });
+
     [Theory]
     [InlineData("New")]
     [InlineData("Booting")]
