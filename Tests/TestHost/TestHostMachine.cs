@@ -50,13 +50,13 @@ public sealed class TestHostMachine : IAsyncDisposable
     /// <summary>
     /// True if a failure is the emulation's: this machine's kernel has panicked or answers nothing any more, or a virtual machine
     /// in it stopped or ended without a word: before its agent answered, as about one in twenty does here, or later, which the
-    /// shim's health check tells.
+    /// shim's log tells with the guest's last words.
     /// </summary>
     public async Task<bool> IsEmulationsFaultAsync(Exception failure) =>
         KernelPanicked
         || (BeforeTheAgent.Any(word => failure.Message.Contains(word, StringComparison.Ordinal))
             && !failure.Message.Contains("panic", StringComparison.OrdinalIgnoreCase))
-        || await AskAsync("! grep -qs 'answers no health check' /run/*.log") != 0;
+        || await AskAsync("! grep -hs -e 'answers no health check' -e 'lost: the VMM ended with exit status 0' /run/*.log | grep -qvi panic") != 0;
 
     /// <summary>Boots a machine and waits until it takes command lines.</summary>
     public static async Task<TestHostMachine> StartAsync(TestHostOptions options)
