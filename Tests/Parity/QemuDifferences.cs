@@ -73,7 +73,6 @@ internal static class QemuDifferences
         Upstreams("append rcupdate.rcu_expedited=1", NoEffect),
         Upstreams("append i8042.*", NoEffect),
         Upstreams("append noreplace-smp", NoEffect),
-        Upstreams("append pci=lastbus=0", NoEffect),
         Upstreams("append net.ifnames=0", "there is no udev that would rename links"),
         Upstreams("append selinux=0", "the guest has no policy to load"),
         Upstreams("append cryptomgr.notests", Names),

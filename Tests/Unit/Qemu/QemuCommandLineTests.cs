@@ -33,7 +33,7 @@ public sealed class QemuCommandLineTests
         "-device vhost-user-fs-pci,id=fs-share,chardev=share,tag=kataShared,queue-size=1024",
         "-kernel /boot/vmlinux",
         "-initrd /boot/initrd.img",
-        "-append cryptomgr.notests=1 reboot=t no_timer_check swiotlb=512 panic=-1 nr_cpus=2 console=ttyS0 quiet",
+        "-append cryptomgr.notests=1 reboot=t no_timer_check pci=lastbus=0 swiotlb=512 panic=-1 nr_cpus=2 console=ttyS0 quiet",
         "-sandbox on,obsolete=deny");
 
     [Fact]
@@ -102,7 +102,7 @@ public sealed class QemuCommandLineTests
     public void Print_when_several_vcpus_starts_the_guest_on_one() =>
         Lines(A.Vm() with { Resources = new VmResources(4, 1000, 512, 512, 0) }, A.Host()).Should().Contain([
             "-smp 4,cores=1,threads=1,sockets=240,maxcpus=240",
-            "-append cryptomgr.notests=1 reboot=t no_timer_check panic=-1 nr_cpus=240 maxcpus=1 console=ttyS0 quiet",
+            "-append cryptomgr.notests=1 reboot=t no_timer_check pci=lastbus=0 panic=-1 nr_cpus=240 maxcpus=1 console=ttyS0 quiet",
         ]);
 
     [Fact]
