@@ -90,7 +90,7 @@ public sealed class HostMatrixTests(HostLife life)
     });
 
     [MachineFact]
-    public Task Run_uses_the_hosts_own_kvm_vsock_and_cgroups() => life.RunAsync(async host =>
+    public Task Run_uses_the_hosts_own_kvm_vsock_and_cgroups_and_exec_answers() => life.RunAsync(async host =>
     {
         var id = host.NewId("ways");
         (await host.RunAsync(HostContainerd.Run(id, "sleep 1000", "--detach --null-io"))).Exited(0);
@@ -98,41 +98,36 @@ public sealed class HostMatrixTests(HostLife life)
         var qemu = (await host.RunAsync("for p in $(pgrep qemu-system); do tr '\\0' ' ' < /proc/$p/cmdline; cat /proc/$p/cgroup; done")).Exited(0).Stdout;
         var state = (await host.RunAsync($"cat /run/vc/sbs/{id}/*.json* 2> /dev/null")).Stdout;
         var metrics = await host.RunAsync($"ctr task metrics --format json {id}");
+        var said = await host.RunAsync($"ctr task exec --exec-id x {id} sh -c 'cat; exit 5' < /etc/hostname");
         await RemoveAsync(host, id);
 
         qemu.Should().Contain("accel=kvm").And.Contain("vhost-vsock-pci").And.Contain("0::/").And.Contain(id);
         state.Should().Contain("vsock");
         metrics.Exited(0).Stdout.Should().Contain("usage_usec");
+        said.Exited(5).Stdout.Should().StartWith((await host.RunAsync("cat /etc/hostname")).Stdout);
     });
 
-    [Fact]
-    public Task Exec_answers_with_output_and_exit_code() => life.RunAsync(async host =>
+    [MachineFact]
+    public Task Kill_of_a_process_ends_its_container_alone_and_leaves_nothing() => life.RunAsync(async host =>
     {
-        var id = host.NewId("exec");
-        (await host.RunAsync(HostContainerd.Run(id, "sleep 1000", "--detach --null-io"))).Exited(0);
+        // At once: what one loses is nothing to the others.
+        (string Name, string Pattern)[] victims = [("shim", "containerd-shim-kata"), ("vmm", "qemu-system-"), ("files", "virtiofsd")];
+        var ids = victims.Select(victim => host.NewId($"kill-{victim.Name}")).ToList();
+        var running = ids.Select(id => host.RunAsync(HostContainerd.Run(id, "sh -c 'echo container runs; sleep 1000'") + $" > /run/out-{id} 2>&1")).ToList();
+        foreach (var id in ids)
+        {
+            (await host.RunAsync(
+                $"for i in $(seq 900); do grep -q 'container runs' /run/out-{id} && exit 0; sleep 0.1; done; cat /run/out-{id} /run/vc/sbs/{id}/timeline.jsonl; tail -50 /run/containerd.log; exit 1"))
+                .Exited(0);
+        }
 
-        var result = await host.RunAsync($"ctr task exec --exec-id x {id} sh -c 'cat; exit 5' < /etc/hostname");
-
-        await RemoveAsync(host, id);
-        result.Stdout.Should().StartWith((await host.RunAsync("cat /etc/hostname")).Stdout);
-        result.ExitCode.Should().Be(5, result.Stdout);
-    });
-
-    [MachineTheory]
-    [InlineData("shim", "containerd-shim-kata")]
-    [InlineData("VMM", "qemu-system-")]
-    [InlineData("file daemon", "virtiofsd")]
-    public Task Kill_of_a_process_ends_the_container_and_leaves_nothing(string victim, string pattern) => life.RunAsync(async host =>
-    {
-        var id = host.NewId("kill");
-        var running = host.RunAsync(HostContainerd.Run(id, "sh -c 'echo container runs; sleep 1000'") + " > /run/out 2>&1");
-        (await host.RunAsync("for i in $(seq 600); do grep -q 'container runs' /run/out && exit 0; sleep 0.1; done; cat /run/out /run/vc/sbs/*/timeline.jsonl; tail -50 /run/containerd.log; exit 1")).Exited(0);
-
-        (await host.RunAsync($"pid=$(pgrep -o -f '^[^ ]*{pattern}') && kill -KILL $pid")).Exited(0);
-
-        var result = await running.WaitAsync(TimeSpan.FromSeconds(60));
-        result.ExitCode.Should().NotBe(0, victim);
-        await host.RunAsync($"ctr task delete -f {id}; ctr containers delete {id}");
+        for (var i = 0; i < victims.Length; i++)
+        {
+            running[i].IsCompleted.Should().BeFalse(victims[i].Name);
+            (await host.RunAsync($"pid=$(pgrep -o -f '^[^ ]*{victims[i].Pattern}.*{ids[i]}') && kill -KILL $pid")).Exited(0);
+            (await running[i].WaitAsync(TimeSpan.FromSeconds(60))).ExitCode.Should().NotBe(0, victims[i].Name);
+            await host.RunAsync($"ctr task delete -f {ids[i]}; ctr containers delete {ids[i]}");
+        }
     });
 
     internal static async Task RemoveAsync(HostContainerd host, string id) =>

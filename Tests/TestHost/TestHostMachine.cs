@@ -175,7 +175,8 @@ public sealed class TestHostMachine : IAsyncDisposable
             "-m", $"{options.MemoryMib.ToString(CultureInfo.InvariantCulture)}M",
             "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
             "-kernel", Path.Combine(assets, "vmlinuz"), "-initrd", Path.Combine(assets, "initrd.img"),
-            "-append", $"console=ttyS0 loglevel=4 reboot=t panic=-1 tsc=reliable cryptomgr.notests=1 repository={Repository.Root} modules={modules}",
+            // norandmaps: a program that is at the same addresses each time is not translated anew each time.
+            "-append", $"console=ttyS0 loglevel=4 reboot=t panic=-1 tsc=reliable cryptomgr.notests=1 norandmaps repository={Repository.Root} modules={modules}",
             "-serial", $"file:{console}",
             "-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap",
             "-device", "virtio-serial-pci",

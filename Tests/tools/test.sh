@@ -15,10 +15,14 @@ passed=0 failed=0 skipped=0 failures=""
 
 counter() { sed -n "s/.*<Counters [^>]*\\b$2=\"\\([0-9]*\\)\".*/\\1/p" "$1" | head -1; }
 
-# The failed tests of a printed run, each with the beginning of what it says.
+# The failed tests of a printed run, each with the beginning of what it says, in one line.
 list_failures() {
-    awk '/^ +Failed .* \[[0-9<]/ { name = $0; sub(/^ +Failed /, "", name); sub(/ \[[0-9<][^[]*$/, "", name); next }
-        name && /^ +Error Message:/ { getline; sub(/^ +/, ""); print "FAILED " name ": " substr($0, 1, 400); name = "" }' "$1"
+    awk 'function tell() { if (name != "") print "FAILED " name ": " substr(text, 1, 1500); name = "" }
+        /^ +Failed .* \[[0-9<]/ { tell(); name = $0; sub(/^ +Failed /, "", name); sub(/ \[[0-9<][^[]*$/, "", name); text = ""; said = 0; next }
+        /^ +Error Message:/ { said = 1; next }
+        /^ +Stack Trace:/ { tell() }
+        name != "" && said { sub(/^ +/, ""); text = text (text == "" ? "" : " / ") $0 }
+        END { tell() }' "$1"
 }
 
 for tier in "$@"; do
