@@ -26,7 +26,7 @@ run-pod: build image ## a pod of two containers through containerd's CRI plugin,
 	@$(packaging)/run-pod.sh
 
 test: build image solution ## every test against the default set-up
-	@$(tools)/test.sh Unit Architecture Contracts Parity Aot 'EndToEnd:category!=matrix'
+	@$(tools)/test.sh Unit Architecture Contracts Parity Aot 'EndToEnd:category!=matrix:at-once'
 
 matrix: build image solution ## the same behaviour with other containerds, guest channels and hosts
 	@echo "== peers"

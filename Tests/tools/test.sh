@@ -1,8 +1,9 @@
 #!/bin/bash
 # Runs test projects that are built and sums them up; the last line is "N passed, N failed, N skipped".
 #
-#   test.sh PROJECT[:FILTER]...
+#   test.sh PROJECT[:FILTER[:at-once]]...
 #
+# With "at-once" the collections of the project's tests run beside each other: for those that wait more than they work.
 # Each test's outcome is printed where tests take long; what failed is listed again before the last line, a line each. A
 # project whose run breaks off counts as one failure more.
 set -uo pipefail
@@ -26,22 +27,24 @@ list_failures() {
 }
 
 for tier in "$@"; do
-    project=${tier%%:*} filter=()
-    if [ "$tier" != "$project" ]; then filter=(--filter "${tier#*:}"); fi
+    IFS=: read -r project filter order <<< "$tier"
+    options=() settings=()
+    if [ -n "$filter" ]; then options=(--filter "$filter"); fi
+    if [ "$order" = at-once ]; then settings=(-- xUnit.ParallelizeTestCollections=true xUnit.MaxParallelThreads=-1); fi
     case $project in
         Contracts | Aot | EndToEnd) verbosity=normal ;;
         *) verbosity=minimal ;;
     esac
-    echo "== ${tier/:/, }"
+    echo "== $project${filter:+, $filter}"
     started=$SECONDS
     report=$results/$project/report.trx
     printed=$results/$project/output.txt
     rm -rf "${results:?}/$project"
     mkdir -p "$results/$project"
     # A test that hangs ends its project's run rather than everybody's.
-    dotnet test "artifacts/bin/$project/release/Kata.Tests.$project.dll" "${filter[@]}" \
+    dotnet test "artifacts/bin/$project/release/Kata.Tests.$project.dll" "${options[@]}" \
         --logger "console;verbosity=$verbosity" --logger "trx;LogFileName=report.trx" --results-directory "$results/$project" \
-        --blame-hang-timeout 10m --blame-hang-dump-type none < /dev/null 2>&1 |
+        --blame-hang-timeout 10m --blame-hang-dump-type none "${settings[@]}" < /dev/null 2>&1 |
         grep --line-buffered -vE '^$|^VSTest version|^Starting test|^A total of|^Data collector|^Results File|^Test Run' | tee "$printed"
     code=${PIPESTATUS[0]}
     ok=0 bad=0 total=0
