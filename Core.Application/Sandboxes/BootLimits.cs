@@ -12,6 +12,8 @@ namespace Kata.Core.Application.Sandboxes;
 /// </summary>
 internal sealed class BootLimits : IDisposable
 {
+    private const string MachineEnded = "the virtual machine ended before its agent answered";
+
     // Holds until the settings are known; the default that they have themselves.
     private static readonly TimeSpan UntilSettled = TimeSpan.FromSeconds(60);
 
@@ -107,8 +109,9 @@ internal sealed class BootLimits : IDisposable
     // By asking which source fired: the exception that reaches us says only that something was cancelled.
     private (ErrorKind Kind, string Text) Translate(Exception cause)
     {
+        // Slow to end, the VMM may do so only after what ended because of it has been noticed and waited for.
         if (_death is { } death)
-            return (ErrorKind.Unavailable, death);
+            return (ErrorKind.Unavailable, _sandbox.Machine is { Exited.IsCompleted: true } ? MachineEnded : death);
         if (_sandbox.LostReason is { } lost)
             return (ErrorKind.Unavailable, lost);
         if (_sandbox.BootCancelled.IsCancellationRequested)
@@ -137,7 +140,7 @@ internal sealed class BootLimits : IDisposable
         var isMachines = await MachineEnd.IsBehindAsync(machine, _time);
         if (_agentAnswers)
             return;
-        _death = isMachines ? "the virtual machine ended before its agent answered" : $"the file daemon ended: {await share!.Exited}";
+        _death = isMachines ? MachineEnded : $"the file daemon ended: {await share!.Exited}";
         try
         {
             await alive.CancelAsync();

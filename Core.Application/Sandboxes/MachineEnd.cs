@@ -8,7 +8,7 @@ namespace Kata.Core.Application.Sandboxes;
 /// </summary>
 internal static class MachineEnd
 {
-    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether the VMM has ended or does so at once: asked by whoever has noticed another end.</summary>
     public static async Task<bool> IsBehindAsync(IVirtualMachine machine, TimeProvider time)

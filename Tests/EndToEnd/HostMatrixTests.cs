@@ -117,7 +117,7 @@ public sealed class HostMatrixTests(HostLife life)
         foreach (var id in ids)
         {
             (await host.RunAsync(
-                $"for i in $(seq 900); do grep -q 'container runs' /run/out-{id} && exit 0; sleep 0.1; done; cat /run/out-{id} /run/vc/sbs/{id}/timeline.jsonl; tail -50 /run/containerd.log; exit 1"))
+                $"for i in $(seq 900); do grep -q 'container runs' /run/out-{id} && exit 0; grep -q '^ctr: ' /run/out-{id} && break; sleep 0.1; done; cat /run/out-{id} /run/vc/sbs/{id}/timeline.jsonl; tail -50 /run/containerd.log; exit 1"))
                 .Exited(0);
         }
 
