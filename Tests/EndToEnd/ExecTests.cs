@@ -66,7 +66,8 @@ public sealed class ExecTests(PrivateContainerd host, SharedContainerLife life) 
     public async Task Exec_when_killed_by_a_signal_answers_128_and_the_signal(string signal, int number)
     {
         var id = Container.NewExecId();
-        await using var exec = Container.StartExec(id, "sh", "-c", "echo ready; exec sleep 1000");
+        // Said by who gets the signal: a shell takes no SIGQUIT until it has become another program.
+        await using var exec = Container.StartExec(id, "sh", "-c", "echo ready > /dev/shm/$$; exec tail -f /dev/shm/$$");
         await exec.WaitForOutputAsync("ready", TestSettings.StartLimit);
 
         (await Host.CtrAsync("task", "kill", "--signal", $"SIG{signal}", "--exec-id", id, Container.Id)).Exited(0);
