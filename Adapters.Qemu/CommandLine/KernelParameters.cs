@@ -5,7 +5,7 @@ namespace Kata.Adapters.Qemu.CommandLine;
 
 /// <summary>
 /// The kernel's command line. The parameters that make the start quick were measured one by one; most that are
-/// customary elsewhere have no effect beyond noise and are left out.
+/// customary elsewhere have no effect beyond noise under emulation and are left out.
 /// </summary>
 internal static class KernelParameters
 {
@@ -14,15 +14,16 @@ internal static class KernelParameters
         var words = new List<string>(spec.Boot.KernelParameters);
         // Self-tests of the crypto code are the most expensive single step of an emulated start.
         words.Add("cryptomgr.notests=1");
-        // Triple fault: the one way of resetting that is quick on every x86 machine type. With -no-reboot QEMU then ends.
         if (architecture == Architecture.X64)
+        {
+            // Triple fault: the one way of resetting that is quick on every x86 machine type. With -no-reboot QEMU then ends.
             words.Add("reboot=t");
-        // On a busy host the kernel's test of its own timer can fail under emulation, and it panics.
-        if (architecture == Architecture.X64)
+            // On a busy host the kernel's test of its own timer can fail under emulation, and it panics.
             words.Add("no_timer_check");
-        // All root buses there are: asking each device of the other 255 ends in QEMU 16000 times, which KVM's users pay for.
-        if (architecture == Architecture.X64)
+            // All root buses there are: asking each device of the other 255 ends in QEMU 16000 times, which KVM's users pay for.
             words.Add("pci=lastbus=0");
+        }
+
         // Room for memory above 4 GiB makes the kernel keep 64 MiB for devices that cannot reach it; no device here is one.
         var hasRoom = spec.Resources.MaxMemoryMib > spec.Resources.MemoryMib || (spec.Boot.Image is not null && spec.Boot.ImageDriver != ImageDriver.VirtioBlk);
         if (architecture == Architecture.X64 && hasRoom)

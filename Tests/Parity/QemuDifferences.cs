@@ -6,7 +6,7 @@ namespace Kata.Tests.Parity;
 internal static class QemuDifferences
 {
     private const string Names = "the same option by its other name or form";
-    private const string NoEffect = "measured: no effect beyond noise on the start";
+    private const string NoEffect = "measured under emulation: no effect beyond noise on the start";
     private const string OwnMemory = "an anonymous memfd: /dev/shm is a tmpfs whose size limit shows as SIGBUS in the guest";
     private const string Listener = "the same listener, as a character device of its own";
     private const string SerialConsole = "the serial port is built into kernels whose virtio console is a module, so the console is there from the first line; it goes to a pipe that we read";
