@@ -58,6 +58,7 @@ internal sealed class StartProcessHandler(
         try
         {
             agent = sandbox.RequireAgent();
+            process.IsStarting = true;
             if (process.Ref.IsInit)
                 await agent.StartAsync(id, CancellationToken.None);
             else
@@ -67,8 +68,7 @@ internal sealed class StartProcessHandler(
         catch (Exception)
         {
             containers.Change(id, c => c.RecordStartFailure(process.Ref, time.GetUtcNow()));
-            process.Pipes.CloseOutput(GuestStream.Stdout);
-            process.Pipes.CloseOutput(GuestStream.Stderr);
+            process.EndOutputs();
             throw;
         }
 
