@@ -42,7 +42,7 @@ internal sealed class ProcessWatcher : IAsyncDisposable
             : Task.WhenAll(CopyOutputAsync(GuestStream.Stdout), CopyOutputAsync(GuestStream.Stderr));
         if (terminal)
             process.Pipes.CloseOutput(GuestStream.Stderr);
-        _input = process.Pipes.HasStdin ? CopyInputAsync() : Task.CompletedTask;
+        _input = process.Pipes.HasStdin ? CopyInputAsync() : terminal ? Task.CompletedTask : EndInputAsync();
         Completion = ReportExitAsync();
     }
 
@@ -166,6 +166,21 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)
         {
+            WatchLog.InputEnded(_log, _process.Ref, e.Message);
+        }
+    }
+
+    // Input that nobody will ever write is at its end from the start. A terminal has none: its user may come back.
+    private async Task EndInputAsync()
+    {
+        await Task.Yield();
+        try
+        {
+            await _agent.CloseStdinAsync(_process.Ref, _copying.Token);
+        }
+        catch (Exception e) when (e is KataException or OperationCanceledException)
+        {
+            // Usual when the process has ended already.
             WatchLog.InputEnded(_log, _process.Ref, e.Message);
         }
     }

@@ -18,6 +18,14 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
         result.Stderr.Should().StartWith("to stderr\n");
     }
 
+    [Fact]
+    public async Task Run_when_it_has_no_input_lets_the_command_see_its_end_at_once()
+    {
+        var result = await Host.CtrAsync(PrivateContainerd.RunArguments(Host.NewId("noinput"), ["--rm", "--null-io"], "sh", "-c", "cat; exit 5"));
+
+        result.ExitCode.Should().Be(5, result.Stderr);
+    }
+
     [MachineFact]
     public async Task Run_when_asked_for_uname_answers_with_the_guests_kernel()
     {

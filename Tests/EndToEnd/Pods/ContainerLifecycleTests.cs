@@ -49,6 +49,7 @@ public sealed class ContainerLifecycleTests(PodHost host, SharedPodLife life) : 
         (await Pod.RunToEndAsync(_ => { }, "sh", "-c", "echo out; echo err >&2; exit 41"))
             .Should().Be(new Executed(41, "out\n", "err\n"));
         (await Pod.RunToEndAsync(_ => { }, "true")).ExitCode.Should().Be(0);
+        (await Pod.RunToEndAsync(_ => { }, "sh", "-c", "cat; echo no input")).Should().Be(new Executed(0, "no input\n", ""));
     }
 
     [Fact]

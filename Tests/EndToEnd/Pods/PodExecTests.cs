@@ -15,6 +15,12 @@ public sealed class PodExecTests(PodHost host, SharedPodLife life) : SharedPodTe
     }
 
     [Fact]
+    public async Task ExecSync_sees_the_end_of_its_input_at_once()
+    {
+        (await Pod.ExecAsync(Container, ["sh", "-c", "cat; echo end"])).Should().Be(new Executed(0, "end\n", ""));
+    }
+
+    [Fact]
     public async Task ExecSync_past_its_time_says_so_and_ends_the_command()
     {
         var clock = Stopwatch.StartNew();

@@ -11,7 +11,7 @@ namespace Kata.Tests.Parity.AgentCalls;
 /// </summary>
 internal static partial class CallFacts
 {
-    private static readonly string[] Beside = ["Check", "ReadStdout", "ReadStderr", "WaitProcess", "GetOOMEvent"];
+    private static readonly string[] Beside = ["Check", "ReadStdout", "ReadStderr", "WaitProcess", "GetOOMEvent", "CloseStdin"];
     private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
 
     // By what the entries of a list are told apart; others by their place.

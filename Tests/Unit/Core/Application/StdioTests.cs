@@ -3,6 +3,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Tests.Harness;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Kata.Tests.Unit.Core.Application;
@@ -149,6 +150,49 @@ public sealed class StdioTests
 
         shim.Time.Elapsed.Should().Be(begin);
     });
+
+    [Fact]
+    public void Stdin_when_the_client_has_none_is_at_its_end_at_once() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+        await shim.StartAsync("pod");
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, "cat");
+        await shim.StartAsync("c1");
+        var begin = shim.Time.Elapsed;
+
+        (await shim.WaitAsync("c1")).Code.Should().Be(0);
+
+        await shim.ExecAsync("pod", "e", "cat");
+        await shim.StartAsync("pod", "e");
+        (await shim.WaitAsync("pod", "e")).Code.Should().Be(0);
+        (shim.Time.Elapsed - begin).Should().BeLessThan(TimeSpan.FromSeconds(1));
+    });
+
+    [Fact]
+    public void Stdin_of_a_terminal_when_the_client_has_none_stays_open() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", program: "cat", terminal: true);
+        await shim.StartAsync("pod");
+        await shim.Time.Delay(TimeSpan.FromSeconds(5));
+
+        shim.Host.Calls.Should().NotContain("agent.close-stdin");
+        (await shim.StateAsync("pod")).Exit.Should().BeNull();
+    });
+
+    [Theory]
+    [InlineData(ErrorKind.NotFound)]
+    [InlineData(ErrorKind.Unavailable)]
+    public void Stdin_when_the_process_has_just_ended_is_no_matter_for_a_warning(ErrorKind kind) => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", program: "true");
+        await shim.StartAsync("pod");
+
+        (await shim.WaitAsync("pod")).Code.Should().Be(0);
+        await shim.DeleteAsync("pod");
+
+        shim.Host.Calls.Should().Contain("agent.close-stdin");
+        shim.Log.Lines.Should().NotContain(line => line.Level >= LogLevel.Warning);
+    }, new FaultSchedule(new Fault("agent.close-stdin", 1, FaultKind.Fail) { Error = kind }));
 
     [Fact]
     public void Output_when_writing_to_the_client_fails_is_dropped_and_the_process_runs_on() => HarnessShim.Run(async shim =>
