@@ -22,10 +22,13 @@ internal sealed class SignalProcessHandler(LiveSandbox sandbox, ContainerRegistr
 
         containers.Check(id, c => c.CheckSignal(request.Process));
         var before = containers.Read(id, c => c.State);
+
+        // What waits for the start in its place takes only SIGKILL, and nobody waits in the guest for its end.
+        var endsUnstarted = request.Process.IsInit && before == ContainerState.Created && request.Signal.EndsByDefault;
         try
         {
             var agent = sandbox.RequireAgent();
-            await agent.SignalAsync(request.Process, request.Signal, request.All && request.Process.IsInit, ct);
+            await agent.SignalAsync(request.Process, endsUnstarted ? Signal.Kill : request.Signal, request.All && request.Process.IsInit, ct);
             if (request.Signal == Signal.Kill && before == ContainerState.Paused)
                 await ThawAsync(agent, id, ct);
         }
@@ -34,9 +37,8 @@ internal sealed class SignalProcessHandler(LiveSandbox sandbox, ContainerRegistr
             // The machine is going down and takes the process along; its exit is told by whoever saw that.
         }
 
-        // A container that never ran has nobody who waits for it in the guest.
-        if (request.Signal == Signal.Kill && request.Process.IsInit && before == ContainerState.Created)
-            await sender.Send(new RecordProcessExit(request.Process, new ExitStatus(ExitStatus.Killed, time.GetUtcNow())), ct);
+        if (endsUnstarted)
+            await sender.Send(new RecordProcessExit(request.Process, new ExitStatus(128 + request.Signal.Number, time.GetUtcNow())), ct);
         return Done.Value;
     }
 

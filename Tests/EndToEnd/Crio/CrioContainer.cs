@@ -48,6 +48,9 @@ internal sealed class CrioContainer : IAsyncDisposable
     /// <summary>Output so far.</summary>
     public string Output => _streams.Take();
 
+    /// <summary>The end of the output has been seen.</summary>
+    public bool OutputHasEnded => _streams.HaveEnded();
+
     /// <summary>Start of the shim, connection, Create.</summary>
     public static async Task<CrioContainer> CreateAsync(CrioHost crio, string id, JsonObject specification)
     {

@@ -38,6 +38,13 @@ internal sealed class CrioStreams : IDisposable
         return _taken.ToString();
     }
 
+    /// <summary>Both have been read to their end: nobody is left who could write.</summary>
+    public bool HaveEnded()
+    {
+        Take();
+        return new[] { _stdout, _stderr }.All(stream => DescriptorIo.TryRead(stream, new byte[1]) == 0);
+    }
+
     public void Dispose()
     {
         _stdout.Dispose();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using Grpc.Core;
@@ -66,6 +67,30 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await limited.RemoveAsync();
         (await pod.IsAliveAsync()).Should().BeTrue();
         (await pod.StopAsync(9, TimeSpan.FromSeconds(10))).ExitStatus.Should().Be(137);
+        await pod.RemoveAsync();
+    }
+
+    [MachineFact]
+    public async Task Containers_that_were_never_started_end_at_once_when_stopped_and_so_does_their_output()
+    {
+        await using var crio = new CrioHost(Host);
+        var podId = Host.NewId("created");
+        var network = await crio.MakeNetworkAsync("crio0");
+        var cgroup = $"/{Host.Mark}";
+        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, cgroup));
+        var besideId = $"{podId}-a";
+        await using var beside = await CrioContainer.CreateAsync(crio, besideId, CrioSpecification.Container(
+            besideId, podId, await crio.MountRootAsync(besideId), network, cgroup, null, Beside));
+        beside.OutputHasEnded.Should().BeFalse();
+        var clock = Stopwatch.StartNew();
+
+        (await beside.StopAsync(15, TimeSpan.FromSeconds(30))).ExitStatus.Should().Be(143);
+
+        clock.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(20));
+        beside.OutputHasEnded.Should().BeTrue();
+        await beside.RemoveAsync();
+        (await pod.StopAsync(9, TimeSpan.FromSeconds(30))).ExitStatus.Should().Be(137);
+        pod.OutputHasEnded.Should().BeTrue();
         await pod.RemoveAsync();
     }
 

@@ -194,6 +194,9 @@ public sealed class HarnessGuestContainer
         {
             if (!_thawed.Task.IsCompleted)
                 _held.Add((target, signal));
+            // What waits for the start in the init's place is the first of its namespace: the kernel keeps all but SIGKILL from it.
+            else if (!IsStarted && target == Init && signal != Core.Domain.Containers.Signal.Kill)
+                target.Signals.Add(signal);
             else
                 target.Take(signal);
         }

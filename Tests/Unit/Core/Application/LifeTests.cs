@@ -141,6 +141,42 @@ public sealed class LifeTests
     });
 
     [Theory]
+    [InlineData(1u)]
+    [InlineData(10u)]
+    [InlineData(15u)]
+    [InlineData(37u)]
+    public void Kill_when_created_with_any_signal_that_ends_a_process_ends_it_at_once(uint signal) => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+        await shim.StartAsync("pod");
+        await shim.CreateAsync("c1", ContainerKind.PodContainer);
+        var wait = shim.WaitAsync("c1");
+
+        await shim.KillAsync("c1", signal: signal);
+
+        (await wait.WaitAsync(TimeSpan.FromSeconds(1), shim.Time)).Code.Should().Be(128 + (int)signal);
+        shim.Events.Facts.OfType<ProcessExited>().Should().ContainSingle().Which.Exit.Code.Should().Be(128 + (int)signal);
+        shim.Guest.Process(ProcessRef.Parse("c1", null)).Signals.Should().Contain(Signal.Kill);
+        await shim.DeleteAsync("c1");
+    });
+
+    [Theory]
+    [InlineData(17u)]
+    [InlineData(18u)]
+    [InlineData(19u)]
+    [InlineData(23u)]
+    [InlineData(28u)]
+    public void Kill_when_created_with_a_signal_that_ends_nothing_leaves_it(uint signal) => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+
+        await shim.KillAsync("pod", signal: signal);
+
+        await shim.StartAsync("pod");
+        (await shim.StateAsync("pod")).Status.Should().Be(ProcessStatus.Running);
+    });
+
+    [Theory]
     [InlineData("kill")]
     [InlineData("delete")]
     [InlineData("shutdown")]
