@@ -33,6 +33,9 @@ internal static class AgentErrors
             return new KataException(ErrorKind.Unavailable, $"the connection to the guest agent was lost during {request}: {reason}", failure);
 
         var kind = KindOf(failure.StatusCode, failure.Status.Detail, request);
+        // A container that is being made can have no unknown name, only one that the agent does not take.
+        if (kind == ErrorKind.NotFound && request == "CreateContainer" && Has(failure.Status.Detail, UnknownContainer))
+            kind = ErrorKind.InvalidArgument;
         if (kind == ErrorKind.DeadlineExceeded && limit is { } time)
             return new KataException(kind, $"the guest agent did not answer {request} within {time.TotalSeconds:0} s", failure);
 

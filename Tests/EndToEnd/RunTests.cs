@@ -26,6 +26,12 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
         result.ExitCode.Should().Be(5, result.Stderr);
     }
 
+    [Theory]
+    [InlineData("b")]
+    [InlineData("a.b-c_d")]
+    public async Task Run_when_the_id_is_one_that_containerd_takes_runs(string id) =>
+        (await Host.RunAsync(id, "echo", "runs")).Exited(0).Stdout.Should().Be("runs\n");
+
     [MachineFact]
     public async Task Run_when_asked_for_uname_answers_with_the_guests_kernel()
     {

@@ -1,3 +1,5 @@
+using Kata.Apps.Agent.Sandboxes;
+
 namespace Kata.Apps.Agent.Containers;
 
 /// <summary>Which names a container may have: they become path segments and cgroup names.</summary>
@@ -6,7 +8,8 @@ internal static class ContainerId
     private const int MaximumLength = 128;
 
     public static bool IsValid(string id) =>
-        id.Length is > 1 and <= MaximumLength
+        id.Length is > 0 and <= MaximumLength
+        && !GuestPaths.IsOurs(id)
         && char.IsAsciiLetterOrDigit(id[0])
         && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 }

@@ -30,5 +30,8 @@ internal sealed record GuestPaths(string Run, string CgroupRoot)
 
     public string CrunState(string containerId) => Path.Combine(Crun, "state", containerId);
 
+    /// <summary>Whether a directory of the sandbox lies where a container of this name would have its bundle.</summary>
+    public static bool IsOurs(string containerId) => containerId is "shared" or "sandbox";
+
     public string Bundle(string containerId) => Path.Combine(Containers, containerId);
 }

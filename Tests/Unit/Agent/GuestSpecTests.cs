@@ -126,12 +126,14 @@ public class GuestSpecTests
     [Theory]
     [InlineData("c01", true)]
     [InlineData("a.b-c_d", true)]
-    [InlineData("a", false)]
+    [InlineData("b", true)]
     [InlineData("", false)]
     [InlineData("../x", false)]
     [InlineData(".hidden", false)]
     [InlineData("a/b", false)]
     [InlineData("aé", false)]
+    [InlineData("shared", false)]
+    [InlineData("sandbox", false)]
     public void IsValid_tells_which_names_are_path_segments(string id, bool valid) => ContainerId.IsValid(id).Should().Be(valid);
 
     private static Oci.Spec Spec() => new()

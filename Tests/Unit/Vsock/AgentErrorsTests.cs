@@ -35,6 +35,12 @@ public class AgentErrorsTests
         failure.Message.Should().Contain(text).And.Contain("SomeCall");
     }
 
+    [Theory]
+    [InlineData(StatusCode.InvalidArgument, "Invalid container id 'b': two characters or more")]
+    [InlineData(StatusCode.Internal, "\"invalid container id 'b'\"")]
+    public void Translate_when_a_name_is_refused_at_its_creation_never_says_that_it_was_not_found(StatusCode code, string text) =>
+        AgentErrors.Translate(new RpcException(new Status(code, text)), "CreateContainer", null).Kind.Should().Be(ErrorKind.InvalidArgument);
+
     [Fact]
     public void Translate_when_creation_is_unimplemented_never_says_so() =>
         AgentErrors.Translate(new RpcException(new Status(StatusCode.Unimplemented, "x")), "CreateContainer", null).Kind.Should().Be(ErrorKind.Internal);

@@ -45,6 +45,19 @@ public sealed class IdentifierTests
             parse.Should().Throw<KataException>().Where(e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(" id "));
     }
 
+    [Theory]
+    [InlineData("shared")]
+    [InlineData("sandbox")]
+    [InlineData("watchable")]
+    public void Parse_of_a_containers_id_that_names_a_directory_of_ours_is_refused_and_says_so(string text)
+    {
+        var parse = () => ContainerId.Parse(text);
+
+        parse.Should().Throw<KataException>().Where(e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(text) && e.Message.Contains("another"));
+        ContainerId.ParseOrNull(text).Should().BeNull();
+        ExecId.Parse(text).Value.Should().Be(text);
+    }
+
     [Fact]
     public void Parse_of_anything_gives_one_safe_path_segment_or_refuses() => Odd.Sample(text =>
     {
