@@ -44,18 +44,14 @@ internal sealed partial class TtrpcAgent
 
     public async IAsyncEnumerable<ContainerId> OutOfMemoryAsync([EnumeratorCancellation] CancellationToken ct)
     {
-        while (!_isClosing && !Closed.IsCompleted)
+        while (true)
         {
-            if (await NextOutOfMemoryAsync(ct) is { } answer)
-            {
-                if (Known(answer.ContainerId) is { } id)
-                    yield return id;
-            }
-            else if (!_isClosing && !Closed.IsCompleted)
-            {
-                await Task.WhenAny(Task.Delay(AgentDeadlines.WatchPause, _time, ct), Closed);
-                ct.ThrowIfCancellationRequested();
-            }
+            if (await NextOutOfMemoryAsync(ct) is { } answer && Known(answer.ContainerId) is { } id)
+                yield return id;
+            if (_isClosing || Closed.IsCompleted)
+                yield break;
+            await Task.WhenAny(Task.Delay(AgentDeadlines.WatchPause, _time, ct), Closed);
+            ct.ThrowIfCancellationRequested();
         }
     }
 

@@ -1,4 +1,5 @@
 using Kata.Core.Application.Facts;
+using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
@@ -9,8 +10,10 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Watching;
 
 /// <summary>Turns the guest's out-of-memory events into facts; ends with the agent's connection.</summary>
-internal sealed class OomWatcher(ISender sender, ILogger<OomWatcher> log)
+internal sealed class OomWatcher(ContainerRegistry containers, ISender sender, ILogger<OomWatcher> log)
 {
+    private bool _toldUnknown;
+
     /// <summary>Completes with the connection; never faults.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
@@ -32,13 +35,22 @@ internal sealed class OomWatcher(ISender sender, ILogger<OomWatcher> log)
 
     private async Task RecordAsync(ContainerId container)
     {
+        // The guest can make up names without end: a refusal of each would fill the host's log.
+        if (containers.All.All(live => live.Aggregate.Id != container))
+        {
+            if (!_toldUnknown)
+                WatchLog.UnknownOutOfMemory(log, container);
+            _toldUnknown = true;
+            return;
+        }
+
         try
         {
             await sender.Send(new RecordOutOfMemory(container), CancellationToken.None);
         }
         catch (KataException)
         {
-            // Deleted in the meantime, or a name that the guest made up: neither ends the watch.
+            // Deleted in the meantime, which does not end the watch.
         }
     }
 }

@@ -164,14 +164,17 @@ public sealed class Container : AggregateRoot
         Tell(new ProcessExited(process, Pid, exit));
     }
 
-    /// <summary>The guest's kernel killed a process of it for lack of memory.</summary>
+    /// <summary>
+    /// The guest's kernel killed a process of it for lack of memory. Told once in the container's life: each fact is work for
+    /// the container manager, and a guest can claim any number.
+    /// </summary>
     public void RecordOutOfMemory()
     {
         // The guest can name any container: of one that nobody has been told of, or that is gone, nothing is told.
         if (State is ContainerState.Creating or ContainerState.Deleted)
             return;
-        OutOfMemoryKills++;
-        Tell(new ContainerOutOfMemory(Id));
+        if (OutOfMemoryKills++ == 0)
+            Tell(new ContainerOutOfMemory(Id));
     }
 
     /// <summary>Its processes are frozen.</summary>

@@ -224,6 +224,27 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
         watch.Current.Should().Be(Box);
     }
 
+    [Fact]
+    public async Task OutOfMemory_when_guest_tells_without_end_is_asked_at_a_pace()
+    {
+        var clock = new ManualClock();
+        await ConnectAsync(clock: clock);
+        for (var i = 0; i < 10; i++)
+            _guest.OutOfMemory.Writer.TryWrite("box");
+
+        await using var watch = _agent.OutOfMemoryAsync(Ct).GetAsyncEnumerator(Ct);
+        await watch.MoveNextAsync();
+        var second = watch.MoveNextAsync().AsTask();
+        await _agent.CheckAsync(Ct);
+        await _agent.CheckAsync(Ct);
+
+        second.IsCompleted.Should().BeFalse();
+        _guest.Requests<Proto.GetOOMEventRequest>("GetOOMEvent").Should().ContainSingle();
+        await clock.TimerAsync(AgentDeadlines.WatchPause);
+        clock.Advance(AgentDeadlines.WatchPause);
+        (await second).Should().BeTrue();
+    }
+
     private async Task ConnectAsync(string version = "4.1.0", bool dropsUnreadOutput = true, TimeProvider? clock = null)
     {
         _guest = ScriptedAgent.Listen(Path.Combine(_directory, "a.sock"), ScriptedChannel.Hybrid, version, dropsUnreadOutput);

@@ -8,6 +8,7 @@ using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Tests.Harness;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Kata.Tests.Unit.Core.Application;
@@ -399,6 +400,27 @@ public sealed class LifeTests
         await shim.Time.Delay(TimeSpan.FromMilliseconds(1));
 
         shim.Events.Facts.OfType<ContainerOutOfMemory>().Should().ContainSingle();
+    });
+
+    [Fact]
+    public void OutOfMemory_when_the_guest_tells_it_without_end_is_told_once_per_container_and_fills_no_log() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+        await shim.StartAsync("pod");
+        await shim.CreateAsync("c1", ContainerKind.PodContainer);
+        await shim.StartAsync("c1");
+
+        for (var i = 0; i < 200; i++)
+        {
+            shim.Guest.RunOutOfMemory(ContainerId.Parse("c1"));
+            shim.Guest.RunOutOfMemory(ContainerId.Parse($"made-up-{i}"));
+        }
+
+        shim.Guest.RunOutOfMemory(ContainerId.Parse("pod"));
+        await shim.Time.Delay(TimeSpan.FromMinutes(5));
+
+        shim.Events.Facts.OfType<ContainerOutOfMemory>().Select(fact => fact.Container.Value).Should().Equal("c1", "pod");
+        shim.Log.Lines.Where(line => line.Level >= LogLevel.Information && line.Text.Contains("made-up", StringComparison.Ordinal)).Should().ContainSingle();
     });
 
     [Fact]
