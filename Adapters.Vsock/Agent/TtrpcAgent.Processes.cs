@@ -13,8 +13,8 @@ internal sealed partial class TtrpcAgent
     // What upstream's runtime sends at once: far below a frame, and a slow reader in the guest holds up one call only.
     private const int MaxWrite = 32 * 1024;
 
-    // The agent allocates as much as it is asked for.
-    private const int MaxRead = 1024 * 1024;
+    // The agent allocates as much as it is asked for, and a larger answer than the connection takes is none.
+    private const int MaxRead = TtrpcAgentConnector.MaxReply / 2;
 
     public async Task ExecAsync(ProcessRef process, OciProcess spec, CancellationToken ct)
     {

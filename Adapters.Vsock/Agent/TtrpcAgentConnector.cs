@@ -10,6 +10,10 @@ namespace Kata.Adapters.Vsock.Agent;
 /// <summary>Dials the guest by whichever channel the machine has, and lets the agent answer a health check first.</summary>
 internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnector
 {
+    // Above what is read of an output at once, and of anything else that an honest agent answers. Parsed, a message of many small
+    // parts is fifty times as large as on the wire.
+    internal const int MaxReply = 256 * 1024;
+
     public async Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct)
     {
         var dialer = DialerOf(endpoint);
@@ -47,7 +51,7 @@ internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnec
 
     private TtrpcAgent Open(Socket socket)
     {
-        var client = new TtrpcClient(socket, new TtrpcClientOptions { Time = time });
+        var client = new TtrpcClient(socket, new TtrpcClientOptions { Time = time, MaxReply = MaxReply });
         return new TtrpcAgent(client, ReasonAsync(client), client, time);
     }
 

@@ -140,7 +140,7 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
 
         await _agent.ReadAsync(Init, GuestStream.Stdout, new byte[8 << 20], Ct);
 
-        _guest.Requests<Proto.ReadStreamRequest>("ReadStdout").Single().Len.Should().BeLessThanOrEqualTo(1 << 20);
+        _guest.Requests<Proto.ReadStreamRequest>("ReadStdout").Single().Len.Should().BeLessThanOrEqualTo(128 << 10);
     }
 
     [Fact]
@@ -243,6 +243,20 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
         await clock.TimerAsync(AgentDeadlines.WatchPause);
         clock.Advance(AgentDeadlines.WatchPause);
         (await second).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Stats_when_they_are_larger_than_any_honest_answer_are_refused_and_the_connection_stays()
+    {
+        await ConnectAsync();
+        await RunAsync();
+        _guest.Stats = new Proto.StatsContainerResponse();
+        for (var i = 0; i < 1_000_000; i++)
+            _guest.Stats.NetworkStats.Add(new Proto.NetworkStats());
+
+        (await _agent.Invoking(a => a.StatsAsync(Box, Ct)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.ResourceExhausted);
+
+        await _agent.CheckAsync(Ct);
     }
 
     private async Task ConnectAsync(string version = "4.1.0", bool dropsUnreadOutput = true, TimeProvider? clock = null)
