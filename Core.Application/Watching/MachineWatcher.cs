@@ -58,15 +58,11 @@ internal sealed class MachineWatcher(ISender sender, TimeProvider time)
                     await agent.CheckAsync(ended);
                     misses = 0;
                 }
-                catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
+                catch (KataException e)
                 {
+                    // A lost connection is one too: its own end, which says more, has been told by the next.
                     if (++misses == MissesToLose)
                         return $"the guest answers no health check: {e.Message}";
-                }
-                catch (KataException)
-                {
-                    // The connection's own end says more.
-                    await agent.Closed.WaitAsync(ended);
                 }
             }
         }

@@ -490,6 +490,19 @@ public sealed class LifeTests
     });
 
     [Fact]
+    public void Wait_when_the_guest_says_that_it_does_not_serve_and_then_hangs_ends_with_the_lost_sandbox() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
+        await shim.Time.Delay(TimeSpan.FromSeconds(20));
+        shim.Guest.Answers = false;
+
+        (await shim.WaitAsync("pod")).Code.Should().Be(ExitStatus.Killed);
+
+        shim.Time.Elapsed.Should().BeLessThan(TimeSpan.FromMinutes(3));
+    }, new FaultSchedule(new Fault("agent.check", 1, FaultKind.Fail) { Error = ErrorKind.Unavailable }));
+
+    [Fact]
     public void State_directory_when_ready_holds_the_snapshot_and_the_phases() => HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
