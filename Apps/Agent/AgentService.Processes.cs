@@ -24,7 +24,15 @@ internal sealed partial class AgentService
         if (request.ExecId.Length == 0 && signal == Signals.SIGKILL)
         {
             var whole = sandbox.Find(request.ContainerId, StatusCode.Internal);
-            whole.Cgroup.KillAll();
+            try
+            {
+                whole.Cgroup.KillAll();
+            }
+            catch (IOException e)
+            {
+                throw AgentErrors.Internal($"container {whole.Id} could not be killed: {e.Message}");
+            }
+
             return Task.FromResult(Done);
         }
 

@@ -10,8 +10,26 @@ internal sealed class ContainerCgroup(string directory)
 
     public string Directory { get; } = directory;
 
-    /// <summary>Kills every process in it and below, new ones included.</summary>
-    public void KillAll() => TryWrite("cgroup.kill", "1");
+    /// <summary>Kills every process in it and below, new ones included. What the kernel refuses, as for want of a descriptor, is an IOException.</summary>
+    public void KillAll()
+    {
+        try
+        {
+            Write("cgroup.kill", "1");
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            // The cgroup is gone, and with it whatever ran there.
+        }
+        catch (IOException) when (!System.IO.Directory.Exists(Directory))
+        {
+            // It went while it was written to.
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
 
     /// <summary>Completes when every process stands still, or moves again.</summary>
     public async Task SetFrozenAsync(bool frozen, CancellationToken cancellation)

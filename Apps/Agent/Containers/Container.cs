@@ -207,9 +207,9 @@ internal sealed class Container
     {
         for (var attempt = 0; attempt < KillTries; attempt++)
         {
-            Cgroup.KillAll();
             try
             {
+                Cgroup.KillAll();
                 using var limited = new CancellationTokenSource(KillPatience);
                 await Cgroup.WaitEmptyAsync(limited.Token);
                 return;

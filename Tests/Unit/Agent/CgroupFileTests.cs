@@ -43,6 +43,28 @@ public class CgroupFileTests
     }
 
     [Fact]
+    public void KillAll_when_the_cgroup_is_gone_has_nothing_to_kill() => new ContainerCgroup("/does/not/exist").KillAll();
+
+    [Fact]
+    public void KillAll_when_the_kernel_does_not_take_it_fails()
+    {
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            // Nothing can be written there, as with no descriptor left.
+            directory.CreateSubdirectory("cgroup.kill");
+
+            var kill = () => new ContainerCgroup(directory.FullName).KillAll();
+
+            kill.Should().Throw<IOException>();
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void Stats_reads_the_files_of_the_cgroup()
     {
         var directory = Directory.CreateTempSubdirectory();
