@@ -44,6 +44,7 @@ public static class ApplicationServices
         services.AddSingleton<NetworkWatcher>();
         services.AddSingleton<PortForwarder>();
         services.AddSingleton<OomWatcher>();
+        services.AddSingleton<KillWatcher>();
         services.AddSingleton<ContainerRelease>();
         services.AddSingleton<BlockAttachments>();
         services.AddSingleton<VolumePlacer>();

@@ -2,6 +2,7 @@ using Kata.Core.Application.Facts;
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Watching;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
@@ -11,7 +12,8 @@ namespace Kata.Core.Application.Processes;
 /// <summary>Sends a signal to a process, or to all of a container. Takes no turn: nothing can keep a kill waiting.</summary>
 public sealed record SignalProcess(ProcessRef Process, Signal Signal, bool All) : ICommand<Done>;
 
-internal sealed class SignalProcessHandler(LiveSandbox sandbox, ContainerRegistry containers, CreationCanceller canceller, ISender sender, TimeProvider time)
+internal sealed class SignalProcessHandler(
+    LiveSandbox sandbox, ContainerRegistry containers, CreationCanceller canceller, KillWatcher kills, ISender sender, TimeProvider time)
     : IRequestHandler<SignalProcess, Done>
 {
     public async Task<Done> Handle(SignalProcess request, CancellationToken ct)
@@ -39,6 +41,8 @@ internal sealed class SignalProcessHandler(LiveSandbox sandbox, ContainerRegistr
 
         if (endsUnstarted)
             await sender.Send(new RecordProcessExit(request.Process, new ExitStatus(128 + request.Signal.Number, time.GetUtcNow())), ct);
+        else if (request.Signal == Signal.Kill && request.Process.IsInit)
+            kills.Watch(containers.Find(request.Process));
         return Done.Value;
     }
 

@@ -17,6 +17,9 @@ internal sealed class ProcessWatcher : IAsyncDisposable
     // Output that is already under way arrives well within this; what a grandchild writes later is copied later.
     private static readonly TimeSpan DrainBeforeReport = TimeSpan.FromMilliseconds(400);
 
+    // The calls of a connection that ends may fail before its end is told.
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
+
     // The guest hands out at most this much per read, and no more is held per stream.
     private const int Chunk = 32 * 1024;
 
@@ -82,13 +85,11 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         {
             code = await _agent.WaitAsync(_process.Ref, CancellationToken.None);
         }
-        catch (KataException e) when (e.Kind == ErrorKind.Unavailable)
-        {
-            // The machine or the connection is gone: whoever saw that ends every process.
-            return;
-        }
         catch (KataException e)
         {
+            // With the machine or the connection gone, whoever saw that ends every process.
+            if (e.Kind == ErrorKind.Unavailable && await IsConnectionLostAsync())
+                return;
             WatchLog.WaitFailed(_log, _process.Ref, e.Message);
             code = ExitStatus.Unknown;
         }
@@ -105,6 +106,15 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         {
             WatchLog.ReportRefused(_log, _process.Ref, e.Message);
         }
+    }
+
+    // The guest too can answer that it is unavailable: that alone ends no connection, and nobody else would tell this exit.
+    private async Task<bool> IsConnectionLostAsync()
+    {
+        using var over = new CancellationTokenSource();
+        await Task.WhenAny(_agent.Closed, Task.Delay(Moment, _time, over.Token));
+        await over.CancelAsync();
+        return _agent.Closed.IsCompleted;
     }
 
     private async Task CopyOutputAsync(GuestStream stream)

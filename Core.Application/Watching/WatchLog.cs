@@ -30,4 +30,7 @@ internal static partial class WatchLog
 
     [LoggerMessage(1207, LogLevel.Information, "the guest tells of memory that ran out in {Container}, which is not here; further names are passed over")]
     public static partial void UnknownOutOfMemory(ILogger log, ContainerId container);
+
+    [LoggerMessage(1208, LogLevel.Warning, "{Process} did not end within {Seconds:0} s of SIGKILL: its machine is ended")]
+    public static partial void NotKilled(ILogger log, ProcessRef process, double seconds);
 }

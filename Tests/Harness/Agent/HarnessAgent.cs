@@ -130,7 +130,13 @@ public sealed class HarnessAgent : IGuestAgent
     public async Task<int> WaitAsync(ProcessRef process, CancellationToken ct)
     {
         var found = await CallAsync("agent.wait", () => _guest.Process(process), ct);
-        return await UnlessLostAsync(limit => found.Exit.WaitAsync(limit), ct);
+        return await UnlessLostAsync(async limit =>
+        {
+            var exit = await found.Exit.WaitAsync(limit);
+            if (!_guest.TellsExits)
+                await _guest.Host.HangAsync("agent.wait", limit);
+            return exit;
+        }, ct);
     }
 
     /// <inheritdoc/>

@@ -20,6 +20,9 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     /// <summary>False for an agent that hangs.</summary>
     public bool Answers { get; set; } = true;
 
+    /// <summary>False for an agent that answers everything but how processes ended.</summary>
+    public bool TellsExits { get; set; } = true;
+
     /// <summary>Virtual time from the launch to the agent's first answer.</summary>
     public TimeSpan BootTime { get; set; } = TimeSpan.FromMilliseconds(500);
 

@@ -1,0 +1,47 @@
+using Kata.Core.Application.Facts;
+using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Sandboxes;
+using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using Microsoft.Extensions.Logging;
+
+namespace Kata.Core.Application.Watching;
+
+/// <summary>
+/// Sees to it that a container whose init has been sent SIGKILL ends: a guest that tells no exit has no veto, its machine goes.
+/// </summary>
+internal sealed class KillWatcher(
+    ContainerRegistry containers, SandboxStopper stopper, ISender sender, TimeProvider time, ILogger<KillWatcher> log)
+{
+    // A kernel ends a killed process within moments; longer takes only one that writes much memory back, or is stuck.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Begins to wait for the exit of an init, after the guest has taken the signal.</summary>
+    public void Watch(LiveProcess init) => _ = WatchAsync(init);
+
+    private async Task WatchAsync(LiveProcess init)
+    {
+        try
+        {
+            await init.Exited.WaitAsync(Patience, time);
+            return;
+        }
+        catch (TimeoutException)
+        {
+            WatchLog.NotKilled(log, init.Ref, Patience.TotalSeconds);
+        }
+
+        try
+        {
+            if (containers.Read(init.Ref.Container, c => c.Kind) == ContainerKind.PodContainer)
+                await sender.Send(new RecordMachineExit($"{init.Ref} did not end within {Patience.TotalSeconds:0} s of SIGKILL"), CancellationToken.None);
+            else
+                await stopper.StopAsync();
+        }
+        catch (KataException)
+        {
+            // Deleted at the same moment; or the stop has said itself what it left.
+        }
+    }
+}
