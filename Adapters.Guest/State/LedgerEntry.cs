@@ -21,8 +21,11 @@ internal sealed record LedgerEntry(string Kind, string Name)
     public ulong StartTime { get; init; }
 }
 
-/// <summary>One line of a timeline.</summary>
-internal sealed record TimelineEntry(string Phase, string Event, double Ms);
+/// <summary>One line of a timeline: milliseconds since the creation of its container began.</summary>
+internal sealed record TimelineEntry(string Phase, string Event, double Ms)
+{
+    public string? Container { get; init; }
+}
 
 /// <summary>The snapshot file.</summary>
 internal sealed record SnapshotFile(

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -108,7 +109,7 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         }
     }
 
-    public void WritePhase(SandboxId id, string phase, bool isEnd, TimeSpan sinceBegin)
+    public void WritePhase(SandboxId id, ContainerId container, string phase, bool isEnd, TimeSpan sinceBegin)
     {
         // Before the claim there is no directory of ours to write to.
         if (_ledger is null)
@@ -116,7 +117,7 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         try
         {
             _timeline ??= AtomicFile.OpenAppend($"{SandboxPaths.State(id)}/{TimelineName}");
-            var entry = new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3));
+            var entry = new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3)) { Container = container.Value };
             DescriptorIo.Append(_timeline, Encoding.UTF8.GetBytes(JsonSerializer.Serialize(entry, StateJson.Default.TimelineEntry) + "\n"));
         }
         catch (IOException)

@@ -1,3 +1,4 @@
+using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Core.Application.Ports;
@@ -54,8 +55,10 @@ public interface ISandboxStore
     /// <summary>Reads a snapshot; null if there is none.</summary>
     Task<SandboxSnapshot?> LoadAsync(SandboxId id, CancellationToken ct);
 
-    /// <summary>Appends a phase to the timeline. Never fails: a timeline is a comfort.</summary>
-    void WritePhase(SandboxId id, string phase, bool isEnd, TimeSpan sinceBegin);
+    /// <summary>
+    /// Appends a phase of a container's creation to the timeline, with the time since that began. Never fails: a timeline is a comfort.
+    /// </summary>
+    void WritePhase(SandboxId id, ContainerId container, string phase, bool isEnd, TimeSpan sinceBegin);
 
     /// <summary>Removes the state directory and lets its lock go. Already gone is success.</summary>
     Task DeleteAsync(SandboxId id, CancellationToken ct);

@@ -139,7 +139,7 @@ public abstract class SandboxStoreContract
     {
         var shim = NewShim();
         await shim.ClaimAsync(Id, Owner, default);
-        shim.WritePhase(Id, "claim", true, TimeSpan.FromMilliseconds(1.5));
+        shim.WritePhase(Id, Box, "claim", true, TimeSpan.FromMilliseconds(1.5));
 
         await shim.DeleteAsync(Id, default);
         await shim.DeleteAsync(Id, default);
@@ -151,7 +151,7 @@ public abstract class SandboxStoreContract
     }
 
     [Fact]
-    public void WritePhase_when_nothing_is_claimed_does_not_fail() => NewShim().WritePhase(Id, "bundle", false, TimeSpan.Zero);
+    public void WritePhase_when_nothing_is_claimed_does_not_fail() => NewShim().WritePhase(Id, Box, "bundle", false, TimeSpan.Zero);
 
     [Theory]
     [InlineData(ResourceKind.Process, "vmm")]

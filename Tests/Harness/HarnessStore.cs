@@ -1,4 +1,5 @@
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Tests.Harness;
@@ -70,7 +71,7 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
         Task.FromResult(host.Directories.GetValueOrDefault(id)?.Snapshot);
 
     /// <inheritdoc/>
-    public void WritePhase(SandboxId id, string phase, bool isEnd, TimeSpan sinceBegin) => Phases.Add((phase, isEnd, sinceBegin));
+    public void WritePhase(SandboxId id, ContainerId container, string phase, bool isEnd, TimeSpan sinceBegin) => Phases.Add((phase, isEnd, sinceBegin));
 
     /// <inheritdoc/>
     public async Task DeleteAsync(SandboxId id, CancellationToken ct)
