@@ -42,6 +42,8 @@ internal static class OciMapping
         };
         if (process.ConsoleSize is { } size)
             to.ConsoleSize = new Proto.Box { Height = size.Height, Width = size.Width };
+        if (process.User.Umask is { } mask)
+            to.User.Umask = mask;
         to.User.AdditionalGids.AddRange(process.User.AdditionalGids);
         to.Args.AddRange(process.Args);
         to.Env.AddRange(process.Env);

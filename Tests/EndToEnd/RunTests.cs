@@ -32,6 +32,18 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     public async Task Run_when_the_id_is_one_that_containerd_takes_runs(string id) =>
         (await Host.RunAsync(id, "echo", "runs")).Exited(0).Stdout.Should().Be("runs\n");
 
+    [Fact]
+    public async Task Run_when_the_users_mask_is_given_it_holds_for_the_command()
+    {
+        // ctr has no word for it.
+        var runtime = await BrokenShim.MakeAsync(Host, "umask", "sed -i 's/\"user\":{/&\"umask\":23,/' config.json");
+
+        var result = await Host.CtrAsync(
+            "run", "--runtime", runtime, "--rm", BusyboxImage.Name, Host.NewId("umask"), "sh", "-c", "umask; touch /tmp/f; stat -c %a /tmp/f");
+
+        result.Exited(0).Stdout.Should().Be("0027\n640\n");
+    }
+
     [MachineFact]
     public async Task Run_when_asked_for_uname_answers_with_the_guests_kernel()
     {

@@ -29,6 +29,11 @@ internal static class OciProcessJson
         json.WriteStartObject("user");
         json.WriteNumber("uid", process.User?.UID ?? 0);
         json.WriteNumber("gid", process.User?.GID ?? 0);
+        if (process.User is { HasUmask: true } masked)
+        {
+            json.WriteNumber("umask", masked.Umask);
+        }
+
         if (process.User is { AdditionalGids.Count: > 0 } user)
         {
             json.WriteStartArray("additionalGids");

@@ -94,6 +94,7 @@ public class GuestSpecTests
             DefaultAction = "SCMP_ACT_ERRNO",
             Syscalls = { new Oci.LinuxSyscall { Names = { "read" }, Action = "SCMP_ACT_ALLOW" }, new Oci.LinuxSyscall { Names = { "clone3" }, Action = "SCMP_ACT_ERRNO", Errnoret = 0 } },
         };
+        spec.Process.User = new Oci.User { UID = 5, Umask = 0x17 };
         var adapted = GuestSpec.Adapt(spec, Place, "/r");
 
         using var json = JsonDocument.Parse(OciConfig.Write(adapted, DeviceNodes.Rules(adapted.Linux)));
@@ -102,6 +103,7 @@ public class GuestSpecTests
         root.GetProperty("ociVersion").GetString().Should().Be("1.0.2", "crun refuses versions newer than itself");
         root.GetProperty("process").GetProperty("args")[0].GetString().Should().Be("uname");
         root.GetProperty("process").GetProperty("cwd").GetString().Should().Be("/");
+        root.GetProperty("process").GetProperty("user").GetProperty("umask").GetUInt32().Should().Be(0x17);
         root.GetProperty("process").TryGetProperty("oomScoreAdj", out _).Should().BeFalse();
         root.GetProperty("process").GetProperty("rlimits")[0].GetProperty("soft").GetUInt64().Should().Be(1 << 20, "a spec without limits counts on wide ones");
         root.GetProperty("hooks").GetProperty("poststop")[0].GetProperty("path").GetString().Should().Be("/bin/true");

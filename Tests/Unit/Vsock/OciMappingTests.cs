@@ -22,7 +22,7 @@ public class OciMappingTests
             {
                 Terminal = true,
                 ConsoleSize = new OciBox { Height = 20, Width = 40 },
-                User = new OciUser { Uid = 1, Gid = 2, AdditionalGids = [3], Username = "u" },
+                User = new OciUser { Uid = 1, Gid = 2, Umask = 0, AdditionalGids = [3], Username = "u" },
                 Args = ["a", "b"],
                 Env = ["X=1"],
                 Cwd = "/w",
@@ -63,7 +63,7 @@ public class OciMappingTests
               "Version": "1.1.0", "Hostname": "h", "Root": { "Path": "/r", "Readonly": true },
               "Process": {
                 "Terminal": true, "ConsoleSize": { "Height": 20, "Width": 40 },
-                "User": { "UID": 1, "GID": 2, "AdditionalGids": [3], "Username": "u" },
+                "User": { "UID": 1, "GID": 2, "AdditionalGids": [3], "Username": "u", "Umask": 0 },
                 "Args": ["a", "b"], "Env": ["X=1"], "Cwd": "/w", "NoNewPrivileges": true, "ApparmorProfile": "p", "OOMScoreAdj": "-5", "SelinuxLabel": "l",
                 "Capabilities": { "Bounding": ["CAP_A"], "Effective": ["CAP_B"], "Inheritable": ["CAP_C"], "Permitted": ["CAP_D"], "Ambient": ["CAP_E"] },
                 "Rlimits": [{ "Type": "RLIMIT_NOFILE", "Hard": "9", "Soft": "8" }]
