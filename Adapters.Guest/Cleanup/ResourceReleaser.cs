@@ -21,6 +21,7 @@ internal sealed class ResourceReleaser : IResourceReleaser
                     break;
                 case ResourceKind.Mount:
                     Mounts.UnmountTree(resource.Name);
+                    RemoveMountPoint(resource.Name);
                     break;
                 case ResourceKind.Directory:
                     RemoveDirectory(resource.Name);
@@ -60,6 +61,22 @@ internal sealed class ResourceReleaser : IResourceReleaser
         await process.WaitAsync(ct);
     }
 
+    // Whoever mounted has made the place for it. What is not empty is a directory of the share, which goes later.
+    private static void RemoveMountPoint(string path)
+    {
+        try
+        {
+            if (Directory.Exists(path))
+                Directory.Delete(path);
+            else if (new FileInfo(path) is { Exists: true, Length: 0 })
+                File.Delete(path);
+        }
+        catch (IOException)
+        {
+            // The sandbox's directory takes it along.
+        }
+    }
+
     private static void RemoveDirectory(string path)
     {
         // A tree is never removed through a mount: what is mounted there is somebody's data.
@@ -71,7 +88,11 @@ internal sealed class ResourceReleaser : IResourceReleaser
         var parent = Path.GetDirectoryName(path)!;
         if (!Directory.Exists(parent))
             return;
-        using var root = BeneathPath.Open(parent);
-        root.DeleteTree(Path.GetFileName(path));
+        using (var root = BeneathPath.Open(parent))
+            root.DeleteTree(Path.GetFileName(path));
+
+        // A container's root lies in a directory of its own.
+        if (Path.GetFileName(path) == "rootfs")
+            RemoveMountPoint(parent);
     }
 }

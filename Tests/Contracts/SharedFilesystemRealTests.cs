@@ -1,4 +1,5 @@
 using FluentAssertions;
+using Kata.Adapters.Guest.Cleanup;
 using Kata.Adapters.Guest.Files;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
@@ -19,6 +20,24 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     protected override ISharedFilesystem Filesystem => new VirtioFs(TimeProvider.System) { ShareRoot = Path.Combine(Folder, "shares") };
 
     private string Shared => Path.Combine(Folder, "shares/pod1/shared");
+
+    [Fact]
+    public async Task Share_when_its_container_is_given_back_leaves_no_mount_point_and_what_was_shared_as_it_was()
+    {
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, Source(), "box-1-folder", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(Box, Source().Append("file"), "box-2-file", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+        var empty = Path.Combine(Folder, "empty");
+        await File.WriteAllTextAsync(empty, "");
+        await share.ShareAsync(Box, HostPath.Parse(empty, "source"), "box-3-empty", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+        foreach (var resource in Ledger.Read().ReleaseOrder(Box))
+            await new ResourceReleaser().ReleaseAsync(resource, Ct);
+
+        Directory.EnumerateFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName).Should().Equal("watchable");
+        File.Exists(Path.Combine(Folder, "source/file")).Should().BeTrue();
+        File.Exists(empty).Should().BeTrue();
+    }
 
     [Fact]
     public async Task Share_when_read_only_cannot_be_written_where_the_guest_sees_it()

@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Kata.Tests.Cri;
 using Kata.Tests.Cri.Protos;
+using Kata.Tests.EndToEnd.Containerd;
 using Xunit;
 
 namespace Kata.Tests.EndToEnd.Pods;
@@ -132,6 +133,9 @@ public sealed class ContainerLifecycleTests(PodHost host, SharedPodLife life) : 
         status.State.Should().Be(ContainerState.ContainerExited);
         status.Reason.Should().Be("StartError");
         status.ExitCode.Should().Be(128);
+        // The pod lives on: nothing of the failed one stays in its share.
+        if (TestSettings.HasMachine)
+            Directory.EnumerateFileSystemEntries(Host.Seen($"/run/kata-containers/shared/sandboxes/{Pod.Id}/mounts")).Should().NotContain(path => path.Contains(id, StringComparison.Ordinal));
         await Pod.RemoveAsync(id);
         (await Pod.ShellAsync(Container, "echo alive")).Should().Be("alive\n");
     }
