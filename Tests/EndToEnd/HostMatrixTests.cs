@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using FluentAssertions;
 using Kata.Tests.EndToEnd.Containerd;
 using Kata.Tests.TestHost;
@@ -43,9 +44,9 @@ public sealed class HostLife : IAsyncLifetime
 
     /// <summary>
     /// Runs a test, which must leave the host as it was. If the emulation fails it meanwhile, which says nothing about what is
-    /// tested, a fresh host takes its place and the test begins anew; that is said.
+    /// tested, a fresh host takes its place and the test begins anew.
     /// </summary>
-    internal async Task RunAsync(Func<HostContainerd, Task> test)
+    internal async Task RunAsync(Func<HostContainerd, Task> test, [CallerMemberName] string name = "")
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -57,9 +58,8 @@ public sealed class HostLife : IAsyncLifetime
             }
             catch (Exception e) when (attempt < Attempts)
             {
-                if (!await Machine.IsEmulationsFaultAsync(e))
+                if (!await Machine.IsExcusedAsync(e, name))
                     throw;
-                await Console.Error.WriteLineAsync($"the emulated host failed ({Machine.ConsoleFile}): {e.Message}; once more with a fresh one");
                 await Machine.DisposeAsync();
                 await StartAsync();
             }

@@ -14,9 +14,6 @@ public sealed class TestHostMachine : IAsyncDisposable
 {
     private static readonly TimeSpan DefaultLimit = TimeSpan.FromMinutes(3);
 
-    // What the shim says of a machine that did not get as far as its agent: its phase, or the setting to raise.
-    private static readonly string[] BeforeTheAgent = ["dial_timeout", "failed in phase agent"];
-
     private static int _starts;
 
     private readonly RunningCommand _qemu;
@@ -42,21 +39,21 @@ public sealed class TestHostMachine : IAsyncDisposable
     public string ConsoleFile { get; }
 
     /// <summary>
-    /// The machine's own kernel has panicked. No process in it can be blamed for that: the emulation of nested virtual machines
-    /// now and then corrupts the state of whoever runs them.
+    /// The machine's own kernel has panicked: nothing can be asked of it any more.
     /// </summary>
     public bool KernelPanicked => File.Exists(ConsoleFile) && File.ReadAllText(ConsoleFile).Contains("Kernel panic", StringComparison.Ordinal);
 
     /// <summary>
-    /// True if a failure is the emulation's: this machine's kernel has panicked or answers nothing any more, or a virtual machine
-    /// in it stopped or ended without a word: before its agent answered, as about one in twenty does here, or later, which the
-    /// shim's log tells with the guest's last words.
+    /// True if a failure is the emulation's by <see cref="EmulationRule"/>, and may once more be: what failed then begins anew on
+    /// a fresh machine.
     /// </summary>
-    public async Task<bool> IsEmulationsFaultAsync(Exception failure) =>
-        KernelPanicked
-        || (BeforeTheAgent.Any(word => failure.Message.Contains(word, StringComparison.Ordinal))
-            && !failure.Message.Contains("panic", StringComparison.OrdinalIgnoreCase))
-        || await AskAsync("! grep -hs -e 'answers no health check' -e 'lost: the VMM ended with exit status 0' /run/*.log | grep -qvi panic") != 0;
+    public async Task<bool> IsExcusedAsync(Exception failure, string what)
+    {
+        var answers = !KernelPanicked && await AnswersAsync();
+        var console = File.Exists(ConsoleFile) ? await File.ReadAllTextAsync(ConsoleFile) : "";
+        return EmulationRule.Judge(new EmulationEvidence(failure.Message, console, answers)) is { } fault
+            && EmulationExcuses.OfThisRun.Take(fault, $"{what} ({ConsoleFile}): {failure.Message}");
+    }
 
     /// <summary>Boots a machine and waits until it takes command lines.</summary>
     public static async Task<TestHostMachine> StartAsync(TestHostOptions options)
@@ -132,16 +129,16 @@ public sealed class TestHostMachine : IAsyncDisposable
         }
     }
 
-    // The command's exit code; null if the machine does not answer.
-    private async Task<int?> AskAsync(string commandLine)
+    private async Task<bool> AnswersAsync()
     {
         try
         {
-            return (await RunAsync(commandLine, TimeSpan.FromSeconds(30))).ExitCode;
+            await RunAsync("true", TimeSpan.FromSeconds(30));
+            return true;
         }
         catch (Exception e) when (e is TimeoutException or InvalidOperationException)
         {
-            return null;
+            return false;
         }
     }
 

@@ -22,6 +22,8 @@ internal static class GuestInit
         {
             GuestMounts.MountEarly();
             log = OpenLog();
+            // Parts a machine that stopped before us from one that stopped with us.
+            log.Info("takes over from the kernel");
             RunAsync(log).GetAwaiter().GetResult();
             Machine.Reboot();
         }
