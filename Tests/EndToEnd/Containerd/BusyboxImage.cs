@@ -22,6 +22,9 @@ internal static class BusyboxImage
 
     public static Task WritePauseAsync(string path) => WriteAsync(path, Pause, "sh", "-c", "while :; do sleep 3600; done");
 
+    /// <summary>The files of the image alone, for managers that make an image of an archive.</summary>
+    public static async Task WriteFilesAsync(string path) => await File.WriteAllBytesAsync(path, await LayerAsync());
+
     private static async Task WriteAsync(string path, string name, params string[] command)
     {
         var layer = await LayerAsync();

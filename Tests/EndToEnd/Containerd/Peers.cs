@@ -9,6 +9,9 @@ internal static class Peers
     public static async Task<string> UnpackAsync(string suite)
     {
         (await Command.RunAsync(Path.Combine(Repository.Root, "Tests", "tools", "peers.sh"), [], limit: TimeSpan.FromMinutes(8))).Exited(0);
-        return Path.Combine(Repository.Artifacts, "peers", suite, "root", "usr", "bin");
+        return Programs(suite);
     }
+
+    /// <summary>Where a suite's programs lie once they are unpacked; those of administration with <c>sbin</c>.</summary>
+    public static string Programs(string suite, string kind = "bin") => Path.Combine(Repository.Artifacts, "peers", suite, "root", "usr", kind);
 }

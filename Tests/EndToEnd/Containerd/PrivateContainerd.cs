@@ -39,16 +39,17 @@ public class PrivateContainerd : IAsyncLifetime
     {
     }
 
-    /// <summary>A daemon whose clients use this namespace.</summary>
-    protected PrivateContainerd(string containerdNamespace)
+    /// <summary>A daemon whose clients use this namespace, from these folders of programs, else from the one that the run is told.</summary>
+    protected PrivateContainerd(string containerdNamespace, params string[] programs)
     {
         Directory = System.IO.Directory.CreateTempSubdirectory("kata-e2e-").FullName;
         Namespace = containerdNamespace;
         Configuration = new KataConfiguration(Path.Combine(Directory, "configuration.toml"));
         BinDirectory = Path.Combine(Directory, "bin");
         System.IO.Directory.CreateDirectory(BinDirectory);
+        IEnumerable<string?> told = programs.Length > 0 ? programs : [TestSettings.ContainerdDirectory];
         string?[] path =
-            [BinDirectory, TestSettings.PublishDirectory, TestSettings.ContainerdDirectory, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+            [BinDirectory, TestSettings.PublishDirectory, .. told, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
         _environment = new Dictionary<string, string>
         {
             ["PATH"] = string.Join(':', path.Where(p => p is not null)),
@@ -95,8 +96,7 @@ public class PrivateContainerd : IAsyncLifetime
             CultureInfo.InvariantCulture);
         await Until.TrueAsync(async () => (await CtrAsync("version")).ExitCode == 0, TimeSpan.FromSeconds(30),
             () => $"containerd does not answer: {Log()}");
-
-        await ImportAsync("busybox.tar", BusyboxImage.WriteAsync);
+        await ImportAsync();
     }
 
     public virtual async Task DisposeAsync()
@@ -143,8 +143,11 @@ public class PrivateContainerd : IAsyncLifetime
     /// <summary>What the private host does before its daemon starts, in shell.</summary>
     protected virtual string Preparation => ":";
 
-    /// <summary>The environment of the daemon.</summary>
-    protected IReadOnlyDictionary<string, string> Environs => _environment;
+    /// <summary>The environment of the daemon and of all that runs on the private host.</summary>
+    protected IDictionary<string, string> Environs => _environment;
+
+    /// <summary>Hands the daemon what tests run.</summary>
+    protected virtual Task ImportAsync() => ImportAsync("busybox.tar", BusyboxImage.WriteAsync);
 
     /// <summary>The daemon's config.toml.</summary>
     protected virtual Task<string> ConfigurationAsync() => Task.FromResult(
@@ -183,8 +186,11 @@ public class PrivateContainerd : IAsyncLifetime
     public RunningCommand StartInside(params string[] line) => RunningCommand.Start("nsenter", Enter(line), _environment);
 
     /// <summary>Runs a command on the private host.</summary>
-    public Task<CommandResult> InsideAsync(params string[] line) =>
-        Command.RunAsync("nsenter", Enter(line), limit: TestSettings.StartLimit, environment: _environment);
+    public Task<CommandResult> InsideAsync(params string[] line) => InsideAsync(TestSettings.StartLimit, line);
+
+    /// <inheritdoc cref="InsideAsync(string[])"/>
+    public Task<CommandResult> InsideAsync(TimeSpan limit, params string[] line) =>
+        Command.RunAsync("nsenter", Enter(line), limit: limit, environment: _environment);
 
     /// <summary>The words after <c>ctr</c> that run a container of the runtime under test.</summary>
     public static string[] RunArguments(string id, string[] options, params string[] command) =>

@@ -19,6 +19,9 @@ public sealed class HostPicture
 
     private readonly SortedSet<string> _facts;
 
+    // dockerd's own, which it makes when it starts and takes away in its own time.
+    private static readonly string[] Daemons = ["/run/docker/libnetwork/", "/run/docker/netns/", "/run/docker/unmount-on-shutdown"];
+
     private HostPicture(SortedSet<string> facts) => _facts = facts;
 
     public IReadOnlyCollection<string> Facts => _facts;
@@ -80,8 +83,8 @@ public sealed class HostPicture
         // Whoever is entering by nsenter is a test, not the runtime.
         foreach (var (pid, name, line) in Processes(init).Where(p => !p.Line.StartsWith("nsenter ", StringComparison.Ordinal)))
         {
-            // There is one daemon, which a test may have killed: another by then, and still the same.
-            var number = name == "containerd" ? "" : $"{pid} ";
+            // There is one daemon of a name, which a test may have killed: another by then, and still the same.
+            var number = name is "containerd" or "dockerd" ? "" : $"{pid} ";
             facts.Add($"process {number}{name} {line[..Math.Min(line.Length, 300)]}");
         }
     }
@@ -115,6 +118,8 @@ public sealed class HostPicture
             var name = path[seen.Length..];
             // The fifos are ctr's own: it makes them, and leaves those of an exec whose container went first.
             if (name.StartsWith("/run/containerd/fifo/", StringComparison.Ordinal))
+                continue;
+            if (Daemons.Any(own => name.StartsWith(own, StringComparison.Ordinal)))
                 continue;
             if (!SharedParents.Contains(name) && name != $"/run/containerd/runc/{host.Namespace}")
                 facts.Add($"path {name}");

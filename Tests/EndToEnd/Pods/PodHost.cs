@@ -129,7 +129,7 @@ public sealed class PodHost : PrivateContainerd
               {"type": "portmap", "capabilities": {"portMappings": true} } ] }
             """);
         await WriteOddNetworkAsync();
-        var version = (await Command.RunAsync("containerd", ["--version"], environment: Environs)).Exited(0).Stdout.Split(' ')[2].TrimStart('v');
+        var version = (await Command.RunAsync("containerd", ["--version"], environment: Environs.AsReadOnly())).Exited(0).Stdout.Split(' ')[2].TrimStart('v');
         return version.StartsWith("1.", StringComparison.Ordinal) ? OneFile() : TwoFile();
     }
 
