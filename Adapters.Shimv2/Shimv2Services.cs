@@ -52,7 +52,7 @@ public static class Shimv2Services
         try
         {
             var arguments = ShimArguments.Parse(args);
-            if (arguments.Namespace.Length == 0 && arguments.Action is not (ShimAction.Version or ShimAction.Info))
+            if (arguments.Namespace.Length == 0 && arguments.Action is not (ShimAction.Version or ShimAction.Info or ShimAction.Features))
                 throw new KataException(ErrorKind.InvalidArgument, "shim namespace cannot be empty");
             switch (arguments.Action)
             {
@@ -61,6 +61,9 @@ public static class Shimv2Services
                     return Task.FromResult(0);
                 case ShimAction.Info:
                     StandardStream.WriteOutput(InfoCommand.Run());
+                    return Task.FromResult(0);
+                case ShimAction.Features:
+                    StandardStream.WriteOutput(FeaturesCommand.Run());
                     return Task.FromResult(0);
                 case ShimAction.Version:
                     StandardStream.WriteOutput(Encoding.UTF8.GetBytes($"{program}:\n  Runtime:  {InfoCommand.RuntimeName}\n  Version:  {ShimVersion.Text}\n"));

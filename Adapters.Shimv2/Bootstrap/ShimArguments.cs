@@ -15,6 +15,9 @@ internal enum ShimAction
     /// <summary>Describe the runtime.</summary>
     Info,
 
+    /// <summary>Print the OCI document on what the runtime can do.</summary>
+    Features,
+
     /// <summary>Print the version for a person.</summary>
     Version,
 }
@@ -90,7 +93,7 @@ internal sealed record ShimArguments
           -publish-binary string  program of the container manager
           -socket string          path of the socket to serve
           -v, -version            print the version
-        Actions: start, delete; none serves.
+        Actions: start, delete, features; none serves.
 
         """;
 
@@ -140,6 +143,7 @@ internal sealed record ShimArguments
         null => ShimAction.Serve,
         "start" => ShimAction.Start,
         "delete" => ShimAction.Delete,
+        "features" => ShimAction.Features,
         _ => throw new UsageException($"unknown action: {word}"),
     };
 }

@@ -71,6 +71,21 @@ public sealed class PublishedShimTests : IDisposable
         info.Annotations.Should().ContainKey("containerd.io/runtime-allow-mounts");
     }
 
+    // CRI-O reads both streams as one, and takes a document without versions for none.
+    [Fact]
+    public async System.Threading.Tasks.Task Features_is_the_document_that_info_holds()
+    {
+        var (code, output, error) = await _shim.RunAsync([], "features");
+
+        code.Should().Be(0);
+        error.Should().BeEmpty();
+        output.Should().Equal(RuntimeInfo.Parser.ParseFrom((await _shim.RunAsync([], "-info")).Output).Features.Value.ToByteArray());
+        using var features = System.Text.Json.JsonDocument.Parse(output);
+        features.RootElement.GetProperty("ociVersionMin").GetString().Should().MatchRegex(@"^\d+\.\d+\.\d+$");
+        features.RootElement.GetProperty("ociVersionMax").GetString().Should().MatchRegex(@"^\d+\.\d+\.\d+$");
+        features.RootElement.GetProperty("mountOptions").EnumerateArray().Select(o => o.GetString()).Should().Contain("rro");
+    }
+
     [Theory]
     [InlineData(2, "-colour", "start")]
     [InlineData(1, "start")]

@@ -55,6 +55,7 @@ public sealed class ShimArgumentsTests
     [Theory]
     [InlineData(ShimAction.Serve)]
     [InlineData(ShimAction.Info, "-info")]
+    [InlineData(ShimAction.Features, "features")]
     [InlineData(ShimAction.Version, "-v")]
     [InlineData(ShimAction.Version, "-version")]
     [InlineData(ShimAction.Start, "-id", "c1", "start", "-id", "c2")]
