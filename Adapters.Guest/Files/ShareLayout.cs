@@ -81,27 +81,27 @@ internal sealed class ShareLayout
     /// <summary>Where a container's root is mounted.</summary>
     public HostPath RootfsTarget(ContainerId container) => Mounted.Append($"{container}/rootfs");
 
-    /// <summary>
-    /// Binds a root that exists already to the place of <see cref="RootfsTarget"/>, with what is mounted below it; read-only
-    /// also where the mount is propagated to.
-    /// </summary>
-    /// <param name="source">What is bound.</param>
-    /// <param name="rootfsTarget">The container's root in the share.</param>
-    /// <param name="at">Where in that root; usually the root itself.</param>
-    /// <param name="readOnly">Whether nobody may write there.</param>
-    public static void BindRoot(string source, HostPath rootfsTarget, HostPath at, bool readOnly)
-    {
-        if (!readOnly)
-        {
-            Bind(source, at);
-            return;
-        }
+    /// <summary>Binds a root that exists already to its place, with what is mounted below it.</summary>
+    public static void BindRoot(string source, HostPath rootfsTarget) => Bind(source, rootfsTarget);
 
-        var root = HostPath.Parse(Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(rootfsTarget.Value))), "share directory");
-        var staged = root.Append($"private/{Path.GetFileName(Path.GetDirectoryName(rootfsTarget.Value))}");
+    /// <summary>The same, read-only also where the mount is propagated to.</summary>
+    /// <param name="source">What is bound.</param>
+    /// <param name="staged">A place out of the guest's sight, made and left empty.</param>
+    /// <param name="target">Where to.</param>
+    /// <param name="prepare">Called with the bound root while it can still be written.</param>
+    public static void BindRootReadOnly(string source, HostPath staged, HostPath target, Action<string> prepare)
+    {
         Directory.CreateDirectory(staged.Value);
-        BindStaged(source, staged, at, ShareAccess.ReadOnly, SharePropagation.Private);
+        BindStaged(source, staged, target, ShareAccess.ReadOnly, SharePropagation.Private, prepare);
         Directory.Delete(staged.Value);
+    }
+
+    /// <summary>A place for a container's root while it is made, beside the share. What it is for cannot be part of an id.</summary>
+    public static HostPath StagingOf(HostPath rootfsTarget, string purpose)
+    {
+        var container = Path.GetDirectoryName(rootfsTarget.Value);
+        var root = HostPath.Parse(Path.GetDirectoryName(Path.GetDirectoryName(container)), "share directory");
+        return root.Append($"private/{Path.GetFileName(container)}:{purpose}");
     }
 
     /// <summary>
@@ -170,13 +170,15 @@ internal sealed class ShareLayout
     /// A mount that is made read-only or private where the guest sees it would stay as it was in the copies that it was
     /// propagated to; so it is made so out of sight, and bound from there.
     /// </summary>
-    private static void BindStaged(string from, HostPath staged, HostPath target, ShareAccess access, SharePropagation propagation)
+    private static void BindStaged(
+        string from, HostPath staged, HostPath target, ShareAccess access, SharePropagation propagation, Action<string>? prepare = null)
     {
         try
         {
             Mounts.Bind(from, staged.Value);
             Mounts.SetPropagation(
                 staged.Value, MountFlags.MS_REC | (propagation == SharePropagation.Private ? MountFlags.MS_PRIVATE : MountFlags.MS_SLAVE));
+            prepare?.Invoke(staged.Value);
             if (access != ShareAccess.ReadWrite)
                 Mounts.MakeReadOnly(staged.Value, recursive: access == ShareAccess.ReadOnly);
             Bind(staged.Value, target);

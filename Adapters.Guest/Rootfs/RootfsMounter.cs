@@ -10,13 +10,13 @@ namespace Kata.Adapters.Guest.Rootfs;
 
 /// <summary>
 /// Performs the mounts of a create request onto the place where the guest will see them. An overlay's upper layer is the
-/// container's own and stays writable, so that mount points which an image lacks can be made; a root that is not ours
-/// alone is mounted read-only if the bundle says so.
+/// container's own and stays writable, so that mount points which an image lacks can be made; any other root is bound
+/// read-only if the bundle says so, as others may use it too, and the missing mount points are made before (ADR 18).
 /// </summary>
 internal sealed class RootfsMounter : IRootfsMounter
 {
     public async Task MountAsync(
-        ContainerId container, IReadOnlyList<MountSpec> mounts, HostPath source, HostPath target, bool readOnly, IResourceLedger ledger, CancellationToken ct)
+        ContainerId container, ContainerRoot root, HostPath target, IResourceLedger ledger, CancellationToken ct)
     {
         var directory = new AcquiredResource(ResourceKind.Directory, target.Value) { Owner = container };
         ledger.Record(directory);
@@ -25,10 +25,10 @@ internal sealed class RootfsMounter : IRootfsMounter
         {
             Directory.CreateDirectory(target.Value);
             ledger.Record(mount);
-            if (mounts.Count == 0)
-                ShareLayout.BindRoot(source.Value, target, target, readOnly);
-            foreach (var spec in mounts)
-                await MountAsync(spec, target, readOnly);
+            if (root.Mounts.Count == 0)
+                Bind(root.Source.Value, root, target, target);
+            foreach (var spec in root.Mounts)
+                await MountAsync(spec, root, target);
         }
         catch (IOException e)
         {
@@ -59,10 +59,35 @@ internal sealed class RootfsMounter : IRootfsMounter
         }
     }
 
-    private static async Task MountAsync(MountSpec spec, HostPath target, bool readOnly)
+    private static Task MountAsync(MountSpec spec, ContainerRoot root, HostPath target) =>
+        spec.Target is "" or "/" ? PerformAsync(spec, root, target, target) : MountInsideAsync(spec, root, target);
+
+    /// <summary>
+    /// A place inside the root, as newer managers may give it, is found without following a link of the image, and mounted on by
+    /// its descriptor. What follows the mount itself, such as making it read-only, would act on what is below it: so all is done
+    /// out of sight, and bound from there.
+    /// </summary>
+    private static async Task MountInsideAsync(MountSpec spec, ContainerRoot root, HostPath target)
     {
-        // A target inside the root, as newer managers may give it, must not lead out of it.
-        var at = spec.Target.Length == 0 || spec.Target == "/" ? target : target.Append(spec.Target.TrimStart('/'));
+        using var above = BeneathPath.Open(target.Value);
+        using var inside = above.OpenDirectory(spec.Target.Trim('/'));
+        var staged = ShareLayout.StagingOf(target, "inside");
+        Directory.CreateDirectory(staged.Value);
+        try
+        {
+            await PerformAsync(spec, root with { MountPoints = [] }, target, staged);
+            Mounts.SetPropagation(staged.Value, MountFlags.MS_PRIVATE | MountFlags.MS_REC);
+            Mounts.Bind(staged.Value, inside.DescriptorPath);
+        }
+        finally
+        {
+            Mounts.UnmountTree(staged.Value);
+            Directory.Delete(staged.Value);
+        }
+    }
+
+    private static async Task PerformAsync(MountSpec spec, ContainerRoot root, HostPath target, HostPath at)
+    {
         if (spec.Type == "overlay")
         {
             var layers = OverlayLayers.Parse(spec.Options);
@@ -70,12 +95,30 @@ internal sealed class RootfsMounter : IRootfsMounter
         }
         else if (spec.Options.Contains("bind") || spec.Options.Contains("rbind"))
         {
-            ShareLayout.BindRoot(spec.Source, target, at, readOnly || spec.Options.Contains("ro"));
+            // The manager's own "ro" means that nobody is to write there, not even a mount point: a layer of an image.
+            if (spec.Options.Contains("ro"))
+                Bind(spec.Source, root with { ReadOnly = true, MountPoints = [] }, target, at);
+            else
+                Bind(spec.Source, root, target, at);
         }
         else
         {
             Mounts.Mount(spec.Source, at.Value, spec.Type, spec.Options);
         }
+    }
+
+    private static void Bind(string source, ContainerRoot root, HostPath target, HostPath at)
+    {
+        if (root.ReadOnly)
+            ShareLayout.BindRootReadOnly(source, ShareLayout.StagingOf(target, "root"), at, bound => MakeMountPoints(bound, root.MountPoints));
+        else
+            ShareLayout.BindRoot(source, at);
+    }
+
+    private static void MakeMountPoints(string root, IReadOnlyList<MountPoint> points)
+    {
+        foreach (var point in points)
+            MountPointMaker.Make(root, point);
     }
 
     private static void Undo(HostPath target, AcquiredResource mount, AcquiredResource directory, IResourceLedger ledger)

@@ -185,7 +185,7 @@ internal sealed class CreateContainerHandler(
 
         var root = spec.Root?.Path is { Length: > 0 } path ? path : "rootfs";
         var source = root[0] == '/' ? HostPath.Parse(root, "root.path") : request.Bundle.Append(root);
-        await mounter.MountAsync(
-            request.Id, request.Rootfs, source, share.RootfsTarget(request.Id), spec.Root?.Readonly ?? false, sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id), ct);
+        var described = await placer.DescribeRootAsync(source, spec, request.Rootfs, ct);
+        await mounter.MountAsync(request.Id, described, share.RootfsTarget(request.Id), sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id), ct);
     }
 }

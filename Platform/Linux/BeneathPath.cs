@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Platform.Linux;
@@ -40,6 +41,28 @@ public sealed class BeneathPath : IDisposable
 
     /// <summary>Null if there is no such file.</summary>
     public SafeFileHandle? TryOpenFile(string path, int flags) => TryOpen(path, flags, 0);
+
+    /// <summary>What has this name, a link itself and not what it leads to; null if there is nothing.</summary>
+    public FileStatus? TryLook(string path)
+    {
+        using var found = TryOpen(path, OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW, 0, allowLastLink: true);
+        return found is null ? null : FileStatus.Of(found);
+    }
+
+    /// <summary>What a link says, which somebody hostile may have written; null if there is nothing. EINVAL if it is no link.</summary>
+    public unsafe string? TryReadLink(string path)
+    {
+        using var link = TryOpen(path, OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW, 0, allowLastLink: true);
+        if (link is null)
+            return null;
+        // A link has less than a page.
+        const int longest = 4096;
+        byte* text = stackalloc byte[longest];
+        byte itself = 0;
+        // SAFETY: an empty C string for the name means the descriptor's own link; at most so many bytes are written as are there.
+        var length = LinuxException.Check(Libc.readlinkat(link, &itself, text, longest), "readlinkat", Subject(path));
+        return Encoding.UTF8.GetString(text, (int)length);
+    }
 
     /// <summary>A new file; EEXIST if anything has its name.</summary>
     public SafeFileHandle CreateFile(string path, uint mode = 0x1A4) =>

@@ -173,6 +173,9 @@ internal static unsafe partial class Libc
     internal static partial nint read(SafeHandle fd, byte* buf, nuint count);
 
     [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint readlinkat(SafeHandle dirfd, byte* pathname, byte* buf, nuint bufsiz);
+
+    [LibraryImport(Name, SetLastError = true)]
     internal static partial int reboot(int op);
 
     [LibraryImport(Name, SetLastError = true)]

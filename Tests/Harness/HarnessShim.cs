@@ -42,6 +42,7 @@ public sealed class HarnessShim : IAsyncDisposable
         Events = new HarnessEvents(Host);
         Stdio = new HarnessStdio(Host);
         Files = new HarnessFiles(Host);
+        Rootfs = new HarnessRootfs(Host);
         DirectVolumes = new HarnessDirectVolumes(Host);
         _services = new ServiceCollection()
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddProvider(Log))
@@ -54,7 +55,7 @@ public sealed class HarnessShim : IAsyncDisposable
             .AddSingleton<ISandboxNetwork>(Network)
             .AddSingleton<ILocalPorts>(Ports)
             .AddSingleton<ISandboxCgroup>(Cgroup)
-            .AddSingleton<IRootfsMounter>(new HarnessRootfs(Host))
+            .AddSingleton<IRootfsMounter>(Rootfs)
             .AddSingleton<IHostFiles>(Files)
             .AddSingleton<IDirectVolumes>(DirectVolumes)
             .AddSingleton<IBootAssets>(Assets)
@@ -162,6 +163,9 @@ public sealed class HarnessShim : IAsyncDisposable
         Bundles.Specs[path] = change?.Invoke(spec) ?? spec;
         return path;
     }
+
+    /// <summary>Roots of containers.</summary>
+    public HarnessRootfs Rootfs { get; }
 
     /// <summary>Files of the host.</summary>
     public HarnessFiles Files { get; }

@@ -31,6 +31,19 @@ internal sealed class VolumePlacer(LiveSandbox sandbox, IHostFiles files, IDirec
         return placing.Result;
     }
 
+    /// <summary>A root that is mounted on the host, with what will be mounted in it if the container cannot write there.</summary>
+    public async Task<ContainerRoot> DescribeRootAsync(HostPath source, OciSpec spec, IReadOnlyList<MountSpec> rootfs, CancellationToken ct)
+    {
+        var readOnly = spec.Root?.Readonly ?? false;
+        return new ContainerRoot
+        {
+            Mounts = rootfs,
+            Source = source,
+            ReadOnly = readOnly,
+            MountPoints = readOnly ? await MountPoints.FindAsync(spec, files, ct) : [],
+        };
+    }
+
     private async Task<HostFile?> FindRootAsync(IReadOnlyList<MountSpec> rootfs, CancellationToken ct)
     {
         if (sandbox.Settings is { Hypervisor.DisableBlockDeviceUse: true } || !BlockVolume.MayBeRoot(rootfs))

@@ -21,12 +21,13 @@ internal sealed class CrioContainer : IAsyncDisposable
     private readonly CrioHost _crio;
     private readonly SafeFileHandle _log;
     private readonly CrioStreams _streams;
+    private readonly JsonObject _specification;
     private TtrpcClient _connection;
     private int _execs;
 
-    private CrioContainer(CrioHost crio, string id, string bundle, string address, SafeFileHandle log, CrioStreams streams, TtrpcClient connection)
+    private CrioContainer(CrioHost crio, string id, string bundle, string address, SafeFileHandle log, CrioStreams streams, TtrpcClient connection, JsonObject specification)
     {
-        (_crio, Id, Bundle, Address, _log, _streams, _connection) = (crio, id, bundle, address, log, streams, connection);
+        (_crio, Id, Bundle, Address, _log, _streams, _connection, _specification) = (crio, id, bundle, address, log, streams, connection, specification);
     }
 
     public string Id { get; }
@@ -60,7 +61,7 @@ internal sealed class CrioContainer : IAsyncDisposable
         var log = Fifo.OpenReader(fifo);
         var address = (await crio.StartAsync(bundle, id)).Stdout;
         var streams = new CrioStreams(crio.Host.Seen(""), await crio.MakeFifoDirectoryAsync(), id);
-        var container = new CrioContainer(crio, id, bundle, address, log, streams, await DialAsync(crio, address));
+        var container = new CrioContainer(crio, id, bundle, address, log, streams, await DialAsync(crio, address), specification);
         try
         {
             var created = await container.Task.CreateAsync(
@@ -116,13 +117,7 @@ internal sealed class CrioContainer : IAsyncDisposable
     {
         var exec = $"{Id[..Math.Min(Id.Length, 12)]}-exec-{(++_execs).ToString(CultureInfo.InvariantCulture)}";
         using var streams = new CrioStreams(_crio.Host.Seen(""), await _crio.MakeFifoDirectoryAsync(), exec);
-        var process = new JsonObject
-        {
-            ["args"] = new JsonArray([.. command.Select(word => JsonValue.Create(word))]),
-            ["env"] = new JsonArray("PATH=/bin"),
-            ["cwd"] = "/",
-            ["user"] = new JsonObject { ["uid"] = 0, ["gid"] = 0 },
-        };
+        var process = CrioSpecification.Exec(_specification, command);
         var spec = new Any { TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/Process", Value = ByteString.CopyFromUtf8(process.ToJsonString()) };
         await Task.ExecAsync(new ExecProcessRequest { Id = Id, ExecId = exec, Stdout = streams.Stdout, Stderr = streams.Stderr, Spec = spec }, Deadline(Limit));
         await Task.StartAsync(new StartRequest { Id = Id, ExecId = exec }, Deadline(Limit));

@@ -14,10 +14,15 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
     private const string Exits = "/run/crio/exits";
     private const string Fifos = "/run/vc/crio/fifo/io";
 
+    private const string Namespaces = "/run/ns";
+
     private readonly List<string> _mounts = [];
     private readonly List<string> _namespaces = [];
 
     public PrivateContainerd Host { get; } = host;
+
+    /// <summary>What the one file of a pause container's image is run with.</summary>
+    public static IReadOnlyList<string> PauseCommand { get; } = ["/busybox", "sleep", "100000"];
 
     /// <summary>The shim's program, by the absolute path that CRI-O wants.</summary>
     public static string Shim => Path.Combine(TestSettings.PublishDirectory, "containerd-shim-kata-v2");
@@ -25,16 +30,27 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
     /// <summary>Key <c>runtime_config_path</c>.</summary>
     public string Configuration => Host.Configuration.Path;
 
-    /// <summary>An overlay of busybox, mounted as CRI-O mounts an image.</summary>
-    public async Task<string> MountRootAsync(string id)
+    /// <summary>A bundle's directory.</summary>
+    public static string BundleOf(string id) => $"{Storage}/overlay-containers/{id}/userdata";
+
+    /// <summary>The pod's other namespaces, by that of its network.</summary>
+    public static string NamespaceBeside(string network, string kind) => $"{Namespaces}/{kind}ns/{Path.GetFileName(network)}";
+
+    /// <summary>An overlay of busybox, mounted as CRI-O mounts an image, which has nothing but programs.</summary>
+    public Task<string> MountRootAsync(string id) => MountAsync(id, "busybox", "bin/busybox");
+
+    /// <summary>The same of a pause container's image, which is one file.</summary>
+    public Task<string> MountPauseAsync(string id) => MountAsync(id, "pause", "busybox");
+
+    private async Task<string> MountAsync(string id, string image, string program)
     {
-        var lower = $"{Host.Directory}/crio-busybox";
-        if (!Directory.Exists(lower))
+        var lower = $"{Host.Directory}/crio-{image}";
+        if (!File.Exists($"{lower}/{program}"))
         {
-            foreach (var name in new[] { "bin", "dev", "etc", "proc", "sys", "tmp", "root" })
-                Directory.CreateDirectory($"{lower}/{name}");
-            File.Copy(new[] { "/bin/busybox", "/usr/bin/busybox" }.First(File.Exists), $"{lower}/bin/busybox");
-            File.CreateSymbolicLink($"{lower}/bin/sh", "busybox");
+            Directory.CreateDirectory(Path.GetDirectoryName($"{lower}/{program}")!);
+            File.Copy(new[] { "/bin/busybox", "/usr/bin/busybox" }.First(File.Exists), $"{lower}/{program}");
+            if (Directory.Exists($"{lower}/bin"))
+                File.CreateSymbolicLink($"{lower}/bin/sh", "busybox");
         }
 
         var overlay = $"{Storage}/overlay/{id}";
@@ -54,15 +70,29 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
             $"-n {name} link set lo up", $"-n {name} link set eth0 up", $"-n {name} addr add 10.88.0.2/24 dev eth0", $"-n {name} route add default via 10.88.0.1",
         })
             (await Host.InsideAsync(["ip", .. line.Split(' ')])).Exited(0);
-        return $"/run/netns/{name}";
+        var network = $"/run/netns/{name}";
+        var (ipc, uts) = (NamespaceBeside(network, "ipc"), NamespaceBeside(network, "uts"));
+        await MakeAsync(Path.GetDirectoryName(ipc)!, Path.GetDirectoryName(uts)!);
+        (await Host.InsideAsync("touch", ipc, uts)).Exited(0);
+        (await Host.InsideAsync("unshare", $"--ipc={ipc}", $"--uts={uts}", "true")).Exited(0);
+        _mounts.AddRange([ipc, uts]);
+        return network;
     }
 
-    /// <summary>A bundle in the container's run directory.</summary>
+    /// <summary>A bundle in the container's run directory. That of a pod has what its containers share.</summary>
     public async Task<string> WriteBundleAsync(string id, JsonObject specification)
     {
-        var bundle = $"{Storage}/overlay-containers/{id}/userdata";
+        var bundle = BundleOf(id);
         await MakeAsync(bundle, Exits);
         await File.WriteAllTextAsync(Host.Seen($"{bundle}/config.json"), specification.ToJsonString());
+        if (specification["annotations"]!["io.kubernetes.cri-o.ContainerType"]!.GetValue<string>() != "sandbox")
+            return bundle;
+        await File.WriteAllTextAsync(Host.Seen($"{bundle}/hostname"), "one\n");
+        await File.WriteAllTextAsync(Host.Seen($"{bundle}/resolv.conf"), "nameserver 10.88.0.1\n");
+        await File.WriteAllTextAsync(Host.Seen($"{bundle}/.containerenv"), "");
+        await MakeAsync($"{bundle}/shm");
+        (await Host.InsideAsync("busybox", "mount", "-t", "tmpfs", "-o", "nosuid,nodev,noexec,mode=1777,size=65536k", "shm", $"{bundle}/shm")).Exited(0);
+        _mounts.Add($"{bundle}/shm");
         return bundle;
     }
 
@@ -100,7 +130,7 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
 
         // The first namespace makes its directory a mount of its own.
         await Host.InsideAsync("busybox", "umount", "/run/netns");
-        await Host.InsideAsync("rm", "-rf", "--one-file-system", "/run/netns", "/run/containers", "/run/crio", "/run/vc/crio");
+        await Host.InsideAsync("rm", "-rf", "--one-file-system", "/run/netns", Namespaces, "/run/containers", "/run/crio", "/run/vc/crio");
     }
 
     private async Task MakeAsync(params string[] directories) => (await Host.InsideAsync(["mkdir", "-p", .. directories])).Exited(0);

@@ -2,70 +2,73 @@ using System.Text.Json.Nodes;
 
 namespace Kata.Tests.EndToEnd.Crio;
 
-/// <summary>Specifications as CRI-O writes them: its annotations, an absolute root, the pod's namespaces by path.</summary>
+/// <summary>
+/// Specifications as CRI-O writes them. The documents below <c>Recorded</c> are those of a real CRI-O 1.37 (built without seccomp)
+/// with its values put in braces: what is not put in here is as it was recorded.
+/// </summary>
 internal static class CrioSpecification
 {
-    /// <summary>The container that keeps a pod. It is never left out for this type of runtime.</summary>
-    public static JsonObject Pod(string id, string root, string network, string cgroup) => Write(id, id, "sandbox", root, network, cgroup, null, "sleep 100000");
-
-    /// <summary>A container of a pod.</summary>
-    public static JsonObject Container(string id, string pod, string root, string network, string cgroup, JsonObject? resources, string script) =>
-        Write(id, pod, "container", root, network, cgroup, resources, script);
-
-    private static JsonObject Write(string id, string pod, string type, string root, string network, string cgroup, JsonObject? resources, string script) => new()
+    /// <summary>The container that keeps a pod, read-only and of an image of one file. It is never left out for this type of runtime.</summary>
+    public static JsonObject Pod(string id, string root, string network, string cgroup)
     {
-        ["ociVersion"] = "1.2.0",
-        ["hostname"] = "crio-pod",
-        ["process"] = new JsonObject
-        {
-            ["user"] = new JsonObject { ["uid"] = 0, ["gid"] = 0 },
-            ["args"] = new JsonArray("/bin/sh", "-c", script),
-            ["env"] = new JsonArray("PATH=/bin"),
-            ["cwd"] = "/",
-            ["noNewPrivileges"] = true,
-            ["oomScoreAdj"] = type == "sandbox" ? -998 : 1000,
-        },
-        ["root"] = new JsonObject { ["path"] = root },
-        ["annotations"] = new JsonObject
-        {
-            ["io.kubernetes.cri-o.ContainerType"] = type,
-            ["io.kubernetes.cri-o.SandboxID"] = pod,
-            ["io.kubernetes.cri-o.ContainerID"] = id,
-            ["io.kubernetes.cri-o.SandboxName"] = $"k8s_POD_{pod}_default_uid_0",
-            ["io.kubernetes.cri-o.ContainerName"] = $"k8s_{type}_{pod}_default_uid_0",
-            ["io.kubernetes.cri-o.KubeName"] = "crio-pod",
-            ["io.kubernetes.cri-o.Namespace"] = "default",
-            ["io.kubernetes.cri-o.RuntimeHandler"] = "kata",
-            ["io.kubernetes.cri-o.Labels"] = "{\"io.kubernetes.pod.name\":\"crio-pod\"}",
-            ["io.kubernetes.cri-o.Annotations"] = "{}",
-            ["io.kubernetes.cri-o.TTY"] = "false",
-            ["io.kubernetes.cri-o.Stdin"] = "false",
-            ["io.container.manager"] = "cri-o",
-        },
-        ["mounts"] = new JsonArray(
-            Mount("/proc", "proc", "nosuid", "noexec", "nodev"),
-            Mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-            Mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
-            Mount("/sys", "sysfs", "nosuid", "noexec", "nodev", "ro"),
-            Mount("/sys/fs/cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime", "ro")),
-        ["linux"] = new JsonObject
-        {
-            ["cgroupsPath"] = $"{cgroup}/crio-{id}",
-            ["resources"] = resources?.DeepClone() ?? new JsonObject { ["cpu"] = new JsonObject { ["shares"] = 2 } },
-            ["namespaces"] = new JsonArray(
-                new JsonObject { ["type"] = "pid" },
-                new JsonObject { ["type"] = "ipc" },
-                new JsonObject { ["type"] = "uts" },
-                new JsonObject { ["type"] = "mount" },
-                new JsonObject { ["type"] = "network", ["path"] = network }),
-        },
-    };
+        var written = Write("sandbox", id, id, root, network, cgroup);
+        written["process"]!["args"] = new JsonArray([.. CrioHost.PauseCommand.Select(word => JsonValue.Create(word))]);
+        return written;
+    }
 
-    private static JsonObject Mount(string destination, string type, params string[] options) => new()
+    /// <summary>A container of a pod, with recorded limits if none are given.</summary>
+    public static JsonObject Container(
+        string id, string pod, string root, string network, string cgroup, JsonObject? resources, string script, bool readOnly = false)
     {
-        ["destination"] = destination,
-        ["type"] = type,
-        ["source"] = type,
-        ["options"] = new JsonArray([.. options.Select(option => JsonValue.Create(option))]),
+        var written = Write("container", id, pod, root, network, cgroup);
+        written["process"]!["args"] = new JsonArray("/bin/sh", "-c", script);
+        if (resources is not null)
+            written["linux"]!["resources"] = resources.DeepClone();
+        // A root that may be written has no such field.
+        if (readOnly)
+            written["root"]!["readonly"] = true;
+        return written;
+    }
+
+    /// <summary>A process beside a container's first: that one's, with other words.</summary>
+    public static JsonObject Exec(JsonObject container, params string[] command)
+    {
+        var process = (JsonObject)container["process"]!.DeepClone();
+        process["args"] = new JsonArray([.. command.Select(word => JsonValue.Create(word))]);
+        return process;
+    }
+
+    /// <summary>A document as it was recorded, values in braces.</summary>
+    public static JsonObject Recorded(string name)
+    {
+        using var resource = typeof(CrioSpecification).Assembly.GetManifestResourceStream($"{name}.json")
+            ?? throw new InvalidOperationException($"no recorded document is named {name}");
+        return (JsonObject)JsonNode.Parse(resource)!;
+    }
+
+    private static JsonObject Write(string name, string id, string pod, string root, string network, string cgroup)
+    {
+        var values = new Dictionary<string, string>
+        {
+            ["{id}"] = id,
+            ["{pod}"] = pod,
+            ["{root}"] = root,
+            ["{bundle}"] = CrioHost.BundleOf(id),
+            ["{podBundle}"] = CrioHost.BundleOf(pod),
+            ["{network}"] = network,
+            ["{ipc}"] = CrioHost.NamespaceBeside(network, "ipc"),
+            ["{uts}"] = CrioHost.NamespaceBeside(network, "uts"),
+            ["{cgroup}"] = cgroup,
+        };
+        return (JsonObject)Fill(Recorded(name), values)!;
+    }
+
+    private static JsonNode? Fill(JsonNode? node, Dictionary<string, string> values) => node switch
+    {
+        JsonObject fields => new JsonObject(fields.Select(field => KeyValuePair.Create(field.Key, Fill(field.Value, values)))),
+        JsonArray items => new JsonArray([.. items.Select(item => Fill(item, values))]),
+        JsonValue value when value.TryGetValue<string>(out var text) =>
+            JsonValue.Create(values.Aggregate(text, (filled, entry) => filled.Replace(entry.Key, entry.Value, StringComparison.Ordinal))),
+        _ => node?.DeepClone(),
     };
 }

@@ -35,15 +35,14 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         var network = await crio.MakeNetworkAsync("crio0");
         var cgroup = $"/{Host.Mark}";
 
-        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, cgroup));
+        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, cgroup));
         pod.Address.Should().StartWith("unix:///", "nothing else may be printed, on either stream");
         (await pod.StartAsync()).Status.Should().Be(Status.Running);
 
         var (limitedId, besideId) = ($"{podId}-a", $"{podId}-b");
         await using var limited = await CrioContainer.CreateAsync(crio, limitedId, CrioSpecification.Container(
             limitedId, podId, await crio.MountRootAsync(limitedId), network, cgroup, Limits, "echo first; while :; do sleep 0.1; done"));
-        await using var beside = await CrioContainer.CreateAsync(crio, besideId, CrioSpecification.Container(
-            besideId, podId, await crio.MountRootAsync(besideId), network, cgroup, null, Beside));
+        await using var beside = await CrioContainer.CreateAsync(crio, besideId, await ReadOnlyAsync(crio, besideId, podId, network));
         limited.Address.Should().Be(pod.Address);
         beside.Address.Should().Be(pod.Address);
         (await beside.StateAsync()).Status.Should().Be(Status.Created);
@@ -51,6 +50,7 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         (await beside.StartAsync()).Status.Should().Be(Status.Running);
         await SaysAsync(limited, "first");
         await SaysAsync(beside, "beside");
+        await IsReadOnlyAsync(beside);
 
         await ShowsItsLimitsAsync(limited);
         await ExecsAsync(beside);
@@ -101,7 +101,7 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await using var crio = new CrioHost(Host);
         var podId = Host.NewId("apart");
         var network = await crio.MakeNetworkAsync("crio1");
-        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, $"/{Host.Mark}"));
+        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, $"/{Host.Mark}"));
         await pod.StartAsync();
 
         var process = await File.ReadAllTextAsync(Host.Seen($"/proc/{pod.Pid}/cgroup"));
@@ -128,7 +128,7 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await using var crio = new CrioHost(Host);
         var podId = Host.NewId("pages");
         var network = await crio.MakeNetworkAsync("crio2");
-        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, $"/{Host.Mark}"));
+        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, $"/{Host.Mark}"));
         await pod.StartAsync();
         var volumes = new[] { "large", "small" }.Select(name => Path.Combine(Host.Directory, podId, "volumes/kubernetes.io~empty-dir", name)).ToList();
         foreach (var volume in volumes)
@@ -153,6 +153,29 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
             foreach (var volume in volumes)
                 (await Host.InsideAsync("busybox", "umount", volume)).Exited(0);
         }
+    }
+
+    // No mount point of it is in the image, the volume's neither.
+    private async Task<JsonObject> ReadOnlyAsync(CrioHost crio, string id, string podId, string network)
+    {
+        var volume = Path.Combine(Host.Directory, $"{id}-volume");
+        Directory.CreateDirectory(volume);
+        var specification = CrioSpecification.Container(id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", null, Beside, readOnly: true);
+        specification["mounts"]!.AsArray().Add(new JsonObject
+        {
+            ["destination"] = "/var/data/vol",
+            ["type"] = "bind",
+            ["source"] = volume,
+            ["options"] = new JsonArray("rbind", "rprivate", "rw", "bind"),
+        });
+        return specification;
+    }
+
+    private static async Task IsReadOnlyAsync(CrioContainer container)
+    {
+        var (code, output) = await container.ExecSyncAsync("busybox", "sh", "-c", "cat /etc/resolv.conf; echo kept > /var/data/vol/x && cat /var/data/vol/x; echo no > /x");
+        output.Should().Contain("nameserver 10.88.0.1\nkept\n").And.Contain("Read-only file system");
+        code.Should().NotBe(0);
     }
 
     private async Task<CrioContainer> StartWithPagesAsync(CrioHost crio, string podId, string network, string name, string volume, int pages)
@@ -211,7 +234,7 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         var refused = await FluentActions.Awaiting(() => CrioContainer.CreateAsync(crio, id, specification)).Should().ThrowAsync<RpcException>();
 
         refused.Which.StatusCode.Should().Be(StatusCode.ResourceExhausted);
-        refused.Which.Status.Detail.Should().Contain("a machine of 67109568 MiB").And.Contain("default_maxmemory");
+        refused.Which.Status.Detail.Should().Contain("a machine of 67109696 MiB").And.Contain("default_maxmemory");
     }
 
     private static async Task ShowsItsLimitsAsync(CrioContainer container)

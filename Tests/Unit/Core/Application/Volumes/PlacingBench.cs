@@ -59,6 +59,8 @@ internal sealed class PlacingBench
 
     public Task<GuestVolumes> PlaceAsync(OciSpec spec, ContainerId? id = null, params MountSpec[] rootfs) => _placer.PlaceAsync(id ?? Box, spec, rootfs, default);
 
+    public Task<ContainerRoot> DescribeRootAsync(OciSpec spec) => _placer.DescribeRootAsync(HostPath.Parse("/root", "root"), spec, [], default);
+
     public Task<bool> IsBlockRootAsync(params MountSpec[] rootfs) => _placer.IsBlockRootAsync(rootfs, default);
 
     public Task<KataException> RefusalAsync(params OciMount[] mounts) => Refusal.OfAsync(() => PlaceAsync(mounts));
