@@ -26,10 +26,11 @@ internal static class LinkSelection
     /// <summary>
     /// Links with an address, loopback and our own taps aside, in the order of their names. A link without an address is no network.
     /// </summary>
-    public static IReadOnlyList<NetlinkLink> Candidates(NetworkSnapshot snapshot) =>
+    /// <param name="onlyUp">Leaves out those that are down, which may still get another name.</param>
+    public static IReadOnlyList<NetlinkLink> Candidates(NetworkSnapshot snapshot, bool onlyUp) =>
     [
         .. snapshot.Links
-            .Where(link => !link.IsLoopback && !IsOurs(link) && snapshot.Addresses.Any(address => address.Index == link.Index))
+            .Where(link => !link.IsLoopback && !IsOurs(link) && (!onlyUp || link.IsUp) && snapshot.Addresses.Any(address => address.Index == link.Index))
             .OrderBy(link => link.Name, StringComparer.Ordinal),
     ];
 

@@ -12,8 +12,11 @@ namespace Kata.Adapters.Guest.Network;
 /// <summary>The links of one namespace. What changes them takes turns.</summary>
 internal sealed class NetnsLinks : ISandboxLinks
 {
-    /// <summary>Whoever sets up a link does so in several steps; one look after this time sees all of them.</summary>
+    /// <summary>Whoever sets up a link does so in several steps; one look after this time without any sees all of them.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(50);
+
+    // A namespace that never rests, such as one whose neighbours come and go, is looked at all the same.
+    private const int MostWaits = 20;
 
     // The kernel says busy while another change of the same link is under way.
     private const int Attempts = 5;
@@ -31,6 +34,9 @@ internal sealed class NetnsLinks : ISandboxLinks
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly CancellationTokenSource _closed = new();
     private readonly List<ConnectedLink> _connected = [];
+
+    // The links of before the launch are connected: whoever makes one from now on may still be at it.
+    private bool _isLate;
 
     private NetnsLinks(
         NetworkNamespaceFile file, NetworkOptions options, IResourceLedger ledger, TimeProvider time, NetlinkSocket socket, NetlinkSocket listener)
@@ -75,7 +81,9 @@ internal sealed class NetnsLinks : ISandboxLinks
             {
                 try
                 {
-                    return await _file.RunAsync(Attach);
+                    var plan = await _file.RunAsync(Attach);
+                    _isLate = true;
+                    return plan;
                 }
                 catch (LinuxException e) when (e.Errno == Errno.EBUSY && attempt < Attempts)
                 {
@@ -121,7 +129,7 @@ internal sealed class NetnsLinks : ISandboxLinks
     public async IAsyncEnumerable<LinkChange> ChangesAsync([EnumeratorCancellation] CancellationToken ct)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, _closed.Token);
-        while (await NextAsync(either.Token) is { } change)
+        for (var isFirst = true; await NextAsync(isFirst, either.Token) is { } change; isFirst = false)
             yield return change;
     }
 
@@ -139,15 +147,14 @@ internal sealed class NetnsLinks : ISandboxLinks
     }
 
     /// <summary>The next change; null at the end.</summary>
-    private async Task<LinkChange?> NextAsync(CancellationToken ct)
+    private async Task<LinkChange?> NextAsync(bool isFirst, CancellationToken ct)
     {
         try
         {
-            do
+            while (!_listener.Drain() && !isFirst)
                 await _listener.WaitAsync(ct);
-            while (!_listener.Drain());
-            await Task.Delay(Quiet, _time, ct);
-            _listener.Drain();
+            if (!isFirst)
+                await RestAsync(ct);
             await _turn.WaitAsync(ct);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
@@ -177,6 +184,16 @@ internal sealed class NetnsLinks : ISandboxLinks
         }
     }
 
+    private async Task RestAsync(CancellationToken ct)
+    {
+        for (var waits = 0; waits < MostWaits; waits++)
+        {
+            await Task.Delay(Quiet, _time, ct);
+            if (!_listener.Drain())
+                return;
+        }
+    }
+
     /// <summary>A tap takes frames as long as those of its link.</summary>
     private void FollowMtu(NetworkSnapshot now)
     {
@@ -196,14 +213,14 @@ internal sealed class NetnsLinks : ISandboxLinks
         var gone = _connected.Where(connected => now.Links.All(link => link.Index != connected.Index)).ToList();
         return new LinkChange(
             [.. gone.Select(connected => connected.Card)],
-            _options.Model != InterworkingModel.None && LinkSelection.Candidates(now).Any(link => _connected.All(connected => connected.Index != link.Index)),
+            _options.Model != InterworkingModel.None && LinkSelection.Candidates(now, _isLate).Any(link => _connected.All(connected => connected.Index != link.Index)),
             GuestNetworkBuilder.Build([.. _connected.Except(gone).Select(connected => (connected.Index, connected.Card, connected.Kept ?? now))]));
     }
 
     private NetworkPlan Attach()
     {
         var now = NetworkSnapshot.Read(_socket);
-        var candidates = LinkSelection.Candidates(now);
+        var candidates = LinkSelection.Candidates(now, _isLate);
         var fresh = candidates.Where(link => _connected.All(connected => connected.Index != link.Index)).ToList();
         if (fresh.Count == 0 && _connected.Count > 0)
             return NetworkPlan.Empty;
@@ -255,7 +272,8 @@ internal sealed class NetnsLinks : ISandboxLinks
 
         RemoveLeftover(link);
         var tap = new NetworkResource { Link = connected.Card.Tap, Inode = _file.Inode, Cookie = _socket.NamespaceCookie, Namespace = Namespace };
-        if (_options.Model == InterworkingModel.MacVtap && !LinkSelection.NeedsTrafficFilter(link))
+        // A macvtap takes the link's addresses, without which whoever is still at work on a late one could set no route.
+        if (_options.Model == InterworkingModel.MacVtap && !_isLate && !LinkSelection.NeedsTrafficFilter(link))
         {
             Take(connected, (tap with { Restore = MacVtapDevice.RestoreOf(link, now) }).As(ResourceKind.Tap));
             connected.Kept = now.Of(link.Index);

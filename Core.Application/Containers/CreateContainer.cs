@@ -33,7 +33,6 @@ internal sealed class CreateContainerHandler(
     ISandboxStore store,
     SandboxBoot boot,
     SandboxSizer sizer,
-    SandboxNetworking networking,
     SandboxStopper stopper,
     SandboxRecorder recorder,
     ContainerRelease release,
@@ -146,8 +145,6 @@ internal sealed class CreateContainerHandler(
         {
             await timeline.RunAsync("hooks", () => hooks.RunAsync(
                 HookStage.CreateRuntime, [.. h.Prestart, .. h.CreateRuntime], new HookState(request.Id, request.Bundle, pid, "creating"), ct));
-            // A hook may have put links into the namespace of the pid that it was told.
-            await timeline.RunAsync("new-links", () => networking.ConnectNewAsync(ct));
         }
 
         var noSeccomp = sandbox.Settings!.DisableGuestSeccomp || sandbox.Guest is { SupportsSeccomp: false };

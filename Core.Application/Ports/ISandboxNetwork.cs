@@ -34,7 +34,8 @@ public interface ISandboxLinks : IAsyncDisposable
 
     /// <summary>
     /// Connects every link with an address that is not connected yet, loopback aside. Called before the launch and again
-    /// whenever links may have come. Taps and qdiscs are recorded first; on failure nothing of this call is left.
+    /// whenever links may have come. A link that came after the first call counts once it is up, and keeps its name, addresses and
+    /// routes: whoever makes it may still be at work. Taps and qdiscs are recorded first; on failure nothing of this call is left.
     /// </summary>
     /// <exception cref="Kata.Core.Domain.KataException">
     /// InvalidArgument for links that cannot be (physical ones, doubled addresses), with the link's name; FailedPrecondition-like
@@ -46,9 +47,10 @@ public interface ISandboxLinks : IAsyncDisposable
     Task DetachAsync(MacAddress link, CancellationToken ct);
 
     /// <summary>
-    /// One answer each time links, addresses or routes of the namespace have changed, several changes at once as one; ends with
-    /// <see cref="IAsyncDisposable.DisposeAsync"/> and with the token.
+    /// How things are, at once, and again each time links, addresses or routes of the namespace have changed and come to rest; ends
+    /// with <see cref="IAsyncDisposable.DisposeAsync"/> and with the token. For one listener at a time.
     /// </summary>
+    /// <exception cref="Kata.Core.Domain.KataException">The kernel did not tell; a new enumeration may.</exception>
     IAsyncEnumerable<LinkChange> ChangesAsync(CancellationToken ct);
 }
 

@@ -22,6 +22,7 @@ internal sealed class StartProcessHandler(
     LiveSandbox sandbox,
     ContainerRegistry containers,
     SandboxNetworking networking,
+    NetworkWatcher networkWatcher,
     IHookRunner hooks,
     FactPublisher publisher,
     ISender sender,
@@ -35,11 +36,14 @@ internal sealed class StartProcessHandler(
         using (await process.Gate.EnterAsync(ct))
         {
             containers.Check(request.Process.Container, c => c.CheckStart(request.Process));
-            // Some container managers set the network up between Create's answer and this.
-            if (request.Process.IsInit && containers.Read(request.Process.Container, c => c.Kind) != ContainerKind.PodContainer && sandbox.State == SandboxState.Ready)
+            var isSandboxes = request.Process.IsInit && containers.Read(request.Process.Container, c => c.Kind) != ContainerKind.PodContainer;
+            // Some container managers set the network up between Create's answer and this, or have a hook do it; until now it was theirs.
+            if (isSandboxes && sandbox.State == SandboxState.Ready)
                 await networking.ConnectNewAsync(ct);
             ct.ThrowIfCancellationRequested();
             facts = await StartAsync(process);
+            if (isSandboxes && sandbox.Links is { } links)
+                networkWatcher.Start(links);
         }
 
         await publisher.PublishAsync(facts);

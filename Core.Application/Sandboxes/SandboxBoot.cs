@@ -33,7 +33,6 @@ internal sealed class SandboxBoot(
     SandboxNetworking networking,
     SandboxSizer sizer,
     MachineWatcher machineWatcher,
-    NetworkWatcher networkWatcher,
     PortForwarder portForwarder,
     OomWatcher oomWatcher,
     FactPublisher publisher,
@@ -127,7 +126,6 @@ internal sealed class SandboxBoot(
         ct.ThrowIfCancellationRequested();
         var facts = sandbox.Change(s => s.RecordGuestAnswer());
         machineWatcher.Start(machine, share, sandbox.Agent!);
-        networkWatcher.Start(links);
         // A namespace that nobody but us knows has no callers.
         if (network is not null)
             sandbox.Ports = await portForwarder.StartAsync(links.Namespace, sandbox.Agent!);

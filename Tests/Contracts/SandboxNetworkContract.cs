@@ -133,6 +133,26 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Changes_begin_with_how_things_are()
+    {
+        AddLink(Link("eth0", Mac0, 1500, "192.0.2.7/24"));
+        var links = await OpenAsync();
+        await links.AttachAsync(Ct);
+        var former = links.ChangesAsync(Ct).GetAsyncEnumerator();
+        AddLink(Link("eth1", Mac1, 1500, "10.1.0.2/16"));
+        await UntilAsync(former, change => change.HasNew);
+        await former.DisposeAsync();
+
+        // Nothing changes any more: what the former listener was told is not lost on this one.
+        var changes = links.ChangesAsync(Ct).GetAsyncEnumerator();
+        await changes.MoveNextAsync();
+
+        changes.Current.HasNew.Should().BeTrue();
+        changes.Current.Guest.Interfaces.Should().ContainSingle().Which.Name.Should().Be("eth0");
+        await ReleaseAllAsync();
+    }
+
+    [Fact]
     public async Task Changes_end_with_the_token()
     {
         var links = await OpenAsync();
@@ -192,11 +212,14 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
         }
     }
 
-    protected static async Task<LinkChange> UntilAsync(IAsyncEnumerator<LinkChange> changes, Func<LinkChange, bool> wanted)
+    protected static Task<LinkChange> UntilAsync(IAsyncEnumerator<LinkChange> changes, Func<LinkChange, bool> wanted) =>
+        UntilAsync(changes, change => Task.FromResult(wanted(change)));
+
+    protected static async Task<LinkChange> UntilAsync(IAsyncEnumerator<LinkChange> changes, Func<LinkChange, Task<bool>> wanted)
     {
         while (await changes.MoveNextAsync())
         {
-            if (wanted(changes.Current))
+            if (await wanted(changes.Current))
                 return changes.Current;
         }
         throw new InvalidOperationException("the changes ended");

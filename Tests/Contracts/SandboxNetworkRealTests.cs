@@ -356,6 +356,80 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         await ReleaseAllAsync();
     }
 
+    public static TheoryData<InterworkingModel, bool, string[]> SlowMakers()
+    {
+        var cases = new TheoryData<InterworkingModel, bool, string[]>();
+        foreach (var model in new[] { InterworkingModel.TcFilter, InterworkingModel.MacVtap })
+        {
+            foreach (var isV6 in new[] { false, true })
+            {
+                var address = isV6 ? "address add 2001:db8::2/64 dev eth0 nodad" : "address add 10.77.0.2/24 dev eth0";
+                cases.Add(model, isV6, [address, "link set eth0 up"]);
+                cases.Add(model, isV6, ["link set eth0 up", address]);
+            }
+        }
+        return cases;
+    }
+
+    [Theory]
+    [MemberData(nameof(SlowMakers))]
+    public async Task Link_that_is_made_one_slow_command_at_a_time_is_not_disturbed_and_all_of_it_is_told(
+        InterworkingModel model, bool isV6, string[] commands)
+    {
+        var gateway = isV6 ? "2001:db8::1" : "10.77.0.1";
+        var address = isV6 ? "2001:db8::2/64" : "10.77.0.2/24";
+        var links = await OpenAsync(model);
+        (await links.AttachAsync(Ct)).Devices.Should().BeEmpty("the machine is launched before there is a link");
+        var changes = links.ChangesAsync(Ct).GetAsyncEnumerator();
+        NetworkDevice? card = null;
+
+        await MakeAsync($"link add eth0 address {Mac0} type veth peer name p-eth0 netns {_spaces.Around}", _ => true);
+        NetworkNamespaces.Ip($"-n {_spaces.Around} link set p-eth0 up");
+        await MakeAsync(commands[0], _ => true);
+        await MakeAsync(commands[1], _ => card is not null);
+        await MakeAsync($"route add default via {gateway} dev eth0", c => c.Guest.Routes.Any(r => r is { Gateway: { } g } && g.ToString() == gateway));
+        await MakeAsync("link set eth0 mtu 1400", c => c.Guest.Interfaces[0].Mtu == 1400);
+        var last = await MakeAsync("address add 10.78.0.2/24 dev eth0", c => c.Guest.Interfaces[0].Addresses.Contains(Prefix("10.78.0.2/24")));
+
+        card!.Mac.Should().Be(Mac0);
+        last.Guest.Interfaces.Should().ContainSingle().Which.Addresses.Should().Contain(Prefix(address));
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} address show eth0").Should().Contain(address).And.Contain(Mac0.ToString());
+        await ReleaseAllAsync();
+        NothingIsLeft();
+
+        // The next command comes only when the watcher has nothing more to do about the last one.
+        async Task<LinkChange> MakeAsync(string command, Func<LinkChange, bool> isTold)
+        {
+            NetworkNamespaces.Ip($"-n {_spaces.Pod} {command}");
+            return await UntilAsync(changes, async change =>
+            {
+                if (change.HasNew)
+                    card = (await links.AttachAsync(Ct)).Devices.SingleOrDefault() ?? card;
+                return isTold(change);
+            });
+        }
+    }
+
+    [Fact]
+    public async Task Link_that_comes_late_is_not_new_before_it_is_up()
+    {
+        var links = await OpenAsync();
+        await links.AttachAsync(Ct);
+        var changes = links.ChangesAsync(Ct).GetAsyncEnumerator();
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} link add vethx address {Mac0} type veth peer name p-eth0 netns {_spaces.Around}");
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} address add 10.77.0.2/24 dev vethx");
+        await changes.MoveNextAsync();
+
+        (await links.AttachAsync(Ct)).Devices.Should().BeEmpty("a link that is down may still get another name");
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} link set vethx name eth0");
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} link set eth0 up");
+        await UntilAsync(changes, change => change.HasNew);
+        (await links.AttachAsync(Ct)).Devices.Should().ContainSingle().Which.Id.Should().Be("eth0");
+
+        await ReleaseAllAsync();
+        NothingIsLeft();
+    }
+
     public override async Task DisposeAsync()
     {
         await base.DisposeAsync();

@@ -99,6 +99,9 @@ public sealed class HarnessHooks(HarnessHost host) : IHookRunner
     /// <summary>What has run, in order.</summary>
     public List<(HookStage Stage, string Path, HookState State)> Ran { get; } = [];
 
+    /// <summary>What a hook does, by its path.</summary>
+    public Action<string> Do { get; set; } = _ => { };
+
     /// <inheritdoc/>
     public async Task RunAsync(HookStage stage, IReadOnlyList<OciHook> hooks, HookState state, CancellationToken ct)
     {
@@ -107,6 +110,7 @@ public sealed class HarnessHooks(HarnessHost host) : IHookRunner
         {
             if (hook.Path.EndsWith("false", StringComparison.Ordinal))
                 throw new KataException(ErrorKind.Internal, $"hook {hook.Path} ended with 1: it said no");
+            Do(hook.Path);
             Ran.Add((stage, hook.Path, state));
         }
     }

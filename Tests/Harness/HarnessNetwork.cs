@@ -87,17 +87,8 @@ public sealed class HarnessLinks(HarnessHost host, HarnessNetwork network, Netwo
     public async IAsyncEnumerable<LinkChange> ChangesAsync([EnumeratorCancellation] CancellationToken ct)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, _closed.Token);
-        while (true)
+        for (var isFirst = true; await LookAsync(isFirst, either.Token); isFirst = false)
         {
-            try
-            {
-                await network.Changes.Reader.ReadAsync(either.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                yield break;
-            }
-
             yield return new LinkChange(
                 [.. _connected.Values.Select(c => c.Card).Where(card => network.Links.All(link => link.Mac != card.Mac))],
                 network.Links.Any(link => !_connected.ContainsKey(link.Mac)),
@@ -110,6 +101,22 @@ public sealed class HarnessLinks(HarnessHost host, HarnessNetwork network, Netwo
     {
         _closed.Cancel();
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>False at the end.</summary>
+    private async Task<bool> LookAsync(bool isFirst, CancellationToken ct)
+    {
+        try
+        {
+            if (!isFirst)
+                await network.Changes.Reader.ReadAsync(ct);
+            await host.EnterAsync("network.look", ct);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     private GuestNetworkSpec Spec(IReadOnlyList<GuestInterface> links) => new()

@@ -68,6 +68,45 @@ public sealed class NetworkTests
     });
 
     [Fact]
+    public void Link_that_comes_after_create_is_left_alone_until_start() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+        shim.Network.Links.Add(Eth0);
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(10));
+
+        shim.Host.Held.Should().NotContain(held => held.Kind == ResourceKind.Tap, "whoever makes the link is still at it");
+        await shim.StartAsync("pod");
+        shim.Guest.Network.Interfaces.Select(i => i.Name).Should().Equal("eth0");
+    });
+
+    [Fact]
+    public void Link_that_a_hook_makes_is_left_alone_until_start() => HarnessShim.Run(async shim =>
+    {
+        shim.Hooks.Do = _ => shim.Network.Links.Add(Eth0);
+        await shim.CreateAsync("pod", change: spec => spec with { Hooks = new OciHooks { CreateRuntime = [new OciHook { Path = "/hook" }] } });
+
+        shim.Host.Held.Should().NotContain(held => held.Kind == ResourceKind.Tap);
+        await shim.StartAsync("pod");
+        shim.Guest.Network.Interfaces.Select(i => i.Name).Should().Equal("eth0");
+    });
+
+    [Fact]
+    public void Address_that_changes_between_create_and_start_reaches_the_guest() => HarnessShim.Run(async shim =>
+    {
+        shim.Network.Links.Add(Eth0);
+        await shim.CreateAsync("pod");
+        var renewed = Eth0 with { Mtu = 1400 };
+        shim.Network.Links[0] = renewed;
+        shim.Network.Changed();
+
+        await shim.StartAsync("pod");
+        await shim.Time.Delay(TimeSpan.FromSeconds(1));
+
+        shim.Guest.Network.Interfaces.Should().Equal(renewed);
+    });
+
+    [Fact]
     public void Link_that_comes_while_the_pod_runs_is_plugged_in_and_taken_out_again_when_it_goes() => HarnessShim.Run(async shim =>
     {
         shim.Network.Links.Add(Eth0);
@@ -92,6 +131,7 @@ public sealed class NetworkTests
     {
         shim.Network.Links.Add(Eth0);
         await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
         var renewed = Eth0 with { Mtu = 1400 };
         shim.Network.Links[0] = renewed;
         shim.Network.Changed();
