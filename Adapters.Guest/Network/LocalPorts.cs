@@ -51,7 +51,7 @@ internal sealed class LocalPortListener(LoopbackSteering steering) : ILocalPortL
         }
         catch (SocketException e)
         {
-            throw new KataException(ErrorKind.Unavailable, $"no more connections to localhost can be taken: {e.Message}", e);
+            throw new KataException(ErrorKind.Unavailable, $"no connection to localhost can be taken: {e.Message}", e);
         }
     }
 

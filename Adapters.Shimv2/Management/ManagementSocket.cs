@@ -18,18 +18,24 @@ namespace Kata.Adapters.Shimv2.Management;
 /// The socket at which tools ask a running sandbox about its volumes, under upstream's name in the sandbox's state directory,
 /// with which it goes. Only root can reach it there.
 /// </summary>
-internal sealed class ManagementSocket(ISender sender, ILogger<ManagementSocket> log) : INotificationHandler<SandboxStarted>, IDisposable
+internal sealed class ManagementSocket(ISender sender, TimeProvider time, ILogger<ManagementSocket> log) : INotificationHandler<SandboxStarted>, IDisposable
 {
     /// <summary>Its name.</summary>
     public const string FileName = "shim-monitor.sock";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    // While the kernel refuses, such as for want of descriptors: whoever asks waits in the queue.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
     private readonly CancellationTokenSource _stop = new();
     private Socket? _listener;
 
     /// <summary>Where it is.</summary>
     internal Func<SandboxId, string> Place { get; init; } = sandbox => SandboxPaths.State(sandbox).Append(FileName).Value;
+
+    /// <summary>How a connection is taken.</summary>
+    internal Func<Socket, CancellationToken, ValueTask<Socket>> Accept { get; init; } = (listener, stop) => listener.AcceptAsync(stop);
 
     /// <summary>Listens from now on. A sandbox without this socket is a sandbox all the same.</summary>
     public Task Handle(SandboxStarted notification, CancellationToken cancellationToken)
@@ -61,12 +67,15 @@ internal sealed class ManagementSocket(ISender sender, ILogger<ManagementSocket>
         {
             try
             {
-                _ = AnswerAsync(await listener.AcceptAsync(token), token);
+                _ = AnswerAsync(await Accept(listener, token), token);
+            }
+            catch (SocketException) when (!token.IsCancellationRequested)
+            {
+                await Task.Delay(Pause, time, CancellationToken.None);
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
             {
-                if (token.IsCancellationRequested || e is ObjectDisposedException)
-                    return;
+                return;
             }
         }
     }

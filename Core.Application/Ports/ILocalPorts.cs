@@ -17,7 +17,7 @@ public interface ILocalPorts
 public interface ILocalPortListener : IAsyncDisposable
 {
     /// <summary>The next connection; null when the listener has ended.</summary>
-    /// <exception cref="Kata.Core.Domain.KataException">Unavailable if no more can be taken, with the kernel's reason.</exception>
+    /// <exception cref="Kata.Core.Domain.KataException">Unavailable if none can be taken now, with the kernel's reason; a later call may.</exception>
     Task<ILocalConnection?> AcceptAsync(CancellationToken ct);
 }
 

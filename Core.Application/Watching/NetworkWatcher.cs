@@ -1,25 +1,44 @@
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
+using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Watching;
 
-/// <summary>Follows the sandbox's network namespace while the machine runs.</summary>
-internal sealed class NetworkWatcher(SandboxNetworking networking)
+/// <summary>Follows the sandbox's network namespace from the start of its own container on, while the machine runs.</summary>
+internal sealed class NetworkWatcher(SandboxNetworking networking, TimeProvider time, ILogger<NetworkWatcher> log)
 {
-    /// <summary>Begins to watch; ends with the links.</summary>
-    public void Start(ISandboxLinks links) => _ = WatchAsync(links);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
+    /// <summary>Completes with the links.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Begins to watch; ends with the links.</summary>
+    public void Start(ISandboxLinks links) => Completion = WatchAsync(links);
+
+    // A kernel that is short of memory or too busy for a consistent answer now is not so for ever.
     private async Task WatchAsync(ISandboxLinks links)
     {
-        try
+        var pause = ShortestPause;
+        while (true)
         {
-            await foreach (var change in links.ChangesAsync(CancellationToken.None))
-                await networking.FollowAsync(change, CancellationToken.None);
-        }
-        catch (KataException)
-        {
-            // The namespace is gone, and with it whatever could change.
+            try
+            {
+                await foreach (var change in links.ChangesAsync(CancellationToken.None))
+                {
+                    await networking.FollowAsync(change, CancellationToken.None);
+                    pause = ShortestPause;
+                }
+                return;
+            }
+            catch (KataException e)
+            {
+                WatchLog.NetworkNotSeen(log, pause.TotalSeconds, e.Message);
+            }
+
+            await Task.Delay(pause, time);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
     }
 }

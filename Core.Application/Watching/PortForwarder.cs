@@ -9,9 +9,12 @@ namespace Kata.Core.Application.Watching;
 /// Carries what is dialled to localhost in a pod's namespace to the same port of the guest's localhost. Costs a few
 /// descriptors while nobody dials.
 /// </summary>
-internal sealed class PortForwarder(ILocalPorts ports, ILogger<PortForwarder> log)
+internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogger<PortForwarder> log)
 {
     private const int MostConnections = 128;
+
+    // Whoever dials meanwhile waits in the listener's queue, and does not wait long.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     private int _open;
 
@@ -33,16 +36,28 @@ internal sealed class PortForwarder(ILocalPorts ports, ILogger<PortForwarder> lo
         return listener;
     }
 
+    // Descriptors and memory that are short now will not be so for ever, and connections are led here all the while.
     private async Task AcceptAsync(ILocalPortListener listener, IGuestAgent agent)
     {
-        try
+        for (var isShort = false; ; )
         {
-            while (await listener.AcceptAsync(CancellationToken.None) is { } connection)
-                _ = RelayAsync(connection, agent);
-        }
-        catch (KataException e)
-        {
-            ForwardLog.Unavailable(log, e.Message);
+            try
+            {
+                while (await listener.AcceptAsync(CancellationToken.None) is { } connection)
+                {
+                    isShort = false;
+                    _ = RelayAsync(connection, agent);
+                }
+                return;
+            }
+            catch (KataException e)
+            {
+                if (!isShort)
+                    ForwardLog.NotAccepted(log, e.Message);
+                isShort = true;
+            }
+
+            await Task.Delay(Pause, time);
         }
     }
 
@@ -74,6 +89,9 @@ internal static partial class ForwardLog
 {
     [LoggerMessage(1180, LogLevel.Information, "ports of the pod are not forwarded to the guest: {Reason}")]
     public static partial void Unavailable(ILogger log, string reason);
+
+    [LoggerMessage(1182, LogLevel.Warning, "connections to the pod's ports have to wait: {Reason}")]
+    public static partial void NotAccepted(ILogger log, string reason);
 
     [LoggerMessage(1181, LogLevel.Information, "a connection to port {Port} of the guest ended: {Reason}")]
     public static partial void Ended(ILogger log, int port, string reason);

@@ -33,4 +33,7 @@ internal static partial class WatchLog
 
     [LoggerMessage(1208, LogLevel.Warning, "{Process} did not end within {Seconds:0} s of SIGKILL: its machine is ended")]
     public static partial void NotKilled(ILogger log, ProcessRef process, double seconds);
+
+    [LoggerMessage(1209, LogLevel.Warning, "the pod's network cannot be seen and is looked at again in {Seconds:0} s: {Reason}")]
+    public static partial void NetworkNotSeen(ILogger log, double seconds, string reason);
 }

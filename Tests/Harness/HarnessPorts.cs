@@ -21,10 +21,10 @@ public sealed class HarnessPorts(HarnessHost host) : ILocalPorts
     public async Task<ILocalPortListener> ListenAsync(NetworkNamespacePath networkNamespace, CancellationToken ct)
     {
         await host.EnterAsync("ports.listen", ct);
-        return new Listener(_dialled);
+        return new Listener(host, _dialled);
     }
 
-    private sealed class Listener(Channel<ILocalConnection> dialled) : ILocalPortListener
+    private sealed class Listener(HarnessHost host, Channel<ILocalConnection> dialled) : ILocalPortListener
     {
         private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -32,6 +32,8 @@ public sealed class HarnessPorts(HarnessHost host) : ILocalPorts
         {
             var next = dialled.Reader.WaitToReadAsync(ct).AsTask();
             await Task.WhenAny(next, _closed.Task);
+            if (!_closed.Task.IsCompleted)
+                await host.EnterAsync("ports.accept", ct);
             return !_closed.Task.IsCompleted && dialled.Reader.TryRead(out var connection) ? connection : null;
         }
 

@@ -8,6 +8,7 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
+using Kata.Tests.Harness;
 using Microsoft.Extensions.Logging.Abstractions;
 using Moq;
 using Xunit;
@@ -23,7 +24,7 @@ public sealed class ManagementSocketTests : IAsyncLifetime
     private readonly ManagementSocket _socket;
 
     public ManagementSocketTests() =>
-        _socket = new ManagementSocket(_sender.Object, NullLogger<ManagementSocket>.Instance) { Place = sandbox => $"{_folder}/{sandbox}.sock" };
+        _socket = new ManagementSocket(_sender.Object, TimeProvider.System, NullLogger<ManagementSocket>.Instance) { Place = sandbox => $"{_folder}/{sandbox}.sock" };
 
     public Task InitializeAsync() => _socket.Handle(new SandboxStarted(SandboxId.Parse("pod")), default);
 
@@ -75,12 +76,36 @@ public sealed class ManagementSocketTests : IAsyncLifetime
         (await AskAsync("GET /direct-volume/stats?path=/x HTTP/1.1\r\n\r\n")).Should().StartWith("HTTP/1.1 500 ").And.EndWith("no such volume\n");
     }
 
+    [Fact]
+    public async Task Request_that_the_kernel_cannot_take_now_is_taken_after_a_pause()
+    {
+        var time = new ManualTime();
+        var tries = 0;
+        using var socket = new ManagementSocket(_sender.Object, time, NullLogger<ManagementSocket>.Instance)
+        {
+            Place = _ => $"{_folder}/busy.sock",
+            Accept = (listener, stop) => ++tries < 3 ? throw new SocketException((int)SocketError.TooManyOpenSockets) : listener.AcceptAsync(stop),
+        };
+
+        await socket.Handle(new SandboxStarted(SandboxId.Parse("pod")), default);
+        var answer = AskAsync("GET /elsewhere HTTP/1.1\r\n\r\n", "busy");
+
+        tries.Should().Be(1, "it does not spin");
+        while (!answer.IsCompleted)
+        {
+            time.MoveToNextTimer();
+            await Task.Yield();
+        }
+        (await answer).Should().StartWith("HTTP/1.1 404 ");
+        tries.Should().BeGreaterThanOrEqualTo(3);
+    }
+
     private Task<string> PostAsync(string body) => AskAsync($"POST /direct-volume/resize HTTP/1.1\r\nContent-Length: {body.Length}\r\n\r\n{body}");
 
-    private async Task<string> AskAsync(string request)
+    private async Task<string> AskAsync(string request, string name = "pod")
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint($"{_folder}/pod.sock"));
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint($"{_folder}/{name}.sock"));
         await socket.SendAsync(Encoding.UTF8.GetBytes(request));
         await using var stream = new NetworkStream(socket);
         using var reader = new StreamReader(stream);

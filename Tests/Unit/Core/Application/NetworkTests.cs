@@ -183,6 +183,41 @@ public sealed class NetworkTests
         await shim.StopAsync();
     });
 
+    [Fact]
+    public void Connection_that_cannot_be_taken_at_once_is_taken_later() => HarnessShim.Run(
+        async shim =>
+        {
+            await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: In("/run/netns/pod"));
+            shim.Guest.EchoPorts.Add(80);
+
+            var served = shim.Ports.Dial(80, "hello"u8.ToArray());
+
+            (await served.Ended).Should().BeTrue();
+            shim.Host.Calls.Count(call => call == "ports.accept").Should().Be(3);
+            await shim.StopAsync();
+        },
+        new FaultSchedule(
+            new Fault("ports.accept", 1, FaultKind.Fail) { Error = ErrorKind.Unavailable },
+            new Fault("ports.accept", 2, FaultKind.Fail) { Error = ErrorKind.Unavailable }));
+
+    [Fact]
+    public void Link_that_comes_after_the_kernel_once_did_not_tell_is_plugged_in() => HarnessShim.Run(
+        async shim =>
+        {
+            await shim.CreateAsync("pod");
+            await shim.StartAsync("pod");
+
+            shim.Network.Links.Add(Eth0);
+            shim.Network.Changed();
+            await shim.Time.Delay(TimeSpan.FromSeconds(5));
+
+            shim.Guest.Network.Interfaces.Select(i => i.Name).Should().Equal("eth0");
+            await shim.StopAsync();
+        },
+        new FaultSchedule(
+            new Fault("network.look", 2, FaultKind.Fail) { Error = ErrorKind.Unavailable },
+            new Fault("network.look", 3, FaultKind.Fail) { Error = ErrorKind.Unavailable }));
+
     private static Func<OciSpec, OciSpec> In(string path) =>
         spec => spec with { Linux = spec.Linux! with { Namespaces = [new OciNamespace { Type = "network", Path = path }] } };
 
