@@ -20,14 +20,22 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
     private GuestNetworkSpec _applied = GuestNetworkSpec.Empty;
 
     /// <summary>The namespace that a specification names; null if a private one is wanted.</summary>
-    /// <exception cref="KataException">InvalidArgument if the host's own network is asked for, which a machine cannot share.</exception>
+    /// <exception cref="KataException">
+    /// InvalidArgument if the host's own network is asked for, or that of somebody's processes: a machine can share neither.
+    /// </exception>
     public static NetworkNamespacePath? NamespaceOf(OciSpec spec)
     {
         if (spec.Linux is not { } linux)
             return null;
         if (linux.Namespaces.FirstOrDefault(n => n.Type == "network") is not { } network)
             throw SharesTheHosts();
-        return string.IsNullOrEmpty(network.Path) ? null : new NetworkNamespacePath(HostPath.Parse(network.Path, "path of the network namespace"));
+        if (string.IsNullOrEmpty(network.Path))
+            return null;
+        var path = HostPath.Parse(network.Path, "path of the network namespace");
+        // A namespace that is made for a pod has a name of its own; one that goes by a process is that process's, whose links we would take.
+        if (path.Value.StartsWith("/proc/", StringComparison.Ordinal))
+            throw IsAnothers(path);
+        return new NetworkNamespacePath(path);
     }
 
     /// <summary>Applies what the machine was launched with; the guest's sandbox is not open yet.</summary>
@@ -181,6 +189,10 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
     private static KataException SharesTheHosts() => new(ErrorKind.InvalidArgument,
         "the host's network is asked for (no network namespace in the specification), which a virtual machine cannot share; "
         + "run the pod without hostNetwork, or this container with another runtime");
+
+    private static KataException IsAnothers(HostPath path) => new(ErrorKind.InvalidArgument,
+        $"the network namespace {path} is that of another container or process (--network container:...), which a virtual machine cannot share: "
+        + "it would take the links away from it; give this container a network of its own, or run both in one pod");
 }
 
 /// <summary>Event ids 1150 to 1169.</summary>

@@ -54,6 +54,31 @@ public sealed class NetworkTests
         shim.Host.Leftovers().Should().BeEmpty();
     });
 
+    [Theory]
+    [InlineData("/proc/4711/ns/net")]
+    [InlineData("/proc/4711/task/4712/ns/net")]
+    [InlineData("/proc/self/ns/net")]
+    public void Create_on_the_network_of_a_process_is_refused_before_anything_is_touched(string path) => HarnessShim.Run(async shim =>
+    {
+        var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: In(path)));
+
+        failure.Kind.Should().Be(ErrorKind.InvalidArgument);
+        failure.Message.Should().Contain(path).And.Contain("container:").And.Contain("of its own");
+        shim.Host.Calls.Should().NotContain("network.open").And.NotContain("hypervisor.launch").And.NotContain("share.start");
+        shim.Host.Leftovers().Should().BeEmpty();
+    });
+
+    [Fact]
+    public void Create_of_a_pods_container_may_name_the_network_of_the_machine_it_is_in() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: In("/run/netns/pod"));
+        await shim.StartAsync("pod");
+
+        await shim.CreateAsync("one", ContainerKind.PodContainer, change: In("/proc/4711/ns/net"));
+
+        shim.Hypervisor.Launched.Should().ContainSingle();
+    });
+
     [Fact]
     public void Start_finds_links_that_came_after_create_and_plugs_them_in() => HarnessShim.Run(async shim =>
     {
