@@ -2,6 +2,7 @@ using Kata.Adapters.Qemu.Channels;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
+using Kata.Platform.Linux;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Adapters.Qemu;
@@ -39,6 +40,8 @@ internal sealed class QemuMachine : IVirtualMachine
     public string Choices { get; }
 
     public Task<VmExit> Exited => _process.Exited;
+
+    public TimeSpan KeptWaiting => Exited.IsCompleted ? TimeSpan.Zero : ProcFs.LongestRunDelay(ProcessId);
 
     public IDeviceHotplug? Hotplug { get; init; }
 

@@ -17,6 +17,12 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <summary>Completes when the VMM process has been reaped; never faults.</summary>
     Task<VmExit> Exited { get; }
 
+    /// <summary>
+    /// How long the machine could have run and got no processor, by the thread of the VMM that waited longest: what a busy host
+    /// took from it so far. Zero if the host does not tell, and once the VMM has ended. Cheap, does not fail.
+    /// </summary>
+    TimeSpan KeptWaiting { get; }
+
     /// <summary>Adds devices to the running machine; null: this machine cannot.</summary>
     IDeviceHotplug? Hotplug { get; }
 

@@ -7,8 +7,8 @@ using Kata.Core.Domain.Sandboxes;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// What may end a container's creation early, the boot of its machine included: the caller, the one budget of the settings,
-/// a stop of the sandbox, and the death of the VMM or of the file daemon, which wins the race against any handshake.
+/// What may end a container's creation early, the boot of its machine included: the caller, the one budget of the settings, to
+/// which a busy host's delays are added (<see cref="MachineTime"/>), a stop of the sandbox, and the death of the VMM or of the file daemon, which wins the race against any handshake.
 /// </summary>
 internal sealed class BootLimits : IDisposable
 {
@@ -18,14 +18,11 @@ internal sealed class BootLimits : IDisposable
     private static readonly TimeSpan UntilSettled = TimeSpan.FromSeconds(60);
 
     private readonly LiveSandbox _sandbox;
-    private readonly CancellationTokenSource _budget;
+    private readonly MachineTime _budget;
     private readonly CancellationTokenSource _all;
     private readonly CancellationToken _caller;
     private readonly TimeProvider _time;
-    private readonly long _begin;
-    private TimeSpan _allowed = UntilSettled;
-    private TimeSpan? _dialAllowed;
-    private CancellationTokenSource? _dialBudget;
+    private MachineTime? _dialBudget;
     private string? _death;
     private bool _agentAnswers;
     private KataException? _explained;
@@ -35,8 +32,7 @@ internal sealed class BootLimits : IDisposable
         _sandbox = sandbox;
         _time = time;
         _caller = caller;
-        _begin = time.GetTimestamp();
-        _budget = new CancellationTokenSource(UntilSettled, time);
+        _budget = new MachineTime(UntilSettled, KeptWaiting, time);
         _all = CancellationTokenSource.CreateLinkedTokenSource(caller, sandbox.BootCancelled, _budget.Token);
     }
 
@@ -47,12 +43,7 @@ internal sealed class BootLimits : IDisposable
     public void Cancel() => _all.Cancel();
 
     /// <summary>The settings are known: their budget holds, counted from the begin.</summary>
-    public void Begin(RuntimeSettings settings)
-    {
-        _allowed = settings.CreateContainerTimeout;
-        var rest = _allowed - _time.GetElapsedTime(_begin);
-        _budget.CancelAfter(rest > TimeSpan.Zero ? rest : TimeSpan.Zero);
-    }
+    public void Begin(RuntimeSettings settings) => _budget.Allow(settings.CreateContainerTimeout);
 
     /// <summary>A token that also fires when the machine or the file daemon ends.</summary>
     public CancellationTokenSource WhileAlive(IVirtualMachine machine, ISharedDirectory? share)
@@ -68,8 +59,7 @@ internal sealed class BootLimits : IDisposable
     /// <summary>A token that also fires when the time for the agent's answer is spent.</summary>
     public CancellationTokenSource Dial(TimeSpan timeout, CancellationToken alive)
     {
-        _dialAllowed = timeout;
-        _dialBudget = new CancellationTokenSource(timeout, _time);
+        _dialBudget = new MachineTime(timeout, KeptWaiting, _time);
         return CancellationTokenSource.CreateLinkedTokenSource(alive, _dialBudget.Token);
     }
 
@@ -106,6 +96,8 @@ internal sealed class BootLimits : IDisposable
         _dialBudget?.Dispose();
     }
 
+    private TimeSpan KeptWaiting() => _sandbox.Machine?.KeptWaiting ?? TimeSpan.Zero;
+
     // By asking which source fired: the exception that reaches us says only that something was cancelled.
     private (ErrorKind Kind, string Text) Translate(Exception cause)
     {
@@ -118,10 +110,10 @@ internal sealed class BootLimits : IDisposable
             return (ErrorKind.Aborted, $"sandbox {_sandbox.Id} was stopped meanwhile");
         if (_sandbox.Machine is { Exited.IsCompleted: true })
             return (ErrorKind.Unavailable, "the virtual machine has ended");
-        if (_budget.IsCancellationRequested)
-            return (ErrorKind.DeadlineExceeded, $"the whole start may take {_allowed.TotalSeconds:0} s (create_container_timeout)");
-        if (_dialBudget is { IsCancellationRequested: true })
-            return (ErrorKind.DeadlineExceeded, $"the agent did not answer within {_dialAllowed!.Value.TotalSeconds:0} s (dial_timeout): {cause.Message}");
+        if (_budget.Token.IsCancellationRequested)
+            return (ErrorKind.DeadlineExceeded, $"the whole start may take {_budget.Describe("create_container_timeout")}");
+        if (_dialBudget is { Token.IsCancellationRequested: true } dial)
+            return (ErrorKind.DeadlineExceeded, $"the agent did not answer within {dial.Describe("dial_timeout")}: {cause.Message}");
         if (cause is KataException known)
             return (known.Kind, known.Message);
         if (_caller.IsCancellationRequested)

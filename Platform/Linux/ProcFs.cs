@@ -21,6 +21,33 @@ public static class ProcFs
     public static IReadOnlyList<string> CommandLine(int processId) =>
         ReadAll($"/proc/{processId}/cmdline") is { Length: > 0 } text ? text.TrimEnd('\0').Split('\0') : [];
 
+    /// <summary>
+    /// How long the thread of a process that waited longest was ready to run and waited for a processor. Zero if the process is gone,
+    /// or if the kernel keeps no such figures (CONFIG_SCHED_INFO).
+    /// </summary>
+    public static TimeSpan LongestRunDelay(int processId)
+    {
+        const int nanosecondsPerTick = 100;
+        var longest = 0L;
+        try
+        {
+            // "time on a processor, time waiting for one, turns": the process's own file counts its first thread alone.
+            foreach (var task in Directory.EnumerateDirectories($"/proc/{processId}/task"))
+            {
+                if (ReadAll(task + "/schedstat")?.Split(' ') is { Length: > 1 } words
+                    && long.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var delay))
+                {
+                    longest = Math.Max(longest, delay);
+                }
+            }
+        }
+        catch (IOException)
+        {
+            // Gone.
+        }
+        return TimeSpan.FromTicks(longest / nanosecondsPerTick);
+    }
+
     /// <summary>Children that have not been reaped, of all its threads.</summary>
     public static IReadOnlyList<int> Children(int processId)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FluentAssertions;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
@@ -62,6 +63,20 @@ public abstract class HypervisorContract : IDisposable
         ProcFs.Stat(machine.ProcessId).Should().NotBeNull();
         machine.Choices.Should().NotBeEmpty();
         machine.Guest.ToString().Should().Contain("://");
+    }
+
+    [Fact]
+    public async Task Time_that_a_machine_was_kept_waiting_is_no_longer_than_its_life_and_none_after_it()
+    {
+        var begin = Stopwatch.GetTimestamp();
+        await using var machine = await LaunchAsync();
+
+        var waited = machine.KeptWaiting;
+        var age = Stopwatch.GetElapsedTime(begin);
+        await machine.StopAsync(TimeSpan.Zero, Ct);
+
+        waited.Should().BeGreaterThanOrEqualTo(TimeSpan.Zero).And.BeLessThan(age);
+        machine.KeptWaiting.Should().Be(TimeSpan.Zero);
     }
 
     [Fact]

@@ -13,6 +13,9 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
     /// <summary>Virtual time from the launch to the VMM's first answer.</summary>
     public TimeSpan LaunchTime { get; set; } = TimeSpan.FromMilliseconds(60);
 
+    /// <summary>The part of the time in which the busy host gives its machines no processor.</summary>
+    public double KeptWaiting { get; set; }
+
     /// <summary>False for machines whose size is fixed.</summary>
     public bool CanGrow { get; set; } = true;
 
@@ -41,6 +44,7 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
             var guest = new HarnessGuest(host, Programs) { Vcpus = spec.Resources.Vcpus, MemoryMib = spec.Resources.MemoryMib };
             var machine = new HarnessMachine(host, ledger, taken, guest, placement.StateDirectory)
             {
+                WaitingShare = KeptWaiting,
                 Resize = CanGrow ? new HarnessResize(host, guest, spec.Resources) { MostVcpus = MostVcpus } : null,
             };
             host.Machine = machine;
@@ -65,6 +69,7 @@ public sealed class HarnessMachine : IVirtualMachine
     private readonly HarnessHost _host;
     private readonly IResourceLedger _ledger;
     private readonly IReadOnlyList<AcquiredResource> _taken;
+    private readonly TimeSpan _launched;
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal HarnessMachine(HarnessHost host, IResourceLedger ledger, IReadOnlyList<AcquiredResource> taken, HarnessGuest guest, HostPath state)
@@ -76,6 +81,7 @@ public sealed class HarnessMachine : IVirtualMachine
         Endpoint = new SerialEndpoint(state.Append("agent.sock"));
         Resource = taken[^1];
         Devices = new HarnessHotplug(host);
+        _launched = host.Time.Elapsed;
         guest.PoweredOff += () => Die(new VmmEnd(0, null));
     }
 
@@ -96,6 +102,15 @@ public sealed class HarnessMachine : IVirtualMachine
 
     /// <inheritdoc/>
     public string Choices => "in memory";
+
+    /// <summary>The part of the time in which it gets no processor.</summary>
+    public double WaitingShare { get; init; }
+
+    /// <inheritdoc/>
+    public TimeSpan KeptWaiting => Exited.IsCompleted ? TimeSpan.Zero : WaitedBefore + ((_host.Time.Elapsed - _launched) * WaitingShare);
+
+    /// <summary>What it was kept waiting besides.</summary>
+    public TimeSpan WaitedBefore { get; set; }
 
     /// <inheritdoc/>
     public Task<VmExit> Exited => _exited.Task;

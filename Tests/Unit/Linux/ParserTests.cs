@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using CsCheck;
 using FluentAssertions;
@@ -34,6 +35,31 @@ public class ParserTests
         ProcFs.IsAlive(id, ProcFs.StartTime(id)!.Value).Should().BeTrue();
         ProcFs.IsAlive(id, ProcFs.StartTime(id)!.Value + 1).Should().BeFalse();
         ProcFs.StartTime(int.MaxValue).Should().BeNull();
+    }
+
+    [Fact]
+    public void Run_delay_of_a_process_that_shares_its_processor_grows_and_is_none_once_it_is_gone()
+    {
+        using var one = Busy();
+        using var other = Busy();
+        var begin = Stopwatch.GetTimestamp();
+        try
+        {
+            while (ProcFs.LongestRunDelay(one.Id) < TimeSpan.FromMilliseconds(50))
+                Stopwatch.GetElapsedTime(begin).Should().BeLessThan(Waits.Limit);
+
+            ProcFs.LongestRunDelay(one.Id).Should().BeLessThan(Stopwatch.GetElapsedTime(begin) + TimeSpan.FromSeconds(1));
+        }
+        finally
+        {
+            one.Kill();
+            other.Kill();
+            one.WaitForExit();
+        }
+
+        ProcFs.LongestRunDelay(one.Id).Should().Be(TimeSpan.Zero);
+
+        static Process Busy() => Process.Start("taskset", ["1", "sh", "-c", "while :; do :; done"]);
     }
 
     [Fact]

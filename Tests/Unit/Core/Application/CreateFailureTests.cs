@@ -7,6 +7,7 @@ using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using Kata.Tests.Harness;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Kata.Tests.Unit.Core.Application;
@@ -152,6 +153,53 @@ public sealed partial class CreateFailureTests
         failure.Message.Should().Contain("dial_timeout");
         shim.Time.Elapsed.Should().BeCloseTo(TimeSpan.FromSeconds(45), TimeSpan.FromSeconds(1));
     }, new FaultSchedule(new Fault("agent.connect", 1, FaultKind.AgentHangs)));
+
+    [Fact]
+    public void Create_when_a_busy_host_keeps_the_machine_waiting_takes_longer_and_succeeds() => HarnessShim.Run(async shim =>
+    {
+        // 100 s, of which the machine could use 40.
+        shim.Hypervisor.KeptWaiting = 0.6;
+        var creating = shim.CreateAsync("pod");
+        while (shim.Host.Machine is null)
+            await shim.Time.Delay(TimeSpan.FromMilliseconds(1));
+        shim.Host.Machine.Guest.BootTime = TimeSpan.FromSeconds(100);
+
+        await creating;
+
+        shim.Time.Elapsed.Should().BeGreaterThan(TimeSpan.FromSeconds(100));
+        shim.Log.Lines.Should().NotContain(line => line.Level >= LogLevel.Warning);
+    });
+
+    [Theory]
+    [InlineData(0.5, 90, 45)]
+    [InlineData(0.95, 180, 171)]
+    public void Create_when_the_agent_never_answers_on_a_busy_host_ends_all_the_same_and_tells_both_times(double share, int after, int waited) =>
+        HarnessShim.Run(async shim =>
+        {
+            shim.Hypervisor.KeptWaiting = share;
+
+            var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod"));
+
+            failure.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+            failure.Message.Should().Contain("45 s (dial_timeout)").And.Contain($"and {waited} s more").And.Contain("180 s in all");
+            shim.Time.Elapsed.Should().BeCloseTo(TimeSpan.FromSeconds(after), TimeSpan.FromSeconds(2));
+            shim.Host.Leftovers().Should().BeEmpty();
+        }, new FaultSchedule(new Fault("agent.connect", 1, FaultKind.AgentHangs)));
+
+    [Fact]
+    public void Create_in_a_pod_that_was_kept_waiting_long_ago_has_no_more_time_than_others() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+        await shim.StartAsync("pod");
+        shim.Host.Machine!.WaitedBefore = TimeSpan.FromMinutes(10);
+        var begin = shim.Time.Elapsed;
+        shim.Host.Faults.Add(new Fault("stdio.open", 2, FaultKind.Hang));
+
+        var failure = await Refusal.OfAsync(() => shim.CreateAsync("one", ContainerKind.PodContainer));
+
+        failure.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+        (shim.Time.Elapsed - begin).Should().BeCloseTo(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1));
+    });
 
     [Fact]
     public void Create_when_the_root_cannot_be_mounted_does_not_wait_for_the_agent() => HarnessShim.Run(async shim =>
