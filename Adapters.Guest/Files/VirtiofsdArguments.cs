@@ -12,6 +12,13 @@ internal static class VirtiofsdArguments
 {
     private static readonly string[] Caches = ["auto", "always", "metadata", "never"];
 
+    /// <summary>
+    /// What makes files behave as on the host, on unless <c>virtio_fs_extra_args</c> says otherwise: mounts below the share
+    /// are filesystems of their own, and files have their extended attributes, capabilities among them. Lists of access are
+    /// not among these: Linux knows none on a mount that is announced, and would refuse even to store them.
+    /// </summary>
+    private static readonly string[] Defaults = ["announce-submounts", "xattr"];
+
     /// <summary>Options of ours, and those that would take away what keeps a broken daemon in.</summary>
     private static readonly string[] Refused =
         ["--shared-dir", "--socket-path", "--fd", "--socket-group", "--seccomp", "--sandbox=none", "--daemonize", "source", "sandbox=none"];
@@ -32,6 +39,7 @@ internal static class VirtiofsdArguments
                 $"--cache={cache}",
                 .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["--sandbox=namespace"],
                 "--seccomp=kill",
+                .. DefaultsUnless(extra),
                 .. extra.SelectMany(Words),
             ]
             : [
@@ -39,6 +47,7 @@ internal static class VirtiofsdArguments
                 "-o", $"source={exported}",
                 "-o", $"cache={QemuCache(cache)}",
                 .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["-o", "sandbox=namespace"],
+                .. DefaultsUnless(extra).SelectMany(Translate),
                 .. extra.SelectMany(Translate),
             ];
     }
@@ -61,18 +70,32 @@ internal static class VirtiofsdArguments
         }
     }
 
+    /// <summary>Those of the defaults about which nothing is said, neither for nor against.</summary>
+    private static IEnumerable<string> DefaultsUnless(IReadOnlyList<string> extra)
+    {
+        var said = extra.SelectMany(Keys).Select(key => key.TrimStart('-').Split('=')[0].Replace('_', '-')).ToHashSet();
+        return Defaults.Where(option => !said.Contains(option) && !said.Contains($"no-{option}")).Select(option => $"--{option}");
+    }
+
+    private static string[] Keys(string argument) =>
+        argument.StartsWith("-o=", StringComparison.Ordinal) ? argument[3..].Split(',') : [argument];
+
     private static void Check(string argument)
     {
-        var keys = argument.StartsWith("-o=", StringComparison.Ordinal) ? argument[3..].Split(',') : [argument];
-        foreach (var key in keys)
+        foreach (var key in Keys(argument))
         {
             if (Refused.FirstOrDefault(r => key == r || key.StartsWith(r + "=", StringComparison.Ordinal)) is { } refused)
                 throw new KataException(ErrorKind.InvalidArgument, $"virtio_fs_extra_args must not contain {refused}: it is set by the runtime or would switch off the daemon's protection");
         }
     }
 
-    private static IEnumerable<string> Words(string argument) =>
-        argument.StartsWith("-o=", StringComparison.Ordinal) ? ["-o", argument[3..]] : [argument];
+    private static IEnumerable<string> Words(string argument) => argument switch
+    {
+        // It has no words for what is off unless asked for.
+        "--no-xattr" or "--no-posix-acl" => [],
+        _ when argument.StartsWith("-o=", StringComparison.Ordinal) => ["-o", argument[3..]],
+        _ => [argument],
+    };
 
     private static IEnumerable<string> Translate(string argument)
     {
@@ -81,8 +104,8 @@ internal static class VirtiofsdArguments
         var name = argument.Split('=')[0];
         return name switch
         {
-            "--announce-submounts" or "--xattr" or "--posix-acl" or "--security-label" or "--writeback" or "--allow-direct-io"
-                or "--killpriv-v2" or "--no-readdirplus" or "--modcaps" or "--xattrmap" or "--sandbox" or "--log-level" =>
+            "--announce-submounts" or "--xattr" or "--no-xattr" or "--posix-acl" or "--no-posix-acl" or "--security-label" or "--writeback" or "--allow-direct-io"
+                or "--killpriv-v2" or "--no-killpriv-v2" or "--no-readdirplus" or "--modcaps" or "--xattrmap" or "--sandbox" or "--log-level" =>
                 ["-o", argument[2..].Replace(name[2..], name[2..].Replace('-', '_'), StringComparison.Ordinal)],
             // Inodes are always held by descriptors there.
             "--inode-file-handles" or "--no-announce-submounts" or "--allow-mmap" or "--preserve-noatime" => [],

@@ -15,6 +15,7 @@ public sealed class VirtiofsdParityTests
         Upstreams("--syslog", "what it says is read from its standard error, so that a failed start can repeat it"),
         Ours("--sandbox=namespace", "its default, said so that a changed default cannot take it away"),
         Ours("--seccomp=kill", "its default, said so that a changed default cannot take it away"),
+        Ours("--xattr", "files keep their capabilities and other attributes, as with a runtime without machines"),
     ];
 
     private static readonly Dictionary<string, string> Caches = new()

@@ -12,15 +12,39 @@ public sealed class VirtiofsdArgumentsTests
     private static readonly HostPath Exported = HostPath.Parse("/share/pod1/shared", "share");
 
     [Fact]
-    public void For_when_rust_is_this() => Print(VirtiofsdFlavour.Rust, "never", "--thread-pool-size=1", "--xattr").Should().Equal(
-        "--fd=3", "--shared-dir=/share/pod1/shared", "--cache=never", "--sandbox=namespace", "--seccomp=kill", "--thread-pool-size=1", "--xattr");
+    public void For_when_rust_is_this() => Print(VirtiofsdFlavour.Rust, "never", "--thread-pool-size=1").Should().Equal(
+        "--fd=3", "--shared-dir=/share/pod1/shared", "--cache=never", "--sandbox=namespace", "--seccomp=kill",
+        "--announce-submounts", "--xattr", "--thread-pool-size=1");
 
     [Fact]
     public void For_when_qemus_is_translated() =>
-        Print(VirtiofsdFlavour.Qemu, "never", "--thread-pool-size=1", "--announce-submounts", "--xattr", "--modcaps=+sys_admin", "--log-level", "debug", "-o", "no_flock")
-            .Should().Equal(
-                "--fd=3", "-o", "source=/share/pod1/shared", "-o", "cache=none", "-o", "sandbox=namespace",
-                "--thread-pool-size=1", "-o", "announce_submounts", "-o", "xattr", "-o", "modcaps=+sys_admin", "-o", "log_level=debug", "-o", "no_flock");
+        Print(VirtiofsdFlavour.Qemu, "never", "--thread-pool-size=1", "--modcaps=+sys_admin", "--log-level", "debug", "-o", "no_flock").Should().Equal(
+            "--fd=3", "-o", "source=/share/pod1/shared", "-o", "cache=none", "-o", "sandbox=namespace",
+            "-o", "announce_submounts", "-o", "xattr",
+            "--thread-pool-size=1", "-o", "modcaps=+sys_admin", "-o", "log_level=debug", "-o", "no_flock");
+
+    [Theory]
+    [InlineData("--announce-submounts", "announce_submounts")]
+    [InlineData("--xattr", "xattr")]
+    [InlineData("--posix-acl", "posix_acl")]
+    public void For_when_an_option_is_asked_for_says_it_once(string option, string translated)
+    {
+        Print(VirtiofsdFlavour.Rust, "auto", option).Should().ContainSingle(a => a == option);
+        Print(VirtiofsdFlavour.Qemu, "auto", option).Should().ContainSingle(a => a == translated);
+        Print(VirtiofsdFlavour.Qemu, "auto", "-o", translated).Should().ContainSingle(a => a == translated);
+    }
+
+    [Theory]
+    [InlineData("--no-announce-submounts", "--no-announce-submounts --xattr", "-o xattr")]
+    [InlineData("--no-posix-acl", "--announce-submounts --xattr", "-o announce_submounts -o xattr -o no_posix_acl")]
+    [InlineData("--no-xattr", "--announce-submounts", "-o announce_submounts -o no_xattr")]
+    [InlineData("-o no_xattr", "--announce-submounts -o no_xattr", "-o announce_submounts -o no_xattr")]
+    [InlineData("-o no_posix_acl,no_flock", "--announce-submounts --xattr -o no_posix_acl,no_flock", "-o announce_submounts -o xattr -o no_posix_acl,no_flock")]
+    public void For_when_a_default_is_unwanted_leaves_it_out(string extra, string rust, string qemus)
+    {
+        Chosen(VirtiofsdFlavour.Rust, extra).Should().BeEquivalentTo(rust.Split(' '));
+        Chosen(VirtiofsdFlavour.Qemu, extra).Should().BeEquivalentTo(qemus.Split(' '));
+    }
 
     [Theory]
     [InlineData("auto", "auto")]
@@ -62,6 +86,10 @@ public sealed class VirtiofsdArgumentsTests
     [InlineData("virtiofsd backend 1.5.0\n", false)]
     public void Tell_when_it_names_itself_knows_which(string answer, bool isQemus) =>
         VirtiofsdProgram.Tell(answer).Should().Be(isQemus ? VirtiofsdFlavour.Qemu : VirtiofsdFlavour.Rust);
+
+    /// <summary>What follows the daemon's own protection.</summary>
+    private static IEnumerable<string> Chosen(VirtiofsdFlavour flavour, string extra) =>
+        Print(flavour, "auto", extra.Split(' ')).SkipWhile(a => a != (flavour == VirtiofsdFlavour.Rust ? "--seccomp=kill" : "sandbox=namespace")).Skip(1);
 
     private static IReadOnlyList<string> Print(VirtiofsdFlavour flavour, string cache, params string[] extra) =>
         VirtiofsdArguments.For(flavour, Exported, 3, new HypervisorSettings
