@@ -14,6 +14,9 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
     /// <summary>Where the share directories are, one a sandbox.</summary>
     internal string ShareRoot { get; init; } = SandboxPaths.ShareRoot;
 
+    public async Task<FileDaemon> FindAsync(HypervisorSettings settings, CancellationToken ct) =>
+        (await VirtiofsdProgram.FindAsync(settings.VirtioFsDaemon, time, ct)).Description;
+
     public async Task<ISharedDirectory> StartAsync(
         SandboxId id, HypervisorSettings settings, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
     {
@@ -26,7 +29,7 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         {
             var daemon = await VirtiofsdProcess.StartAsync(
                 program, descriptor => VirtiofsdArguments.For(program.Flavour, layout.Exported, descriptor, settings), placement, ledger, time, ct);
-            return new Shared(layout, daemon, new SharedDirectoryDevice(daemon.Socket, GuestPaths.ShareTag, settings.VirtioFsQueueSize, settings.VirtioFsDaxMib));
+            return new Shared(program.Description, layout, daemon, new SharedDirectoryDevice(daemon.Socket, GuestPaths.ShareTag, settings.VirtioFsQueueSize, settings.VirtioFsDaxMib));
         }
         catch
         {
@@ -35,10 +38,12 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         }
     }
 
-    private sealed class Shared(ShareLayout layout, VirtiofsdProcess daemon, SharedDirectoryDevice device) : ISharedDirectory
+    private sealed class Shared(FileDaemon description, ShareLayout layout, VirtiofsdProcess daemon, SharedDirectoryDevice device) : ISharedDirectory
     {
         private readonly Lock _gate = new();
         private bool _stopped;
+
+        public FileDaemon Daemon => description;
 
         public Device VmDevice => device;
 

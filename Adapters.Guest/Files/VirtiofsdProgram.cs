@@ -1,4 +1,5 @@
 using System.Text;
+using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
@@ -16,7 +17,10 @@ internal enum VirtiofsdFlavour
 }
 
 /// <summary>An installed virtiofsd.</summary>
-internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour)
+/// <param name="Path">The program.</param>
+/// <param name="Flavour">Whose it is.</param>
+/// <param name="Version">The version that it gives itself; null if it was not asked or is not understood.</param>
+internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour, Version? Version = null)
 {
     private const string QemuPlace = "/usr/lib/qemu/virtiofsd";
     private const int LongestAnswer = 4096;
@@ -34,14 +38,25 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour)
             ? File.Exists(setting) ? setting : throw Missing($"virtio_fs_daemon names {setting}, which is missing")
             : UsualPlaces.FirstOrDefault(File.Exists) ?? throw Missing("virtiofsd is not installed");
         var host = HostPath.Parse(path, "virtio_fs_daemon");
-        return new VirtiofsdProgram(host, IsQemus(path) ? VirtiofsdFlavour.Qemu : Tell(await AskAsync(path, time, ct)));
+        if (IsQemus(path))
+            return new VirtiofsdProgram(host, VirtiofsdFlavour.Qemu);
+        var answer = await AskAsync(path, time, ct);
+        return new VirtiofsdProgram(host, Tell(answer), VersionOf(answer));
     }
+
+    /// <summary>As users are told of it.</summary>
+    public FileDaemon Description => new(
+        $"{Path} ({(Flavour == VirtiofsdFlavour.Qemu ? "QEMU's" : Version?.ToString() ?? "of unknown version")})", VirtiofsdLacks.Of(Flavour, Version));
 
     /// <summary>Which of the two says this of itself.</summary>
     internal static VirtiofsdFlavour Tell(string answer) =>
         answer.Contains("FUSE kernel interface", StringComparison.Ordinal) || answer.Contains("QEMU", StringComparison.Ordinal)
             ? VirtiofsdFlavour.Qemu
             : VirtiofsdFlavour.Rust;
+
+    /// <summary>The first word that is a version.</summary>
+    internal static Version? VersionOf(string answer) =>
+        answer.Split([' ', '\n']).Select(word => Version.TryParse(word.Split('-')[0], out var version) ? version : null).FirstOrDefault(version => version is not null);
 
     /// <summary>QEMU's has a directory that the other never goes to; that saves asking.</summary>
     private static bool IsQemus(string path) => path == QemuPlace && new FileInfo(path).LinkTarget is null;
@@ -74,5 +89,5 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour)
     }
 
     private static KataException Missing(string what) => new(
-        ErrorKind.NotFound, $"{what}: install virtiofsd (on Debian 12 it comes with qemu-system-common), or set virtio_fs_daemon to its path");
+        ErrorKind.NotFound, $"{what}: install virtiofsd (on Debian 12 QEMU's comes with qemu-system-common), or set virtio_fs_daemon to its path");
 }

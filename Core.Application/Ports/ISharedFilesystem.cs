@@ -9,6 +9,9 @@ namespace Kata.Core.Application.Ports;
 /// <summary>Shares host directories with a guest.</summary>
 public interface ISharedFilesystem
 {
+    /// <summary>The daemon that the settings name, else the installed one; NotFound says what to install.</summary>
+    Task<FileDaemon> FindAsync(HypervisorSettings settings, CancellationToken ct);
+
     /// <summary>
     /// Makes the share directory and starts its daemon; returns when the daemon listens. Recorded in the ledger first;
     /// on failure nothing is left running.
@@ -16,9 +19,17 @@ public interface ISharedFilesystem
     Task<ISharedDirectory> StartAsync(SandboxId id, HypervisorSettings settings, VmPlacement placement, IResourceLedger ledger, CancellationToken ct);
 }
 
+/// <summary>What serves files to guests.</summary>
+/// <param name="Name">Its path and version.</param>
+/// <param name="Lacks">What containers miss with it, a phrase each for a person; none if nothing.</param>
+public sealed record FileDaemon(string Name, IReadOnlyList<string> Lacks);
+
 /// <summary>The shared directory of a sandbox.</summary>
 public interface ISharedDirectory : IAsyncDisposable
 {
+    /// <summary>Who serves it.</summary>
+    FileDaemon Daemon { get; }
+
     /// <summary>The device by which the guest sees it.</summary>
     Device VmDevice { get; }
 

@@ -9,6 +9,9 @@ internal static partial class BootLog
     [LoggerMessage(1150, LogLevel.Information, "machine launched as process {Pid}: {Choices}")]
     public static partial void Launched(ILogger log, int pid, string choices);
 
+    [LoggerMessage(1159, LogLevel.Information, "files are served by {Daemon}, with which {Lacks}")]
+    public static partial void FilesLack(ILogger log, string daemon, string lacks);
+
     [LoggerMessage(1151, LogLevel.Information, "sandbox {Sandbox} is ready after {Milliseconds:0} ms: {Phases}")]
     public static partial void Ready(ILogger log, SandboxId sandbox, double milliseconds, string phases);
 

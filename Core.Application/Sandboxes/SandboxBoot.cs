@@ -114,6 +114,8 @@ internal sealed class SandboxBoot(
         var machine = await timeline.RunAsync("launch-vmm", async () =>
             sandbox.Machine = await Hypervisor(settings).LaunchAsync(BuildVm(settings, boot, resources, share, plan), placement, ledger, ct));
         BootLog.Launched(log, machine.ProcessId, machine.Choices);
+        if (share is { Daemon: { Lacks.Count: > 0 } daemon })
+            BootLog.FilesLack(log, daemon.Name, string.Join("; ", daemon.Lacks));
         await cgroups.MoveVcpusAsync(ct);
 
         using var alive = limits.WhileAlive(machine, share);

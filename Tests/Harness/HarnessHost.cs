@@ -41,6 +41,9 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
     /// <summary>The machine that runs.</summary>
     public HarnessMachine? Machine { get; set; }
 
+    /// <summary>The file daemon that is installed.</summary>
+    public FileDaemon FileDaemon { get; set; } = new("/usr/libexec/virtiofsd (1.13.2)", []);
+
     /// <summary>The file daemon that runs.</summary>
     public HarnessShare? Share { get; set; }
 

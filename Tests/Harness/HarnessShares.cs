@@ -11,6 +11,9 @@ namespace Kata.Tests.Harness;
 public sealed class HarnessShares(HarnessHost host) : ISharedFilesystem
 {
     /// <inheritdoc/>
+    public Task<FileDaemon> FindAsync(HypervisorSettings settings, CancellationToken ct) => Task.FromResult(host.FileDaemon);
+
+    /// <inheritdoc/>
     public async Task<ISharedDirectory> StartAsync(
         SandboxId id, HypervisorSettings settings, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
     {
@@ -40,6 +43,9 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
 
     /// <summary>The daemon as the ledger has it.</summary>
     public AcquiredResource Resource => process;
+
+    /// <inheritdoc/>
+    public FileDaemon Daemon => host.FileDaemon;
 
     /// <inheritdoc/>
     public Device VmDevice { get; } = new SharedDirectoryDevice(HostPath.Parse(socket.Name, "socket"), GuestPaths.ShareTag, 1024, 0);

@@ -32,7 +32,7 @@ internal static class CheckCommand
         }
 
         var good = await BootsAsync(services, settings, ct);
-        good &= Exists(settings.Hypervisor.VirtioFsDaemon, "virtio_fs_daemon");
+        good &= settings.Hypervisor.SharedFs == "none" || await ServesFilesAsync(services, settings, ct);
         Device("/dev/kvm", "accelerator", "without it guests run by emulation, slowly");
         Device("/dev/vhost-vsock", "guest channel", "without it vhost-user VSOCK or a serial port is used");
         return good ? 0 : 1;
@@ -53,11 +53,21 @@ internal static class CheckCommand
         }
     }
 
-    private static bool Exists(string path, string key)
+    private static async Task<bool> ServesFilesAsync(ServiceProvider services, RuntimeSettings settings, CancellationToken ct)
     {
-        var there = File.Exists(path);
-        Console.WriteLine(there ? $"ok       {key} {path}" : $"missing  {key} \"{path}\": install it, or set {key} to where it is");
-        return there;
+        try
+        {
+            var daemon = await services.GetRequiredService<ISharedFilesystem>().FindAsync(settings.Hypervisor, ct);
+            Console.WriteLine($"ok       virtio_fs_daemon {daemon.Name}");
+            foreach (var lack in daemon.Lacks)
+                Console.WriteLine($"note     virtio_fs_daemon: with this one {lack}");
+            return true;
+        }
+        catch (KataException e)
+        {
+            Console.WriteLine($"missing  {e.Message}");
+            return false;
+        }
     }
 
     private static void Device(string path, string what, string otherwise)

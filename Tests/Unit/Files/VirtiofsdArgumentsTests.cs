@@ -87,6 +87,25 @@ public sealed class VirtiofsdArgumentsTests
     public void Tell_when_it_names_itself_knows_which(string answer, bool isQemus) =>
         VirtiofsdProgram.Tell(answer).Should().Be(isQemus ? VirtiofsdFlavour.Qemu : VirtiofsdFlavour.Rust);
 
+    [Theory]
+    [InlineData("virtiofsd version 7.2.22 (Debian 1:7.2)\nusing FUSE kernel interface version 7.36\n", "7.2.22")]
+    [InlineData("virtiofsd 1.13.2\n", "1.13.2")]
+    [InlineData("virtiofsd backend 1.5.0\n", "1.5.0")]
+    [InlineData("virtiofsd 1.14.0-dev\n", "1.14.0")]
+    [InlineData("something else\n", null)]
+    public void VersionOf_when_it_names_itself_reads_it(string answer, string? version) =>
+        VirtiofsdProgram.VersionOf(answer)?.ToString().Should().Be(version);
+
+    [Theory]
+    [InlineData(VirtiofsdFlavour.Qemu, null, true)]
+    [InlineData(VirtiofsdFlavour.Qemu, "7.2.22", true)]
+    [InlineData(VirtiofsdFlavour.Rust, "1.6.1", true)]
+    [InlineData(VirtiofsdFlavour.Rust, "1.7.0", false)]
+    [InlineData(VirtiofsdFlavour.Rust, "1.13.2", false)]
+    [InlineData(VirtiofsdFlavour.Rust, null, false)]
+    internal void Lacks_of_a_daemon_tell_of_supplementary_groups_where_it_knows_none(VirtiofsdFlavour flavour, string? version, bool lacks) =>
+        VirtiofsdLacks.Of(flavour, version is null ? null : Version.Parse(version)).Any(lack => lack.Contains("fsGroup", StringComparison.Ordinal)).Should().Be(lacks);
+
     /// <summary>What follows the daemon's own protection.</summary>
     private static IEnumerable<string> Chosen(VirtiofsdFlavour flavour, string extra) =>
         Print(flavour, "auto", extra.Split(' ')).SkipWhile(a => a != (flavour == VirtiofsdFlavour.Rust ? "--seccomp=kill" : "sandbox=namespace")).Skip(1);

@@ -371,6 +371,18 @@ public sealed class LifeTests
     });
 
     [Fact]
+    public void Start_when_the_file_daemon_lacks_something_says_so_once() => HarnessShim.Run(async shim =>
+    {
+        shim.Host.FileDaemon = new FileDaemon("/old/virtiofsd (1.0)", ["this is missed", "and that"]);
+
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+        await shim.CreateAsync("box", ContainerKind.PodContainer);
+
+        shim.Log.Lines.Should().ContainSingle(line => line.Text.StartsWith("files are served by"))
+            .Which.Text.Should().Be("files are served by /old/virtiofsd (1.0), with which this is missed; and that");
+    });
+
+    [Fact]
     public void Hooks_run_at_their_stages_and_only_the_first_can_fail_a_request() => HarnessShim.Run(async shim =>
     {
         var hooks = new OciHooks

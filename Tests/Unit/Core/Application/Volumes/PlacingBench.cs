@@ -82,6 +82,8 @@ internal sealed class RecordingShare : ISharedDirectory
 {
     public List<(string Source, string Name, ShareAccess Access, SharePropagation Propagation)> Shared { get; } = [];
 
+    public FileDaemon Daemon => throw new NotSupportedException();
+
     public Device VmDevice => throw new NotSupportedException();
 
     public Task<string> Exited => throw new NotSupportedException();
