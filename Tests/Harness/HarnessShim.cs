@@ -145,21 +145,7 @@ public sealed class HarnessShim : IAsyncDisposable
     public HostPath Bundle(string id, ContainerKind kind = ContainerKind.Single, string program = "sleep", Func<OciSpec, OciSpec>? change = null)
     {
         var path = HostPath.Parse($"/bundles/{id}", "bundle");
-        var annotations = new Dictionary<string, string>();
-        if (kind != ContainerKind.Single)
-        {
-            annotations["io.kubernetes.cri.container-type"] = kind == ContainerKind.PodSandbox ? "sandbox" : "container";
-            annotations["io.kubernetes.cri.sandbox-id"] = Sandbox.Value;
-        }
-
-        var spec = new OciSpec
-        {
-            OciVersion = "1.2.0",
-            Process = new OciProcess { Args = [program] },
-            Root = new OciRoot { Path = "rootfs" },
-            Annotations = annotations,
-            Linux = new OciLinux { CgroupsPath = $"/tests/{Sandbox}", Namespaces = [new OciNamespace { Type = "network" }] },
-        };
+        var spec = PlayedManager.Write(Sandbox, kind, program);
         Bundles.Specs[path] = change?.Invoke(spec) ?? spec;
         return path;
     }

@@ -24,7 +24,8 @@ public abstract class DockerTests(PrivateDocker docker) : IAsyncLifetime
     [Fact]
     public async Task Run_prints_on_both_streams_and_gives_the_exit_code()
     {
-        var run = await Docker.StartingAsync(Words("run", "--rm", "--network", "none", PrivateDocker.Image, "sh", "-c", "echo out; echo err >&2; exit 7"));
+        var run = await Docker.StartingAsync(Words(
+            "run", "--rm", "--network", "none", PrivateDocker.Image, "sh", "-c", "echo out; echo err >&2; exit 7"));
 
         run.Exited(7).Stdout.Should().Be("out\n");
         run.Stderr.Should().Be("err\n");
@@ -33,11 +34,17 @@ public abstract class DockerTests(PrivateDocker docker) : IAsyncLifetime
     [Fact]
     public async Task Container_with_a_published_port_serves_executes_logs_and_stops()
     {
-        const string serve = "trap 'echo bye; exit 3' TERM; echo page > /tmp/index.html; httpd -h /tmp; echo ready; while :; do sleep 0.1; done";
-        (await Docker.StartingAsync(Words("run", "--detach", "--name", "web", "--publish", "127.0.0.1:8081:80", PrivateDocker.Image, "sh", "-c", serve))).Exited(0);
+        const string serve = "echo page > /tmp/index.html; httpd -h /tmp; echo ready";
+        const string live = $"trap 'echo bye; exit 3' TERM; {serve}; while :; do sleep 0.1; done";
+        (await Docker.StartingAsync(Words(
+            "run", "--detach", "--name", "web", "--publish", "127.0.0.1:8081:80",
+            PrivateDocker.Image, "sh", "-c", live))).Exited(0);
 
-        await Until.TrueAsync(async () => (await Docker.DockerAsync("logs", "web")).Stdout == "ready\n", PrivateDocker.AnswerLimit, () => "the server is not ready");
-        var page = await Docker.InsideAsync(PrivateDocker.AnswerLimit, "busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:8081/");
+        await Until.TrueAsync(
+            async () => (await Docker.DockerAsync("logs", "web")).Stdout == "ready\n", PrivateDocker.AnswerLimit,
+            () => "the server is not ready");
+        var page = await Docker.InsideAsync(
+            PrivateDocker.AnswerLimit, "busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:8081/");
         var exec = await Docker.DockerAsync("exec", "--interactive", "web", "sh", "-c", "cat; hostname -i; exit 5");
         var stop = await Docker.DockerAsync("stop", "--time", "15", "web");
         var logs = await Docker.DockerAsync("logs", "web");
@@ -51,14 +58,18 @@ public abstract class DockerTests(PrivateDocker docker) : IAsyncLifetime
         ended.Exited(0).Stdout.Should().Be("exited 3\n");
     }
 
-    // From 28 on the port is taken after the task was created: dockerd deletes a task that never ran, and waits for its streams.
+    // From 28 on the port is taken after the task was created: dockerd kills a task that never ran, and waits for the
+    // end of its streams.
     [Fact]
     public async Task Start_when_a_port_is_taken_fails_and_the_daemon_goes_on()
     {
         await using var taken = Docker.StartInside("busybox", "nc", "-l", "-p", "8082");
-        await Until.TrueAsync(async () => (await Docker.InsideAsync("busybox", "grep", ":1F92 ", "/proc/net/tcp", "/proc/net/tcp6")).ExitCode == 0,
+        string[] listens = ["grep", "-q", ":1F92 ", "/proc/net/tcp", "/proc/net/tcp6"];
+        await Until.TrueAsync(
+            async () => (await Docker.InsideAsync(listens)).ExitCode == 0,
             PrivateDocker.AnswerLimit, () => "the port is not taken");
-        (await Docker.DockerAsync(Words("create", "--name", "late", "--publish", "8082:80", PrivateDocker.Image, "sleep", "1000"))).Exited(0);
+        (await Docker.DockerAsync(Words(
+            "create", "--name", "late", "--publish", "8082:80", PrivateDocker.Image, "sleep", "1000"))).Exited(0);
 
         var start = await Docker.StartingAsync("start", "late");
         var inspect = await Docker.DockerAsync("inspect", "--format", "{{.State.Status}}", "late");
@@ -72,7 +83,8 @@ public abstract class DockerTests(PrivateDocker docker) : IAsyncLifetime
         again.Exited(0).Stdout.Should().Be("created\n");
     }
 
-    private static string[] Words(string verb, params string[] rest) => [verb, "--runtime", TestSettings.Runtime, .. rest];
+    private static string[] Words(string verb, params string[] rest) =>
+        [verb, "--runtime", TestSettings.Runtime, .. rest];
 }
 
 [CollectionDefinition(nameof(Docker26))]

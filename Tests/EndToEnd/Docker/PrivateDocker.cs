@@ -6,8 +6,8 @@ using Kata.Tests.TestHost;
 namespace Kata.Tests.EndToEnd.Docker;
 
 /// <summary>
-/// A real dockerd beside a real containerd on the private host, both of one newer Debian suite: networks, rules for packets and
-/// published ports are the private host's own, and the end of the tests ends whatever runs.
+/// A real dockerd beside a real containerd on the private host, both of one newer Debian suite: networks, rules for
+/// packets and published ports are the private host's own, and the end of the tests ends whatever runs.
 /// </summary>
 public abstract class PrivateDocker : PrivateContainerd
 {
@@ -23,7 +23,8 @@ public abstract class PrivateDocker : PrivateContainerd
     private string _log = "";
 
     protected PrivateDocker(string suite, string version)
-        : base("moby", Peers.Programs($"docker-{suite}"), Peers.Programs($"docker-{suite}", "sbin"), Peers.Programs(suite))
+        : base(
+            "moby", Peers.Programs($"docker-{suite}"), Peers.Programs($"docker-{suite}", "sbin"), Peers.Programs(suite))
     {
         (_suite, _version) = (suite, version);
         Mark = $"kata-docker-{suite}-{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
@@ -45,8 +46,9 @@ public abstract class PrivateDocker : PrivateContainerd
         var version = (await DockerAsync("version", "--format", "{{.Server.Version}}")).Exited(0).Stdout;
         if (!version.StartsWith(_version, StringComparison.Ordinal))
             throw new InvalidOperationException($"this is Docker {version.Trim()} and not {_version}");
-        await BusyboxImage.WriteFilesAsync(Path.Combine(Directory, "files.tar"));
-        (await DockerAsync("import", "--change", "ENV PATH=/bin", Path.Combine(Directory, "files.tar"), Image)).Exited(0);
+        var files = Path.Combine(Directory, "files.tar");
+        await BusyboxImage.WriteFilesAsync(files);
+        (await DockerAsync("import", "--change", "ENV PATH=/bin", files, Image)).Exited(0);
         // One container of runc first: it makes the folders that all share.
         (await DockerAsync("run", "--rm", Image, "true")).Exited(0);
     }
@@ -84,9 +86,11 @@ public abstract class PrivateDocker : PrivateContainerd
     private async Task StartDockerAsync()
     {
         _dockerd = StartInside(
-            "dockerd", "--config-file", Path.Combine(Directory, "dockerd.json"), "--data-root", Path.Combine(Directory, "docker"),
-            "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid", "--host", Environs["DOCKER_HOST"], "--containerd", Socket,
-            "--storage-driver", "overlay2", "--cgroup-parent", $"/{Mark}", "--init-path", Path.Combine(Peers.Programs("docker-sid"), "tini-static"));
+            "dockerd", "--config-file", Path.Combine(Directory, "dockerd.json"),
+            "--data-root", Path.Combine(Directory, "docker"), "--exec-root", "/run/docker",
+            "--pidfile", "/run/docker.pid", "--host", Environs["DOCKER_HOST"], "--containerd", Socket,
+            "--storage-driver", "overlay2", "--cgroup-parent", $"/{Mark}",
+            "--init-path", Path.Combine(Peers.Programs("docker-sid"), "tini-static"));
         await Until.TrueAsync(
             async () => _dockerd.HasExited || (await InsideAsync("docker", "version")).ExitCode == 0, AnswerLimit,
             () => $"dockerd does not answer: {DockerLog}");
