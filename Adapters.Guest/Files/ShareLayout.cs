@@ -5,6 +5,7 @@ using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Adapters.Guest.Files;
 
@@ -104,33 +105,81 @@ internal sealed class ShareLayout
         return root.Append($"private/{Path.GetFileName(container)}:{purpose}");
     }
 
-    /// <summary>
-    /// Shows a file or directory to the guest and answers its name below the share. It is held while it is looked at, so
-    /// that what is bound is what was looked at.
-    /// </summary>
-    public string Share(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation = SharePropagation.FromHost)
+    /// <summary>Shows a file or directory to the guest.</summary>
+    /// <param name="container">In whose name it is written down.</param>
+    /// <param name="held">What is shown.</param>
+    /// <param name="source">How it was opened, for messages.</param>
+    /// <param name="segment">Its name in the share, which nothing has.</param>
+    /// <param name="isDirectory">What it is.</param>
+    /// <param name="access">Read-only is set on the host.</param>
+    /// <param name="propagation">Whether later mounts appear.</param>
+    public void Share(
+        ContainerId container, SafeFileHandle held, HostPath source, string segment, bool isDirectory, ShareAccess access, SharePropagation propagation)
     {
-        var segment = Segment(name);
         var target = Mounted.Append(segment);
-        var resource = MountOf(target) with { Owner = container };
-        using var held = Open(source);
-        _ledger.Record(resource);
+        _ledger.Record(ResourceOf(segment, container));
         try
         {
             using (var mounts = BeneathPath.Open(Mounted.Value))
-                MakeTarget(mounts, segment, FileStatus.Of(held).IsDirectory);
+                MakeTarget(mounts, segment, isDirectory);
             var from = $"/proc/self/fd/{held.DangerousGetHandle()}";
             if (access == ShareAccess.ReadWrite && propagation == SharePropagation.FromHost)
                 Bind(from, target);
             else
                 BindByStaging(container, from, segment, target, access, propagation);
-            return segment;
         }
         catch (IOException failure)
         {
-            Undo(resource, segment);
+            try
+            {
+                Remove(segment, isDirectory, container);
+            }
+            catch (IOException)
+            {
+                // The ledger still has it.
+            }
+
             throw GuestErrors.Translate(failure, $"sharing {source} with the guest");
+        }
+    }
+
+    /// <summary>Takes out what <see cref="Share"/> put there; already gone is success.</summary>
+    public void Remove(string segment, bool isDirectory, ContainerId container)
+    {
+        Mounts.UnmountTree(Mounted.Append(segment).Value);
+        // Never with what is in it: that would be somebody's data, if it were still mounted.
+        using (var mounts = BeneathPath.Open(Mounted.Value))
+            _ = isDirectory ? mounts.DeleteDirectory(segment) : mounts.DeleteFile(segment);
+        _ledger.Forget(ResourceOf(segment, container));
+    }
+
+    /// <summary>What is written down for each container that has it.</summary>
+    public AcquiredResource ResourceOf(string segment, ContainerId container) => MountOf(Mounted.Append(segment)) with { Owner = container };
+
+    /// <summary>Where it is mounted, as this process sees it.</summary>
+    public IEnumerable<string> PlacesOf(string segment) => [Exported.Append(segment).Value, Mounted.Append(segment).Value];
+
+    /// <summary>The name, or a like one that nothing in the share has.</summary>
+    public string FreeName(string segment)
+    {
+        var free = segment;
+        for (var number = 2; Path.Exists(Mounted.Append(free).Value); number++)
+            free = Segment($"{number}-{segment}");
+        return free;
+    }
+
+    /// <summary>What the guest finds at a path in something that is shared; null if there is nothing, or a link on the way.</summary>
+    public FileStatus? Find(string segment, string below)
+    {
+        try
+        {
+            using var root = BeneathPath.Open(Exported.Append(segment).Value);
+            using var found = root.TryOpenFile(below, OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW);
+            return found is null ? null : FileStatus.Of(found);
+        }
+        catch (LinuxException)
+        {
+            return null;
         }
     }
 
@@ -209,21 +258,6 @@ internal sealed class ShareLayout
         }
     }
 
-    private void Undo(AcquiredResource resource, string segment)
-    {
-        try
-        {
-            Mounts.UnmountTree(resource.Name);
-            using var mounts = BeneathPath.Open(Mounted.Value);
-            mounts.DeleteTree(segment);
-            _ledger.Forget(resource);
-        }
-        catch (IOException)
-        {
-            // The ledger still has it.
-        }
-    }
-
     private static void MakeTarget(BeneathPath parent, string segment, bool isDirectory)
     {
         if (isDirectory)
@@ -232,7 +266,8 @@ internal sealed class ShareLayout
             parent.OpenFile(segment, OpenFlags.O_WRONLY | OpenFlags.O_CREAT, 0x180).Dispose();
     }
 
-    private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(HostPath source)
+    /// <summary>Opens a source to look at it and to bind it.</summary>
+    public static SafeFileHandle Open(HostPath source)
     {
         try
         {
@@ -244,7 +279,8 @@ internal sealed class ShareLayout
         }
     }
 
-    private static string Segment(string name)
+    /// <summary>A name as one path segment, cut to the length that one may have.</summary>
+    public static string Segment(string name)
     {
         if (name.Length == 0 || name is "." or ".." || name.Contains('/') || name.Contains('\0'))
             throw new KataException(ErrorKind.InvalidArgument, "the name of a shared path is not one path segment");

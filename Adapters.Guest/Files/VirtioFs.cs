@@ -29,7 +29,9 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         {
             var daemon = await VirtiofsdProcess.StartAsync(
                 program, descriptor => VirtiofsdArguments.For(program.Flavour, layout.Exported, descriptor, settings), placement, ledger, time, ct);
-            return new Shared(program.Description, layout, daemon, new SharedDirectoryDevice(daemon.Socket, GuestPaths.ShareTag, settings.VirtioFsQueueSize, settings.VirtioFsDaxMib));
+            var sources = new SharedSources(layout, new DaemonMounts(() => daemon.ProcessId, layout.Exported), ledger, time);
+            var device = new SharedDirectoryDevice(daemon.Socket, GuestPaths.ShareTag, settings.VirtioFsQueueSize, settings.VirtioFsDaxMib);
+            return new Shared(program.Description, layout, sources, daemon, device);
         }
         catch
         {
@@ -38,9 +40,11 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         }
     }
 
-    private sealed class Shared(FileDaemon description, ShareLayout layout, VirtiofsdProcess daemon, SharedDirectoryDevice device) : ISharedDirectory
+    private sealed class Shared(
+        FileDaemon description, ShareLayout layout, SharedSources sources, VirtiofsdProcess daemon, SharedDirectoryDevice device) : ISharedDirectory
     {
-        private readonly Lock _gate = new();
+        // One after the other, and none after the end.
+        private readonly SemaphoreSlim _gate = new(1, 1);
         private bool _stopped;
 
         public FileDaemon Daemon => description;
@@ -51,27 +55,43 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
 
         public HostPath RootfsTarget(ContainerId container) => layout.RootfsTarget(container);
 
-        public Task<GuestPath> ShareAsync(
-            ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct)
-        {
-            ct.ThrowIfCancellationRequested();
-            // A handful of mount calls, microseconds each: under the lock, so that none comes after the end.
-            lock (_gate)
+        public Task<SharedPath> ShareAsync(
+            ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct) =>
+            InTurnAsync(
+                () => _stopped
+                    ? throw new KataException(ErrorKind.Unavailable, "the shared directory has been closed")
+                    : sources.ShareAsync(container, source, name, access, propagation),
+                ct);
+
+        public Task LeaveAsync(ContainerId container, CancellationToken ct) => InTurnAsync(
+            async () =>
             {
-                if (_stopped)
-                    throw new KataException(ErrorKind.Unavailable, "the shared directory has been closed");
-                return Task.FromResult(GuestPaths.Share.Append(layout.Share(container, source, name, access, propagation)));
-            }
-        }
+                if (!_stopped)
+                    await sources.LeaveAsync(container);
+                return true;
+            },
+            ct);
 
         public async Task StopAsync(CancellationToken ct)
         {
-            lock (_gate)
-                _stopped = true;
+            await InTurnAsync(() => Task.FromResult(_stopped = true), CancellationToken.None);
             await daemon.StopAsync();
             layout.Release();
         }
 
         public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
+
+        private async Task<T> InTurnAsync<T>(Func<Task<T>> work, CancellationToken ct)
+        {
+            await _gate.WaitAsync(ct);
+            try
+            {
+                return await work();
+            }
+            finally
+            {
+                _gate.Release();
+            }
+        }
     }
 }

@@ -48,6 +48,9 @@ internal sealed class VirtiofsdProcess
         Exited = WatchAsync();
     }
 
+    /// <summary>Its pid.</summary>
+    public int ProcessId => _process.ProcessId;
+
     /// <summary>Where the VMM connects.</summary>
     public HostPath Socket { get; }
 

@@ -67,7 +67,7 @@ internal sealed class HostFiles : IHostFiles
         var status = FileStatus.Of(held);
         var descriptor = held.DangerousGetHandle();
         var real = HostPath.Parse(new FileInfo($"/proc/self/fd/{descriptor}").LinkTarget, "what a path leads to");
-        var mount = MountOf(descriptor);
+        var mount = MountInfo.Of(held);
         var number = new DeviceNumber(status.NodeMajor, status.NodeMinor);
         return new HostFile
         {
@@ -83,6 +83,8 @@ internal sealed class HostFiles : IHostFiles
             RealPath = real,
             Number = number,
             ReadOnlyDevice = status.IsBlockDevice && IsReadOnly(number),
+            Permissions = status.Permissions,
+            UserId = status.UserId,
             GroupId = status.GroupId,
             FsType = mount?.FileSystemType ?? "",
             IsMountPoint = mount?.MountPoint == real.Value,
@@ -92,14 +94,6 @@ internal sealed class HostFiles : IHostFiles
                 ? $"block {number}"
                 : string.Create(CultureInfo.InvariantCulture, $"file {status.DeviceMajor}:{status.DeviceMinor}:{status.Inode}"),
         };
-    }
-
-    /// <summary>The mount that a descriptor was opened through, which its path alone would not tell of stacked ones.</summary>
-    private static MountInfo? MountOf(nint descriptor)
-    {
-        const string key = "mnt_id:";
-        var line = File.ReadLines($"/proc/self/fdinfo/{descriptor}").FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
-        return int.TryParse(line?[key.Length..], CultureInfo.InvariantCulture, out var id) ? MountInfo.Find(id) : null;
     }
 
     private static bool IsReadOnly(DeviceNumber number)

@@ -33,6 +33,12 @@ public sealed record HostFile
     /// <summary>A block device that cannot be written.</summary>
     public bool ReadOnlyDevice { get; init; }
 
+    /// <summary>Permission bits with set-id and sticky.</summary>
+    public uint Permissions { get; init; }
+
+    /// <summary>User that owns it.</summary>
+    public uint UserId { get; init; }
+
     /// <summary>Group that owns it.</summary>
     public uint GroupId { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Platform.Linux;
 
@@ -21,6 +22,14 @@ public sealed record MountInfo(
         var start = string.Create(CultureInfo.InvariantCulture, $"{id} ");
         var line = File.ReadLines("/proc/thread-self/mountinfo").FirstOrDefault(line => line.StartsWith(start, StringComparison.Ordinal));
         return line is not null && TryParseLine(line, out var mount) ? mount : null;
+    }
+
+    /// <summary>The mount that a descriptor was opened through, which its path alone would not tell of stacked ones; null if it is in another namespace.</summary>
+    public static MountInfo? Of(SafeFileHandle opened)
+    {
+        const string key = "mnt_id:";
+        var line = File.ReadLines($"/proc/self/fdinfo/{opened.DangerousGetHandle()}").FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
+        return int.TryParse(line?[key.Length..], CultureInfo.InvariantCulture, out var id) ? Find(id) : null;
     }
 
     /// <summary>Lines that are not understood are left out.</summary>

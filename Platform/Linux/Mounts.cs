@@ -65,21 +65,35 @@ public static class Mounts
         }
     }
 
-    /// <summary>Makes a mount, or the tree below it, read-only. The other flags stay as they are.</summary>
-    public static unsafe void MakeReadOnly(string target, bool recursive)
+    /// <summary>
+    /// Makes a mount, or the tree below it, read-only. The other flags stay as they are. EBUSY, and nothing changed, while a file
+    /// is open for writing through it.
+    /// </summary>
+    public static void MakeReadOnly(string target, bool recursive)
+    {
+        if (TrySetAttributes(target, MOUNT_ATTR_RDONLY, 0, recursive))
+            return;
+        foreach (var mount in recursive ? Below(target) : Below(target).Take(1))
+            RemountBind(mount.MountPoint, MountFlags.MS_RDONLY);
+    }
+
+    /// <summary>Takes read-only from one mount, whoever set it, and leaves the other flags and what is mounted below as they are.</summary>
+    public static void MakeWritable(string target)
+    {
+        if (!TrySetAttributes(target, 0, MOUNT_ATTR_RDONLY, recursive: false))
+            RemountBind(target, MountFlags.None);
+    }
+
+    /// <summary>False if the kernel is older than the call, 5.12.</summary>
+    private static unsafe bool TrySetAttributes(string target, ulong set, ulong clear, bool recursive)
     {
         var path = NativeStrings.Allocate([target]);
         // SAFETY: struct mount_attr is four 64-bit words: set, clear, propagation, namespace; its size is passed.
-        var attributes = stackalloc ulong[4] { MOUNT_ATTR_RDONLY, 0, 0, 0 };
+        var attributes = stackalloc ulong[4] { set, clear, 0, 0 };
         var result = Libc.syscall(
             SyscallNumber.MountSetattr, AT_FDCWD, (nint)path[0], recursive ? AT_RECURSIVE : 0, (nint)attributes, 32);
         NativeStrings.Free(path);
-        if (result == 0)
-            return;
-        if (LinuxException.LastErrno != Errno.ENOSYS)
-            throw LinuxException.Last("mount_setattr", target);
-        foreach (var mount in recursive ? Below(target) : Below(target).Take(1))
-            RemountBind(mount.MountPoint, MountFlags.MS_RDONLY);
+        return result == 0 || (LinuxException.LastErrno == Errno.ENOSYS ? false : throw LinuxException.Last("mount_setattr", target));
     }
 
     /// <param name="propagation">One of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC for the tree.</param>

@@ -105,6 +105,16 @@ public static class Namespaces
         return work();
     });
 
+    /// <summary>
+    /// Runs <paramref name="work"/> in the mount namespace at <paramref name="path"/>, on a thread of its own whose root is the
+    /// namespace's: nothing of ours is found there by its path.
+    /// </summary>
+    public static Task<T> RunInMountNamespaceAsync<T>(string path, Func<T> work) => RunWithOwnDirectoryAsync(() =>
+    {
+        Enter(path, CLONE_NEWNS);
+        return work();
+    });
+
     /// <summary>Brings up <c>lo</c> in the calling thread's network namespace.</summary>
     public static unsafe void BringUpLoopback()
     {

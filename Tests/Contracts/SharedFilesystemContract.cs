@@ -15,6 +15,8 @@ public abstract class SharedFilesystemContract : IDisposable
 {
     protected static readonly ContainerId Box = ContainerId.Parse("box");
 
+    protected static readonly ContainerId Other = ContainerId.Parse("other");
+
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromSeconds(60));
 
     protected string Folder { get; } = Directory.CreateTempSubdirectory("share").FullName;
@@ -65,7 +67,7 @@ public abstract class SharedFilesystemContract : IDisposable
 
         var path = await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
 
-        path.Should().Be(GuestPaths.Share.Append("box-0-data"));
+        path.Should().Be(new SharedPath(GuestPaths.Share.Append("box-0-data")));
         Ledger.Read().Held.Should().Contain(r => r.Owner == Box);
     }
 
@@ -90,7 +92,7 @@ public abstract class SharedFilesystemContract : IDisposable
 
         var path = await share.ShareAsync(Box, Source(), "box-0-" + new string('ü', 255), ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
-        System.Text.Encoding.UTF8.GetByteCount(Path.GetFileName(path.Value)).Should().BeLessThanOrEqualTo(255);
+        System.Text.Encoding.UTF8.GetByteCount(Path.GetFileName(path.Root.Value)).Should().BeLessThanOrEqualTo(255);
     }
 
     [Fact]
@@ -113,6 +115,60 @@ public abstract class SharedFilesystemContract : IDisposable
 
         (await share.Invoking(s => s.ShareAsync(Box, Source(), "late", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct)).Should().ThrowAsync<KataException>())
             .Which.Kind.Should().Be(ErrorKind.Unavailable);
+    }
+
+    [Theory]
+    [InlineData(ShareAccess.ReadOnly, ShareAccess.ReadOnly)]
+    [InlineData(ShareAccess.ReadWrite, ShareAccess.ReadOnly)]
+    [InlineData(ShareAccess.ReadOnly, ShareAccess.ReadWrite)]
+    public async Task Share_when_another_container_has_it_is_the_same(ShareAccess first, ShareAccess second)
+    {
+        await using var share = await StartAsync();
+        var path = await share.ShareAsync(Box, Source(), "box-0-data", first, SharePropagation.FromHost, Ct);
+
+        var other = await share.ShareAsync(Other, Source(), "other-3-in", second, SharePropagation.FromHost, Ct);
+
+        other.Should().Be(path);
+        Ledger.Read().Held.Select(r => r.Owner).Should().Contain([Box, Other]);
+    }
+
+    [Fact]
+    public async Task Leave_when_another_container_has_it_too_leaves_it_to_that_one()
+    {
+        await using var share = await StartAsync();
+        var path = await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(Other, Source(), "other-0-data", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+        await share.LeaveAsync(Box, Ct);
+        await share.LeaveAsync(Box, Ct);
+
+        Ledger.Read().Held.Should().NotContain(r => r.Owner == Box).And.Contain(r => r.Owner == Other);
+        (await share.ShareAsync(Box, Source(), "again", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct)).Should().Be(path);
+    }
+
+    [Fact]
+    public async Task Leave_when_the_last_one_goes_takes_it_away()
+    {
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(Box, Source(), "box-1-data", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+
+        await share.LeaveAsync(Box, Ct);
+
+        Ledger.Read().Held.Should().NotContain(r => r.Owner == Box);
+        (await share.ShareAsync(Box, Source(), "again", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct)).Root
+            .Should().Be(GuestPaths.Share.Append("again"));
+    }
+
+    [Fact]
+    public async Task Leave_when_stopped_or_a_stranger_is_nothing()
+    {
+        await using var share = await StartAsync();
+        await share.LeaveAsync(Other, Ct);
+
+        await share.StopAsync(Ct);
+
+        await share.LeaveAsync(Box, Ct);
     }
 
     protected Task<ISharedDirectory> StartAsync() => Filesystem.StartAsync(SandboxId.Parse("pod1"), Settings, Placement, Ledger, Ct);

@@ -45,12 +45,179 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         await using var share = await StartAsync();
 
         await share.ShareAsync(Box, Source(), "ro", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
-        await share.ShareAsync(Box, Source(), "rw", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        var other = Directory.CreateDirectory(Path.Combine(Folder, "other")).FullName;
+        await share.ShareAsync(Box, HostPath.Parse(other, "other"), "rw", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
         Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/file"), "x")).Should().Throw<IOException>();
         Invoking(() => File.WriteAllText(Path.Combine(Shared, "beside"), "x")).Should().Throw<IOException>();
         File.WriteAllText(Path.Combine(Shared, "rw/file"), "written");
-        File.ReadAllText(Path.Combine(Folder, "source/file")).Should().Be("written");
+        File.ReadAllText(Path.Combine(other, "file")).Should().Be("written");
+    }
+
+    [Fact]
+    public async Task Share_when_a_writer_comes_to_readers_can_be_written_until_it_goes()
+    {
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+        var file = Path.Combine(Shared, "vol/file");
+
+        await share.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        File.WriteAllText(file, "written");
+        await share.LeaveAsync(Other, Ct);
+
+        Invoking(() => File.WriteAllText(file, "again")).Should().Throw<IOException>();
+        File.ReadAllText(file).Should().Be("written");
+    }
+
+    [Fact]
+    public async Task Share_when_a_writer_goes_whose_file_is_still_open_is_read_only_once_that_is_closed()
+    {
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        var file = Path.Combine(Shared, "vol/file");
+        var open = File.OpenWrite(file);
+
+        var leaving = share.LeaveAsync(Other, Ct);
+        open.Dispose();
+        await leaving;
+
+        Invoking(() => File.WriteAllText(file, "again")).Should().Throw<IOException>();
+    }
+
+    [Fact]
+    public async Task Share_when_the_host_has_it_read_only_stays_so_for_a_writer()
+    {
+        var source = Source();
+        Mounts.Bind(source.Value, source.Value, readOnly: true);
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+            await share.ShareAsync(Other, source, "other", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+            Invoking(() => File.WriteAllText(Path.Combine(Shared, "vol/file"), "x")).Should().Throw<IOException>();
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Fact]
+    public async Task Share_when_readers_have_others_mounted_below_gives_a_writer_its_own()
+    {
+        var source = Source();
+        var inner = Path.Combine(source.Value, "inner");
+        Directory.CreateDirectory(inner);
+        Mounts.Mount("tmpfs", inner, "tmpfs");
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "ro", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+            await share.ShareAsync(Other, source, "rw", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+            Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x")).Should().Throw<IOException>();
+            File.WriteAllText(Path.Combine(Shared, "rw/inner/new"), "x");
+        }
+        finally
+        {
+            Mounts.UnmountTree(inner);
+        }
+    }
+
+    [Fact]
+    public async Task Share_when_the_same_folder_is_bound_elsewhere_too_is_the_same()
+    {
+        var places = new[] { Path.Combine(Folder, "one"), Path.Combine(Folder, "two") };
+        foreach (var place in places)
+        {
+            Directory.CreateDirectory(place);
+            Mounts.Bind(Source().Value, place);
+        }
+
+        try
+        {
+            await using var share = await StartAsync();
+            var one = await share.ShareAsync(Box, HostPath.Parse(places[0], "one"), "one", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+            (await share.ShareAsync(Other, HostPath.Parse(places[1], "two"), "two", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct)).Should().Be(one);
+        }
+        finally
+        {
+            foreach (var place in places)
+                Mounts.UnmountTree(place);
+        }
+    }
+
+    [Fact]
+    public async Task Share_of_a_part_of_what_is_shared_is_found_in_it()
+    {
+        var source = Source();
+        var place = Directory.CreateDirectory(Path.Combine(Folder, "place")).FullName;
+        Directory.CreateDirectory(Path.Combine(source.Value, "a/b"));
+        Mounts.Bind(Path.Combine(source.Value, "a/b"), place, recursive: false);
+        try
+        {
+            await using var share = await StartAsync();
+            var whole = await share.ShareAsync(Box, source, "whole", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+            (await share.ShareAsync(Other, HostPath.Parse(place, "place"), "part", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct))
+                .Should().Be(new SharedPath(whole.Root, "a/b"));
+            (await share.ShareAsync(Other, source.Append("file"), "file", ShareAccess.ReadOnly, SharePropagation.Private, Ct))
+                .Should().Be(new SharedPath(whole.Root, "file"));
+            await share.LeaveAsync(Box, Ct);
+            File.Exists(Path.Combine(Shared, "whole/file")).Should().BeTrue();
+            await share.LeaveAsync(Other, Ct);
+            Directory.Exists(Path.Combine(Shared, "whole")).Should().BeFalse();
+        }
+        finally
+        {
+            Mounts.UnmountTree(place);
+        }
+    }
+
+    [Fact]
+    public async Task Share_of_a_part_for_a_writer_does_not_let_it_write_in_the_whole()
+    {
+        var source = Source();
+        Directory.CreateDirectory(Path.Combine(source.Value, "part"));
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, source, "whole", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+
+        var part = await share.ShareAsync(Other, source.Append("part"), "part", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+        part.Should().Be(new SharedPath(GuestPaths.Share.Append("part")));
+        Invoking(() => File.WriteAllText(Path.Combine(Shared, "whole/file"), "x")).Should().Throw<IOException>();
+        File.WriteAllText(Path.Combine(Shared, "part/new"), "x");
+    }
+
+    [Fact]
+    public async Task Share_when_its_name_is_taken_has_another()
+    {
+        await using var share = await StartAsync();
+        var other = Directory.CreateDirectory(Path.Combine(Folder, "other")).FullName;
+        var first = await share.ShareAsync(Box, Source(), "same", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+        var second = await share.ShareAsync(Other, HostPath.Parse(other, "other"), "same", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        var third = await share.ShareAsync(Other, Source(), "watchable", ShareAccess.ReadWrite, SharePropagation.Private, Ct);
+
+        new[] { first.Root, second.Root, third.Root, GuestPaths.Share.Append("watchable") }.Should().OnlyHaveUniqueItems();
+    }
+
+    [Fact]
+    public async Task Leave_when_the_last_one_goes_leaves_no_mount_point()
+    {
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(Other, HostPath.Parse("/etc/hostname", "file"), "one", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+        await share.LeaveAsync(Box, Ct);
+        await share.LeaveAsync(Other, Ct);
+
+        Directory.GetFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName).Should().Equal("watchable");
+        Directory.GetFileSystemEntries(Path.Combine(Folder, "shares/pod1/private")).Should().BeEmpty();
+        File.ReadAllText(Path.Combine(Folder, "source/file")).Should().Be("content");
     }
 
     [Theory]

@@ -47,6 +47,9 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
     /// <summary>The file daemon that runs.</summary>
     public HarnessShare? Share { get; set; }
 
+    /// <summary>Files that are not there when they are to be shared.</summary>
+    public HashSet<string> Missing { get; } = [];
+
     /// <summary>Nothing can be written.</summary>
     public bool DiskIsFull { get; set; }
 

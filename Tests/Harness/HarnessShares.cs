@@ -1,5 +1,7 @@
+using System.Text;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
+using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
@@ -25,7 +27,7 @@ public sealed class HarnessShares(HarnessHost host) : ISharedFilesystem
             taken.Add(host.Take(ledger, ResourceKind.SocketFile, $"{placement.StateDirectory}/virtiofsd.sock"));
             taken.Add(host.Take(ledger, ResourceKind.Process, "virtiofsd", pid: host.NewPid()));
             await host.EnterAsync("share.listen", ct);
-            return host.Share = new HarnessShare(host, ledger, id, taken[^1], taken[^2]);
+            return host.Share = new HarnessShare(host, ledger, id, taken[^1], taken[^2], taken[^3]);
         }
         catch
         {
@@ -37,8 +39,9 @@ public sealed class HarnessShares(HarnessHost host) : ISharedFilesystem
 }
 
 /// <summary>A share in memory.</summary>
-public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, SandboxId id, AcquiredResource process, AcquiredResource socket) : ISharedDirectory
+public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, SandboxId id, AcquiredResource process, AcquiredResource socket, AcquiredResource directory) : ISharedDirectory
 {
+    private readonly List<(ContainerId Container, HostPath Source, AcquiredResource Mount)> _shared = [];
     private readonly TaskCompletionSource<string> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The daemon as the ledger has it.</summary>
@@ -57,12 +60,32 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
     public HostPath RootfsTarget(ContainerId container) => SandboxPaths.Share(id).Append($"mounts/{container}/rootfs");
 
     /// <inheritdoc/>
-    public async Task<GuestPath> ShareAsync(
+    public async Task<SharedPath> ShareAsync(
         ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct)
     {
         await host.EnterAsync("share.share", ct);
-        host.Take(ledger, ResourceKind.Mount, $"{SandboxPaths.Share(id)}/mounts/{name}", container);
-        return GuestPaths.Share.Append(name);
+        if (_exited.Task.IsCompleted)
+            throw new KataException(ErrorKind.Unavailable, "the share is closed");
+        if (name.Length == 0 || name is "." or ".." || name.Contains('/') || name.Contains('\0'))
+            throw new KataException(ErrorKind.InvalidArgument, "the name is no path segment");
+        if (host.Missing.Contains(source.Value))
+            throw new KataException(ErrorKind.InvalidArgument, $"{source} is missing");
+        while (Encoding.UTF8.GetByteCount(name) > 255)
+            name = name[..^1];
+        var mount = _shared.Find(shared => shared.Source == source).Mount?.Name ?? $"{SandboxPaths.Share(id)}/mounts/{name}";
+        _shared.Add((container, source, host.Take(ledger, ResourceKind.Mount, mount, container)));
+        return new SharedPath(GuestPaths.Share.Append(mount[(mount.LastIndexOf('/') + 1)..]));
+    }
+
+    /// <inheritdoc/>
+    public async Task LeaveAsync(ContainerId container, CancellationToken ct)
+    {
+        await host.EnterAsync("share.leave", ct);
+        foreach (var shared in _shared.Where(shared => shared.Container == container).Reverse().ToList())
+        {
+            host.GiveBack(ledger, shared.Mount);
+            _shared.Remove(shared);
+        }
     }
 
     /// <inheritdoc/>
@@ -72,6 +95,16 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
         Die("stopped");
         host.GiveBack(ledger, process);
         host.GiveBack(ledger, socket);
+        foreach (var shared in _shared)
+            host.Drop(shared.Mount);
+        try
+        {
+            host.GiveBack(ledger, directory);
+        }
+        catch (KataException)
+        {
+            // A root is mounted in it; the ledger still has both.
+        }
     }
 
     /// <summary>The daemon ends.</summary>

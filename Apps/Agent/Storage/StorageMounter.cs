@@ -12,7 +12,7 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
 {
     /// <summary>What <c>GetGuestDetails</c> names.</summary>
     public static readonly string[] Drivers =
-        ["virtio-fs", "overlayfs", "ephemeral", "local", "bind", "watchable-bind", "blk", "scsi", "mmioblk", "nvdimm"];
+        ["virtio-fs", "overlayfs", "ephemeral", "local", "bind", "watchable-bind", "part", "blk", "scsi", "mmioblk", "nvdimm"];
 
     private const string CreateDirectoryOption = "io.katacontainers.volume.overlayfs.create_directory=";
     private const string OverlayReadWrite = "io.katacontainers.fs-opt.overlay-rw";
@@ -41,6 +41,9 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
                     break;
                 case "bind":
                     Mount(storage.Source, mountPoint, "bind", WithBind(storage.Options));
+                    break;
+                case "part":
+                    VolumePart.Show(storage.Source, storage.DriverOptions, mountPoint);
                     break;
                 case "watchable-bind":
                     if (!watched.TryAdd(storage.Source, mountPoint))
@@ -223,20 +226,22 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
 
     private static void MakeLocal(Oci.Storage storage, string mountPoint)
     {
-        Directory.CreateDirectory(mountPoint);
+        // It may lie in the root of a container, which could have put a link there.
+        using var root = BeneathPath.Open("/");
+        using var made = root.CreateDirectory(mountPoint.TrimStart('/'));
         if (StorageOptions.Mode(storage.Options) is { } mode)
         {
-            FileModes.Set(mountPoint, mode);
+            FileModes.Set(made.DescriptorPath, mode);
         }
 
-        GiveToGroup(mountPoint, storage.Options);
+        GiveToGroup(made.DescriptorPath, storage.Options);
     }
 
     private static void GiveToGroup(string path, IEnumerable<string> options)
     {
         if (StorageOptions.Number(options, GroupOption) is { } group)
         {
-            Nodes.ChangeOwner(path, uint.MaxValue, (uint)group);
+            Nodes.ChangeOwnerOfTarget(path, uint.MaxValue, (uint)group);
             FileModes.Set(path, FileModes.Get(path) | SetGroupId);
         }
     }

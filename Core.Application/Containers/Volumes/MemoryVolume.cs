@@ -13,22 +13,18 @@ internal static class MemoryVolume
 
     private static readonly GuestPath Ephemeral = GuestPath.Parse("/run/kata-containers/sandbox/ephemeral", "ephemeral volumes");
 
-    /// <summary>An emptyDir in memory: a tmpfs of the guest, of the size, mode and group that kubelet's has.</summary>
+    /// <summary>An emptyDir in memory: a tmpfs of the guest, of the size, mode, owner and group that kubelet's has.</summary>
     public static GuestMount Tmpfs(HostPath source, HostFile found)
     {
-        var options = new List<string>();
+        var options = new List<string>
+        {
+            $"mode={GuestPart.Octal(found.Permissions)}",
+            string.Create(CultureInfo.InvariantCulture, $"uid={found.UserId}"),
+            string.Create(CultureInfo.InvariantCulture, $"gid={found.GroupId}"),
+        };
         if (MountWords.Bytes(MountWords.Value(found.FsOptions, "size")) is > 0 and var bytes)
             options.Add(string.Create(CultureInfo.InvariantCulture, $"size={bytes}"));
-        AddGroup(options, found);
         return new GuestMount { Driver = "ephemeral", Source = "tmpfs", FsType = "tmpfs", MountPoint = Ephemeral.Append(source.Name), Options = options };
-    }
-
-    /// <summary>A directory in an emptyDir in memory, as kubelet has made it in its own.</summary>
-    public static GuestMount Part(GuestMount whole, HostFile part)
-    {
-        var options = new List<string> { "mode=0777" };
-        AddGroup(options, part);
-        return new GuestMount { Driver = "local", Source = "local", FsType = "local", MountPoint = whole.MountPoint.Append(part.MountRoot.Trim('/')), Options = options };
     }
 
     /// <summary>An emptyDir of huge pages; they are the guest's, as many as the container may have.</summary>
@@ -51,18 +47,8 @@ internal static class MemoryVolume
     }
 
     /// <summary>An emptyDir that is not to be the host's: a directory in the root of the container that made the sandbox.</summary>
-    public static GuestMount Directory(SandboxId sandbox, HostPath source, HostFile found)
-    {
-        var options = new List<string> { "mode=0777" };
-        AddGroup(options, found);
-        return new GuestMount { Driver = "local", Source = "local", FsType = "local", MountPoint = GuestPaths.Share.Append($"{sandbox}/rootfs/local/{source.Name}"), Options = options };
-    }
-
-    private static void AddGroup(List<string> options, HostFile found)
-    {
-        if (found.GroupId != 0)
-            options.Add(string.Create(CultureInfo.InvariantCulture, $"fsgid={found.GroupId}"));
-    }
+    public static GuestMount Directory(SandboxId sandbox, HostPath source, HostFile found, GuestPath place) =>
+        GuestPart.Made(GuestPaths.Share.Append($"{sandbox}/rootfs"), $"local/{source.Name}", found, place);
 
     // "2MB" and "1GB" in a specification, which mean powers of two.
     private static long? PageBytes(string text) => MountWords.Bytes(text.EndsWith('B') ? text[..^1] : text);

@@ -140,24 +140,22 @@ internal sealed class Placing(
             _leftOut.Add($"the mount at {mount.Destination}: {source} holds devices of the host");
         else if (MountWords.IsUnder(found.RealPath.Value, "/proc") || MountWords.IsUnder(found.RealPath.Value, "/sys"))
             throw MountWords.Refuse(mount, $"is of {source}, a link to {found.RealPath}: the host's kernel is not shown to a guest");
-        else if (await OfGuestAsync(mount, source, found, ct) is { Count: > 0 } own)
+        else if (await OfGuestAsync(mount, index, source, found, ct) is { Count: > 0 } own)
             AddStorages(mount, own);
         else
             await AddSharedAsync(mount, index, source, found, ct);
     }
 
     /// <summary>The storages of an emptyDir that the guest makes itself; the last one is what the container sees.</summary>
-    private async Task<IReadOnlyList<GuestMount>> OfGuestAsync(OciMount mount, HostPath source, HostFile found, CancellationToken ct)
+    private async Task<IReadOnlyList<GuestMount>> OfGuestAsync(OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
     {
-        if (found.Kind != HostFileKind.Directory)
-            return [];
-        if (KubeletVolume.IsEmptyDir(source))
+        if (found.Kind == HostFileKind.Directory && KubeletVolume.IsEmptyDir(source))
         {
             return found switch
             {
                 { FsType: "tmpfs", IsMountPoint: true } => [MemoryVolume.Tmpfs(source, found)],
                 { FsType: "hugetlbfs", IsMountPoint: true } => [MemoryVolume.Hugepages(mount, source, found, Limits)],
-                _ when sandbox.Settings is { DisableGuestEmptyDir: false } => [MemoryVolume.Directory(sandbox.Id, source, found)],
+                _ when sandbox.Settings is { DisableGuestEmptyDir: false } => [MemoryVolume.Directory(sandbox.Id, source, found, PartPlace(index))],
                 _ => [],
             };
         }
@@ -167,7 +165,7 @@ internal sealed class Placing(
             && await files.LookAsync(whole, ct) is { FsType: "tmpfs", IsMountPoint: true, Kind: HostFileKind.Directory } tmpfs)
         {
             var storage = MemoryVolume.Tmpfs(whole, tmpfs);
-            return [storage, MemoryVolume.Part(storage, found)];
+            return [storage, GuestPart.Made(storage.MountPoint, found.MountRoot.Trim('/'), found, PartPlace(index))];
         }
 
         return [];
@@ -193,19 +191,28 @@ internal sealed class Placing(
             mount = mount with { Options = [.. mount.Options.Where(option => option != "ro")] };
         }
 
-        GuestPath guest;
+        SharedPath shared;
         try
         {
-            guest = await share.ShareAsync(id, source, name, access, MountWords.Propagation(mount.Options), ct);
+            shared = await share.ShareAsync(id, source, name, access, MountWords.Propagation(mount.Options), ct);
         }
         catch (KataException e)
         {
             throw new KataException(e.Kind, $"the mount at {mount.Destination}: {e.Message}", e);
         }
 
+        var guest = shared.Root;
+        if (shared.Below.Length > 0)
+        {
+            var part = GuestPart.Found(guest, shared.Below, PartPlace(index));
+            _storages.Add(part);
+            guest = part.MountPoint;
+        }
+
         if (found.Kind == HostFileKind.Directory && KubeletVolume.IsRenewed(source) && await files.CountAsync(source, MostWatchedFiles, ct) <= MostWatchedFiles)
         {
-            var watched = Watched.Append(guest.Value[(guest.Value.LastIndexOf('/') + 1)..]);
+            // A copy for each container: whoever asks first would give the others its options.
+            var watched = Watched.Append(name);
             _storages.Add(new GuestMount { Driver = "watchable-bind", Source = guest.Value, FsType = "bind", MountPoint = watched, Options = mount.Options });
             guest = watched;
         }
@@ -247,6 +254,8 @@ internal sealed class Placing(
         await blocks.NameAsync(disk, source, storage.MountPoint, volume.CreateFilesystem, ct);
         AddStorages(mount, [storage]);
     }
+
+    private GuestPath PartPlace(int index) => GuestPart.Places.Append($"{id}-{index}");
 
     private async Task<bool> IsHostsOwnAsync(string path, DeviceNumber number, CancellationToken ct) =>
         HostPath.TryParse(path) is { } host && await files.LookAsync(host, ct) is { } found && found.Number == number;

@@ -14,7 +14,7 @@ public sealed class MemoryVolumeTests
     private const string EmptyDir = $"{Pod}/volumes/kubernetes.io~empty-dir/cache";
 
     [Fact]
-    public async Task EmptyDir_in_memory_is_a_tmpfs_of_the_guest_with_size_and_group()
+    public async Task EmptyDir_in_memory_is_a_tmpfs_of_the_guest_with_size_mode_owner_and_group()
     {
         var bench = new PlacingBench();
         PutTmpfs(bench, EmptyDir, "rw", "size=65536k");
@@ -24,7 +24,7 @@ public sealed class MemoryVolumeTests
         var storage = placed.Storages.Should().ContainSingle().Subject;
         (storage.Driver, storage.Source, storage.FsType).Should().Be(("ephemeral", "tmpfs", "tmpfs"));
         storage.MountPoint.Value.Should().Be("/run/kata-containers/sandbox/ephemeral/cache");
-        storage.Options.Should().Equal("size=67108864", "fsgid=3000");
+        storage.Options.Should().Equal("mode=2775", "uid=1000", "gid=3000", "size=67108864");
         placed.Mounts[0].Source.Should().Be(storage.MountPoint.Value);
         bench.Share.Shared.Should().BeEmpty();
     }
@@ -38,19 +38,23 @@ public sealed class MemoryVolumeTests
         (await bench.PlaceAsync(Bind(EmptyDir, "/dev/shm"))).Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/ephemeral/cache");
     }
 
-    [Fact]
-    public async Task SubPath_of_an_emptyDir_in_memory_is_a_part_of_the_guests_tmpfs()
+    [Theory]
+    [InlineData(HostFileKind.Directory, "make=directory")]
+    [InlineData(HostFileKind.File, "make=file")]
+    public async Task SubPath_of_an_emptyDir_in_memory_is_a_part_of_the_guests_tmpfs_found_beneath_it(HostFileKind kind, string made)
     {
         var bench = new PlacingBench();
         PutTmpfs(bench, EmptyDir);
         var part = $"{Pod}/volume-subpaths/cache/main/0";
-        bench.Files.Put(part, HostFileKind.Directory, change: f => f with { FsType = "tmpfs", IsMountPoint = true, MountRoot = "/a/b" });
+        bench.Files.Put(part, kind, change: f => f with { FsType = "tmpfs", IsMountPoint = true, MountRoot = "/a/b,c", Permissions = 0x1E8, UserId = 5, GroupId = 6 });
 
         var placed = await bench.PlaceAsync(Bind(part, "/part"));
 
         placed.Storages.Select(s => (s.Driver, s.MountPoint.Value)).Should().Equal(
-            ("ephemeral", "/run/kata-containers/sandbox/ephemeral/cache"), ("local", "/run/kata-containers/sandbox/ephemeral/cache/a/b"));
-        placed.Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/ephemeral/cache/a/b");
+            ("ephemeral", "/run/kata-containers/sandbox/ephemeral/cache"), ("part", "/run/kata-containers/sandbox/parts/box-0"));
+        placed.Storages[1].Source.Should().Be("/run/kata-containers/sandbox/ephemeral/cache");
+        placed.Storages[1].DriverOptions.Should().Equal("below=a/b,c", made, "mode=0750", "uid=5", "gid=6");
+        placed.Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/parts/box-0");
     }
 
     [Fact]
@@ -95,16 +99,17 @@ public sealed class MemoryVolumeTests
     public async Task EmptyDir_on_disk_is_the_hosts_unless_that_is_switched_off(bool hosts, int storages)
     {
         var bench = new PlacingBench(change: s => s with { DisableGuestEmptyDir = hosts });
-        bench.Files.Put(EmptyDir, HostFileKind.Directory, change: f => f with { GroupId = 7 });
+        bench.Files.Put(EmptyDir, HostFileKind.Directory, change: f => f with { GroupId = 7, Permissions = 0x1FF });
 
         var placed = await bench.PlaceAsync(Bind(EmptyDir, "/cache"));
 
         placed.Storages.Should().HaveCount(storages);
         if (!hosts)
         {
-            placed.Storages[0].Driver.Should().Be("local");
-            placed.Storages[0].Options.Should().Equal("mode=0777", "fsgid=7");
-            placed.Mounts[0].Source.Should().Be("/run/kata-containers/shared/containers/pod/rootfs/local/cache");
+            placed.Storages[0].Driver.Should().Be("part");
+            placed.Storages[0].Source.Should().Be("/run/kata-containers/shared/containers/pod/rootfs");
+            placed.Storages[0].DriverOptions.Should().Equal("below=local/cache", "make=directory", "mode=0777", "uid=0", "gid=7");
+            placed.Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/parts/box-0");
         }
     }
 
@@ -134,7 +139,7 @@ public sealed class MemoryVolumeTests
     private static Task<long> SizeAsync(PlacingBench bench, OciMount mount) => SharedMemory.SizeAsync(new OciSpec { Mounts = [mount] }, bench.Files, default);
 
     private static void PutTmpfs(PlacingBench bench, string path, params string[] options) => bench.Files.Put(
-        path, HostFileKind.Directory, change: f => f with { FsType = "tmpfs", IsMountPoint = true, GroupId = options.Length > 0 ? 3000u : 0, FsOptions = options });
+        path, HostFileKind.Directory, change: f => f with { FsType = "tmpfs", IsMountPoint = true, Permissions = 0x5FD, UserId = 1000, GroupId = 3000, FsOptions = options });
 
     private static void PutHugepages(PlacingBench bench) => bench.Files.Put(
         EmptyDir, HostFileKind.Directory, change: f => f with { FsType = "hugetlbfs", IsMountPoint = true, FsOptions = ["rw", "pagesize=2M"] });

@@ -90,14 +90,22 @@ internal sealed class RecordingShare : ISharedDirectory
 
     public HostPath RootfsTarget(ContainerId container) => throw new NotSupportedException();
 
-    public Task<GuestPath> ShareAsync(
+    /// <summary>What lies inside of something that is shared already, by its source: the name of that, and the way.</summary>
+    public Dictionary<string, (string Name, string Below)> Inside { get; } = [];
+
+    public Task<SharedPath> ShareAsync(
         ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct)
     {
         if (source.Value.Contains("refused", StringComparison.Ordinal))
             throw new KataException(ErrorKind.PermissionDenied, "the host says no");
         Shared.Add((source.Value, name, access, propagation));
-        return Task.FromResult(GuestPaths.Share.Append(name));
+        return Task.FromResult(
+            Inside.TryGetValue(source.Value, out var inside)
+                ? new SharedPath(GuestPaths.Share.Append(inside.Name), inside.Below)
+                : new SharedPath(GuestPaths.Share.Append(name)));
     }
+
+    public Task LeaveAsync(ContainerId container, CancellationToken ct) => Task.CompletedTask;
 
     public Task StopAsync(CancellationToken ct) => Task.CompletedTask;
 

@@ -102,6 +102,21 @@ public sealed class SharedVolumeTests
     }
 
     [Fact]
+    public async Task Mount_of_what_lies_in_a_volume_of_another_container_is_a_part_of_that()
+    {
+        var bench = new PlacingBench();
+        bench.Share.Inside["/host/data/sub"] = ("other-0-data", "sub");
+
+        var placed = await bench.PlaceAsync(Bind("/host/data/sub", "/sub", "ro"));
+
+        var storage = placed.Storages.Should().ContainSingle().Subject;
+        (storage.Driver, storage.Source, storage.MountPoint.Value).Should().Be(
+            ("part", "/run/kata-containers/shared/containers/other-0-data", "/run/kata-containers/sandbox/parts/box-0"));
+        storage.DriverOptions.Should().Equal("below=sub");
+        (placed.Mounts[0].Source, placed.Mounts[0].Options).Should().BeEquivalentTo((storage.MountPoint.Value, new[] { "rbind", "ro" }));
+    }
+
+    [Fact]
     public async Task Volume_that_kubelet_renews_when_it_is_large_is_shared_as_it_is()
     {
         var bench = new PlacingBench();
