@@ -190,6 +190,8 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
 
         Directory.CreateDirectory(root);
         Mounts.Bind(rootPath, root);
+        // A container's mounts in its own root are nobody else's.
+        Mounts.SetPropagation(root, MountFlags.MS_PRIVATE | MountFlags.MS_REC);
     }
 
     private static void RemoveBundle(string bundle)

@@ -34,6 +34,7 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
                 case "virtio-fs":
                     modules.Require("virtiofs");
                     Mount(storage.Source, mountPoint, "virtiofs", storage.Options);
+                    PassMountsOn(mountPoint);
                     break;
                 case "overlayfs":
                     modules.Require("overlay");
@@ -126,6 +127,9 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
         MakeMountPoint(mountPoint, ofFile: type == "bind" && !Directory.Exists(source));
         Mounts.Mount(source, mountPoint, type == "bind" ? null : type, options);
     }
+
+    /// <summary>What one container mounts in a volume appears in others, where the propagation of both allows it.</summary>
+    private static void PassMountsOn(string mountPoint) => Mounts.SetPropagation(mountPoint, MountFlags.MS_SHARED);
 
     private static void MakeMountPoint(string path, bool ofFile)
     {
@@ -221,6 +225,7 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
     {
         var type = storage.Fstype.Length > 0 ? storage.Fstype : "tmpfs";
         Mount(storage.Source, mountPoint, type, StorageOptions.Without(storage.Options, GroupOption));
+        PassMountsOn(mountPoint);
         GiveToGroup(mountPoint, storage.Options);
     }
 

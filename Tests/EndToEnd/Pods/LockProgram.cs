@@ -61,7 +61,7 @@ internal static class LockProgram
         var source = Path.Combine(folder, "peer.c");
         var program = Path.Combine(folder, "peer");
         await File.WriteAllTextAsync(source, Source);
-        (await Command.RunAsync("cc", "-static", "-O1", "-w", "-o", program, source)).Exited(0);
+        (await Command.RunAsync("cc", ["-static", "-O1", "-w", "-o", program, source])).Exited(0);
         return program;
     }
 }

@@ -99,6 +99,50 @@ public sealed class PodBlockTests(PodHost host, SharedPodLife life) : SharedPodT
         }
     }
 
+    /// <summary>The folders as kubelet makes and binds them for a subPath, in a tmpfs of its own that no container sees.</summary>
+    [MachineFact]
+    public async Task Parts_of_an_emptyDir_in_memory_are_of_the_guests_and_no_link_leads_out_of_it()
+    {
+        var pod = Host.NewVolume();
+        var volume = Path.Combine(pod, "volumes/kubernetes.io~empty-dir/cache");
+        string[] parts = ["logs", "app.log", "x"];
+        var places = parts.Select((part, number) => Path.Combine(pod, "volume-subpaths/cache/main", $"{number}")).ToArray();
+        Directory.CreateDirectory(volume);
+        Directory.CreateDirectory(Path.GetDirectoryName(places[0])!);
+        (await Host.InsideAsync("mount", "-t", "tmpfs", "-o", "size=8m,mode=2775,gid=3000", "tmpfs", volume)).Exited(0);
+        foreach (var (part, place) in parts.Zip(places))
+        {
+            var make = part == "app.log" ? "touch" : "mkdir";
+            (await Host.InsideAsync("sh", "-c", $"{make} {volume}/{part} {place} && mount --bind {volume}/{part} {place}")).Exited(0);
+        }
+
+        try
+        {
+            var writer = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/cache")));
+            (await Pod.ShellAsync(writer, "stat -c '%a %u %g' /cache; ln -s / /cache/x; echo one > /cache/app.log")).Should().Be("2775 0 3000\n");
+
+            var other = await Pod.StartAsync(c => c.Mounts.Add([Bind(places[0], "/logs"), Bind(places[1], "/app.log", m => m.Readonly = true)]));
+            await Pod.ShellAsync(writer, "echo two >> /cache/app.log");
+            (await Pod.ShellAsync(other, "cat /app.log; echo mine > /logs/note; stat -c '%a %g' /logs")).Should().Be("one\ntwo\n2755 3000\n");
+            (await Pod.ShellAsync(writer, "cat /cache/logs/note")).Should().Be("mine\n");
+
+            var config = Pod.NewContainer();
+            config.Mounts.Add(Bind(places[2], "/out"));
+            var thief = await Pod.CreateAsync(config);
+            (await FluentActions.Awaiting(() => Pod.StartAsync(thief)).Should().ThrowAsync<Grpc.Core.RpcException>()).Which.Status.Detail.Should().Contain("leads through a link");
+            (await Host.InsideAsync("find", "/run/kata-containers/shared/sandboxes", "-maxdepth", "3", "-name", $"{thief}-*")).Stdout.Should().BeEmpty();
+
+            foreach (var id in new[] { thief, other, writer })
+                await Pod.RemoveAsync(id);
+        }
+        finally
+        {
+            foreach (var place in places)
+                (await Host.InsideAsync("umount", place)).Exited(0);
+            (await Host.InsideAsync("umount", volume)).Exited(0);
+        }
+    }
+
     [Fact]
     public async Task ConfigMap_when_kubelet_renews_it_is_seen_in_the_guest()
     {

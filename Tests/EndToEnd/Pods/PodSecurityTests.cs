@@ -205,6 +205,11 @@ public sealed class PrivilegedPodTests(PodHost host) : PodTest(host)
             await pod.ShellAsync(id, "mkdir /data/m && mount -t tmpfs tmpfs /data/m && touch /data/m/inside");
 
             (await Host.InsideAsync("ls", Path.Combine(volume, "m"))).Stdout.Should().Be(Containerd.TestSettings.HasMachine ? "" : "inside\n");
+            var follower = await pod.StartAsync(c => c.Mounts.Add(new Mount { HostPath = volume, ContainerPath = "/in", Propagation = MountPropagation.PropagationHostToContainer }));
+            await pod.ShellAsync(id, "mkdir /data/n && mount -t tmpfs tmpfs /data/n && touch /data/n/later");
+            (await pod.ShellAsync(follower, "ls /in/m /in/n")).Should().Be("/in/m:\ninside\n\n/in/n:\nlater\n");
+            await pod.ShellAsync(id, "umount /data/n");
+            (await pod.ShellAsync(follower, "ls /in/n")).Should().BeEmpty();
         }
         finally
         {
