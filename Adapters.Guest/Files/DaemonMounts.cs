@@ -3,7 +3,9 @@ using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Guest.Files;
 
-/// <summary>The mounts of the share as the file daemon has them: in a namespace of its own, once a VMM has connected to it.</summary>
+/// <summary>
+/// The mounts of the share as the file daemon has them: in a namespace of its own, once a VMM has connected to it.
+/// </summary>
 internal sealed class DaemonMounts(Func<int> processId, HostPath exported)
 {
     /// <summary>Changes the daemon's mount of a shared file, if it has one of its own.</summary>

@@ -168,7 +168,9 @@ internal sealed class ShareLayout
         return free;
     }
 
-    /// <summary>What the guest finds at a path in something that is shared; null if there is nothing, or a link on the way.</summary>
+    /// <summary>
+    /// What the guest finds at a path in something that is shared; null if there is nothing, or a link on the way.
+    /// </summary>
     public FileStatus? Find(string segment, string below)
     {
         try

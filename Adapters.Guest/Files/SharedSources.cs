@@ -7,9 +7,9 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.Files;
 
 /// <summary>
-/// What is shared with a guest, each file of the host once: the file daemon tells files apart by their mount too, so that
-/// with a mount for each container, locks, sockets and mappings of one container would not be those of another (ADR 21).
-/// Not for calls at the same time.
+/// What is shared with a guest, each file of the host once: the file daemon tells files apart by their mount too, so
+/// that with a mount for each container, locks, sockets and mappings of one container would not be those of another
+/// (ADR 21). Not for calls at the same time.
 /// </summary>
 internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IResourceLedger ledger, TimeProvider time)
 {
@@ -19,7 +19,10 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
 
     private readonly List<SharedSource> _sources = [];
 
-    /// <summary>Joins what is shared already, or shares it. It is held while it is looked at, so that what is bound is what was looked at.</summary>
+    /// <summary>
+    /// Joins what is shared already, or shares it. It is held while it is looked at, so that what is bound is what was
+    /// looked at.
+    /// </summary>
     public async Task<SharedPath> ShareAsync(ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation)
     {
         var segment = ShareLayout.Segment(name);
@@ -47,7 +50,10 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         bool MayJoin(SharedSource shared) => access != ShareAccess.ReadWrite || shared.IsWritable || view.IsReadOnly;
     }
 
-    /// <summary>A container goes. What the last one had is taken out of the share; what only readers are left of is made read-only.</summary>
+    /// <summary>
+    /// A container goes. What the last one had is taken out of the share; what only readers are left of is made
+    /// read-only.
+    /// </summary>
     public async Task LeaveAsync(ContainerId container)
     {
         foreach (var shared in Enumerable.Reverse(_sources).Where(shared => shared.IsUsedBy(container)).ToList())
@@ -82,8 +88,8 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
     }
 
     /// <summary>
-    /// Until now only readers had it. Where others are mounted below, some may be read-only by the host's own wish, which is no
-    /// longer to be told from ours: then the writer gets a share of its own.
+    /// Until now only readers had it. Where others are mounted below, some may be read-only by the host's own wish,
+    /// which is no longer to be told from ours: then the writer gets a share of its own.
     /// </summary>
     private async Task<bool> TryLetWriteAsync(SharedSource shared)
     {
@@ -101,7 +107,10 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         }
     }
 
-    /// <summary>The guest's own mounts hold the readers back as well, and what it keeps open for writing past its time only delays the host's.</summary>
+    /// <summary>
+    /// The guest's own mounts hold the readers back as well, and what it keeps open for writing past its time only
+    /// delays the host's.
+    /// </summary>
     private async Task HoldReadersBackAsync(SharedSource shared)
     {
         for (var pauses = 0; ; pauses++)
@@ -124,7 +133,9 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         }
     }
 
-    /// <summary>The daemon's own mount counts; the others are those that it would be made of if it were started now.</summary>
+    /// <summary>
+    /// The daemon's own mount counts; the others are those that it would be made of if it were started now.
+    /// </summary>
     private async Task ChangeAsync(SharedSource shared, Action<string> change)
     {
         await daemon.ChangeAsync(shared, change);

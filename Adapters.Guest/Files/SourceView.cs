@@ -5,8 +5,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Kata.Adapters.Guest.Files;
 
 /// <summary>
-/// What a path of the host shows: a file of a file system, and through what kind of mount. Two paths with equal views can be
-/// shown to the guest as one; with views that differ, one of them would get flags or later mounts that are the other's.
+/// What a path of the host shows: a file of a file system, and through what kind of mount. Two paths with equal views
+/// can be shown to the guest as one; with views that differ, one of them would get flags or later mounts that are the
+/// other's.
 /// </summary>
 internal sealed record SourceView
 {
@@ -24,8 +25,8 @@ internal sealed record SourceView
     public required bool IsDirectory { get; init; }
 
     /// <summary>
-    /// How it is mounted: flags, and for who takes later mounts those from whom they come. If others are mounted below it, the
-    /// mount itself: another of the same folder shows other things there.
+    /// How it is mounted: flags, and for who takes later mounts those from whom they come. If others are mounted below
+    /// it, the mount itself: another of the same folder shows other things there.
     /// </summary>
     public required string Looks { get; init; }
 
@@ -79,8 +80,9 @@ internal sealed record SourceView
     public bool IsSame(SourceView other) => Device == other.Device && Inode == other.Inode && IsAlike(other);
 
     /// <summary>
-    /// Where in this folder the other one lies, if it can be shown as a part of it: the path from here to there. Null if it does
-    /// not, or if what is mounted below either would be seen differently. Whether the path still leads there is not looked at.
+    /// Where in this folder the other one lies, if it can be shown as a part of it: the path from here to there. Null
+    /// if it does not, or if what is mounted below either would be seen differently. Whether the path still leads there
+    /// is not looked at.
     /// </summary>
     public string? PathTo(SourceView other)
     {

@@ -25,7 +25,10 @@ internal sealed class ContainerRelease(LiveSandbox sandbox, BlockAttachments blo
         }
     }
 
-    /// <summary>Takes its disks from the machine, leaves the share and releases its part of the ledger, last acquired first; stops at the first failure, which stays recorded.</summary>
+    /// <summary>
+    /// Takes its disks from the machine, leaves the share and releases its part of the ledger, last acquired first;
+    /// stops at the first failure, which stays recorded.
+    /// </summary>
     public async Task ReleaseHostPartAsync(ContainerId id, CancellationToken ct)
     {
         await blocks.ReleaseAsync(id, ct);

@@ -40,9 +40,9 @@ public interface ISharedDirectory : IAsyncDisposable
     HostPath RootfsTarget(ContainerId container);
 
     /// <summary>
-    /// Makes a host file or directory visible to the guest. What another container, or this one, has already is not shown a
-    /// second time: a file of the host is one file for all containers. Read-only is enforced on the host unless somebody in
-    /// the guest may write there. Recorded under the container.
+    /// Makes a host file or directory visible to the guest. What another container, or this one, has already is not
+    /// shown a second time: a file of the host is one file for all containers. Read-only is enforced on the host unless
+    /// somebody in the guest may write there. Recorded under the container.
     /// </summary>
     /// <param name="container">Who it is for.</param>
     /// <param name="source">What is shown.</param>
@@ -54,8 +54,8 @@ public interface ISharedDirectory : IAsyncDisposable
         ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct);
 
     /// <summary>
-    /// Gives back what was shared for a container; what another has too stays with that one. Idempotent. What could not be
-    /// given back stays recorded, and the first such failure is thrown.
+    /// Gives back what was shared for a container; what another has too stays with that one. Idempotent. What could not
+    /// be given back stays recorded, and the first such failure is thrown.
     /// </summary>
     Task LeaveAsync(ContainerId container, CancellationToken ct);
 
@@ -66,8 +66,8 @@ public interface ISharedDirectory : IAsyncDisposable
 /// <summary>Where the guest finds something that is shared with it.</summary>
 /// <param name="Root">What was shared.</param>
 /// <param name="Below">
-/// Where in it, if it lies inside of what was shared before; else empty. The guest may have written there, so that this must be
-/// resolved beneath the root.
+/// Where in it, if it lies inside of what was shared before; else empty. The guest may have written there, so that this
+/// must be resolved beneath the root.
 /// </param>
 public sealed record SharedPath(GuestPath Root, string Below = "");
 

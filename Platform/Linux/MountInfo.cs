@@ -24,7 +24,10 @@ public sealed record MountInfo(
         return line is not null && TryParseLine(line, out var mount) ? mount : null;
     }
 
-    /// <summary>The mount that a descriptor was opened through, which its path alone would not tell of stacked ones; null if it is in another namespace.</summary>
+    /// <summary>
+    /// The mount that a descriptor was opened through, which its path alone would not tell of stacked ones; null if it
+    /// is in another namespace.
+    /// </summary>
     public static MountInfo? Of(SafeFileHandle opened)
     {
         const string key = "mnt_id:";

@@ -66,8 +66,8 @@ public static class Mounts
     }
 
     /// <summary>
-    /// Makes a mount, or the tree below it, read-only. The other flags stay as they are. EBUSY, and nothing changed, while a file
-    /// is open for writing through it.
+    /// Makes a mount, or the tree below it, read-only. The other flags stay as they are. EBUSY, and nothing changed,
+    /// while a file is open for writing through it.
     /// </summary>
     public static void MakeReadOnly(string target, bool recursive)
     {
@@ -77,7 +77,10 @@ public static class Mounts
             RemountBind(mount.MountPoint, MountFlags.MS_RDONLY);
     }
 
-    /// <summary>Takes read-only from one mount, whoever set it, and leaves the other flags and what is mounted below as they are.</summary>
+    /// <summary>
+    /// Takes read-only from one mount, whoever set it, and leaves the other flags and what is mounted below as they
+    /// are.
+    /// </summary>
     public static void MakeWritable(string target)
     {
         if (!TrySetAttributes(target, 0, MOUNT_ATTR_RDONLY, recursive: false))

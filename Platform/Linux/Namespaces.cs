@@ -106,8 +106,8 @@ public static class Namespaces
     });
 
     /// <summary>
-    /// Runs <paramref name="work"/> in the mount namespace at <paramref name="path"/>, on a thread of its own whose root is the
-    /// namespace's: nothing of ours is found there by its path.
+    /// Runs <paramref name="work"/> in the mount namespace at <paramref name="path"/>, on a thread of its own whose
+    /// root is the namespace's: nothing of ours is found there by its path.
     /// </summary>
     public static Task<T> RunInMountNamespaceAsync<T>(string path, Func<T> work) => RunWithOwnDirectoryAsync(() =>
     {

@@ -128,7 +128,9 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
         Mounts.Mount(source, mountPoint, type == "bind" ? null : type, options);
     }
 
-    /// <summary>What one container mounts in a volume appears in others, where the propagation of both allows it.</summary>
+    /// <summary>
+    /// What one container mounts in a volume appears in others, where the propagation of both allows it.
+    /// </summary>
     private static void PassMountsOn(string mountPoint) => Mounts.SetPropagation(mountPoint, MountFlags.MS_SHARED);
 
     private static void MakeMountPoint(string path, bool ofFile)

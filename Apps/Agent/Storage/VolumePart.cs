@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Kata.Apps.Agent.Storage;
 
 /// <summary>
-/// A part of a volume in which containers write. It is found beneath the volume and shown at a place of the agent's own: by its
-/// path, a link that a container has put there would lead crun out of the volume, into the guest's root.
+/// A part of a volume in which containers write. It is found beneath the volume and shown at a place of the agent's
+/// own: by its path, a link that a container has put there would lead crun out of the volume, into the guest's root.
 /// </summary>
 internal static class VolumePart
 {
@@ -31,8 +31,8 @@ internal static class VolumePart
     }
 
     /// <summary>
-    /// Opens it to be looked at. With <c>make=</c> it is made first if it is missing, with the folders above it, of the mode and
-    /// owner that the options say; what the containers have made stays as they have it.
+    /// Opens it to be looked at. With <c>make=</c> it is made first if it is missing, with the folders above it, of the
+    /// mode and owner that the options say; what the containers have made stays as they have it.
     /// </summary>
     public static SafeFileHandle Open(string volume, IReadOnlyCollection<string> options)
     {

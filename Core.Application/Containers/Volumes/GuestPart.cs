@@ -5,8 +5,8 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Application.Containers.Volumes;
 
 /// <summary>
-/// A part of a volume, which the guest finds beneath it and shows at a place of its own. Containers may write in the volume:
-/// a path into it would be followed out of it by a link that one of them has put there.
+/// A part of a volume, which the guest finds beneath it and shows at a place of its own. Containers may write in the
+/// volume: a path into it would be followed out of it by a link that one of them has put there.
 /// </summary>
 internal static class GuestPart
 {
@@ -16,7 +16,9 @@ internal static class GuestPart
     /// <summary>A part that is there.</summary>
     public static GuestMount Found(GuestPath volume, string below, GuestPath place) => Part(volume, below, place, []);
 
-    /// <summary>A part that is made as the host has it, if the containers have not made it yet: they may have made it a file.</summary>
+    /// <summary>
+    /// A part that is made as the host has it, if the containers have not made it yet: they may have made it a file.
+    /// </summary>
     public static GuestMount Made(GuestPath volume, string below, HostFile found, GuestPath place) => Part(volume, below, place,
     [
         found.Kind == HostFileKind.Directory ? "make=directory" : "make=file",

@@ -13,7 +13,9 @@ internal static class MemoryVolume
 
     private static readonly GuestPath Ephemeral = GuestPath.Parse("/run/kata-containers/sandbox/ephemeral", "ephemeral volumes");
 
-    /// <summary>An emptyDir in memory: a tmpfs of the guest, of the size, mode, owner and group that kubelet's has.</summary>
+    /// <summary>
+    /// An emptyDir in memory: a tmpfs of the guest, of the size, mode, owner and group that kubelet's has.
+    /// </summary>
     public static GuestMount Tmpfs(HostPath source, HostFile found)
     {
         var options = new List<string>

@@ -3,8 +3,8 @@ using Kata.Tests.TestHost;
 namespace Kata.Tests.EndToEnd.Pods;
 
 /// <summary>
-/// A program for containers that uses a file as one process among others does: busybox has no way to a unix socket by its
-/// path, nor to locks. Built by the machine's C compiler, which the binaries under test need too.
+/// A program for containers that uses a file as one process among others does: busybox has no way to a unix socket by
+/// its path, nor to locks. Built by the machine's C compiler, which the binaries under test need too.
 /// </summary>
 internal static class LockProgram
 {

@@ -99,7 +99,9 @@ public sealed class PodBlockTests(PodHost host, SharedPodLife life) : SharedPodT
         }
     }
 
-    /// <summary>The folders as kubelet makes and binds them for a subPath, in a tmpfs of its own that no container sees.</summary>
+    /// <summary>
+    /// The folders as kubelet makes and binds them for a subPath, in a tmpfs of its own that no container sees.
+    /// </summary>
     [MachineFact]
     public async Task Parts_of_an_emptyDir_in_memory_are_of_the_guests_and_no_link_leads_out_of_it()
     {

@@ -90,7 +90,9 @@ internal sealed class RecordingShare : ISharedDirectory
 
     public HostPath RootfsTarget(ContainerId container) => throw new NotSupportedException();
 
-    /// <summary>What lies inside of something that is shared already, by its source: the name of that, and the way.</summary>
+    /// <summary>
+    /// What lies inside of something that is shared already, by its source: the name of that, and the way.
+    /// </summary>
     public Dictionary<string, (string Name, string Below)> Inside { get; } = [];
 
     public Task<SharedPath> ShareAsync(
