@@ -52,7 +52,7 @@ internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnec
     private TtrpcAgent Open(Socket socket)
     {
         var client = new TtrpcClient(socket, new TtrpcClientOptions { Time = time, MaxReply = MaxReply });
-        return new TtrpcAgent(client, ReasonAsync(client), client, time);
+        return new TtrpcAgent(new KnownFields(client), ReasonAsync(client), client, time);
     }
 
     private static async Task<string> ReasonAsync(TtrpcClient client)
