@@ -47,9 +47,9 @@ public class PrivateContainerd : IAsyncLifetime
         Configuration = new KataConfiguration(Path.Combine(Directory, "configuration.toml"));
         BinDirectory = Path.Combine(Directory, "bin");
         System.IO.Directory.CreateDirectory(BinDirectory);
-        IEnumerable<string?> told = programs.Length > 0 ? programs : [TestSettings.ContainerdDirectory];
+        var told = programs.Length > 0 ? null : TestSettings.ContainerdDirectory;
         string?[] path =
-            [BinDirectory, TestSettings.PublishDirectory, .. told, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+            [BinDirectory, TestSettings.PublishDirectory, told, .. programs, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
         _environment = new Dictionary<string, string>
         {
             ["PATH"] = string.Join(':', path.Where(p => p is not null)),
