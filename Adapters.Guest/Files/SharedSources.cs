@@ -23,7 +23,8 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
     /// Joins what is shared already, or shares it. It is held while it is looked at, so that what is bound is what was
     /// looked at.
     /// </summary>
-    public async Task<SharedPath> ShareAsync(ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation)
+    public async Task<SharedPath> ShareAsync(
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart)
     {
         var segment = ShareLayout.Segment(name);
         using var held = ShareLayout.Open(source);
@@ -34,7 +35,7 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
                 return Join(shared, "", container, access);
         }
 
-        foreach (var shared in _sources.Where(MayJoin))
+        foreach (var shared in _sources.Where(shared => mayBePart && MayJoin(shared)))
         {
             if (shared.View.PathTo(view) is { } below && layout.Find(shared.Segment, below) is { } status && view.IsFile(status))
                 return Join(shared, below, container, access);

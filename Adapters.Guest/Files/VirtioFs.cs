@@ -56,11 +56,12 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         public HostPath RootfsTarget(ContainerId container) => layout.RootfsTarget(container);
 
         public Task<SharedPath> ShareAsync(
-            ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct) =>
+            ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart,
+            CancellationToken ct) =>
             InTurnAsync(
                 () => _stopped
                     ? throw new KataException(ErrorKind.Unavailable, "the shared directory has been closed")
-                    : sources.ShareAsync(container, source, name, access, propagation),
+                    : sources.ShareAsync(container, source, name, access, propagation, mayBePart),
                 ct);
 
         public Task LeaveAsync(ContainerId container, CancellationToken ct) => InTurnAsync(

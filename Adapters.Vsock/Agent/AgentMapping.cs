@@ -12,6 +12,9 @@ internal static class AgentMapping
     private const int MaxDetails = 256;
     private const int MaxEntries = 256;
 
+    // Of our agent alone.
+    private const string PartDriver = "part";
+
     public static Proto.CreateSandboxRequest ToProto(GuestSandboxSpec spec)
     {
         var to = new Proto.CreateSandboxRequest
@@ -55,7 +58,8 @@ internal static class AgentMapping
         GuestText.Clean(details.AgentDetails?.Version ?? "", MaxText),
         (long)Math.Min(details.MemBlockSizeBytes, long.MaxValue),
         details.SupportMemHotplugProbe,
-        details.AgentDetails?.SupportsSeccomp ?? false);
+        details.AgentDetails?.SupportsSeccomp ?? false,
+        details.AgentDetails?.StorageHandlers.Contains(PartDriver) ?? false);
 
     public static ContainerStats FromProto(Proto.StatsContainerResponse response)
     {

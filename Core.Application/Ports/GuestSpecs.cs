@@ -32,7 +32,8 @@ public sealed record GuestSandboxSpec
 /// <param name="MemoryBlockBytes">Granularity of memory added later; 0 if unknown.</param>
 /// <param name="SupportsMemoryProbe">Memory addresses must be told.</param>
 /// <param name="SupportsSeccomp">Filters can be applied.</param>
-public sealed record GuestDetails(string AgentVersion, long MemoryBlockBytes, bool SupportsMemoryProbe, bool SupportsSeccomp);
+/// <param name="ShowsParts">It has the storage driver <c>part</c>, which is our agent's own.</param>
+public sealed record GuestDetails(string AgentVersion, long MemoryBlockBytes, bool SupportsMemoryProbe, bool SupportsSeccomp, bool ShowsParts);
 
 /// <summary>A container as the guest shall make it.</summary>
 public sealed record GuestContainerSpec

@@ -49,9 +49,12 @@ public interface ISharedDirectory : IAsyncDisposable
     /// <param name="name">One path segment, by which it is found in the guest if it is new there.</param>
     /// <param name="access">What the container may do.</param>
     /// <param name="propagation">What becomes of later mounts.</param>
+    /// <param name="mayBePart">
+    /// The guest can find a part of what is shared already. If it cannot, what lies inside of that is shown by itself.
+    /// </param>
     /// <param name="ct">Gives up.</param>
     Task<SharedPath> ShareAsync(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct);
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart, CancellationToken ct);
 
     /// <summary>
     /// Gives back what was shared for a container; what another has too stays with that one. Idempotent. What could not

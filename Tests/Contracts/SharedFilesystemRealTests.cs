@@ -151,6 +151,19 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     }
 
     [Fact]
+    public async Task Share_of_a_part_when_the_guest_cannot_find_parts_is_shown_by_itself()
+    {
+        var source = Source();
+        await using var share = await StartAsync();
+        await share.ShareAsync(Box, source, "whole", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+        var file = await share.ShareAsync(Other, source.Append("file"), "file", ShareAccess.ReadOnly, SharePropagation.Private, mayBePart: false, Ct);
+
+        file.Should().Be(new SharedPath(GuestPaths.Share.Append("file")));
+        File.Exists(Path.Combine(Shared, "file")).Should().BeTrue();
+    }
+
+    [Fact]
     public async Task Share_of_a_part_of_what_is_shared_is_found_in_it()
     {
         var source = Source();

@@ -61,7 +61,7 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
 
     /// <inheritdoc/>
     public async Task<SharedPath> ShareAsync(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct)
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart, CancellationToken ct)
     {
         await host.EnterAsync("share.share", ct);
         if (_exited.Task.IsCompleted)

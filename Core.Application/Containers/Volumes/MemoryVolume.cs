@@ -1,7 +1,6 @@
 using System.Globalization;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Oci;
-using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 
 namespace Kata.Core.Application.Containers.Volumes;
@@ -48,9 +47,19 @@ internal static class MemoryVolume
         };
     }
 
-    /// <summary>An emptyDir that is not to be the host's: a directory in the root of the container that made the sandbox.</summary>
-    public static GuestMount Directory(SandboxId sandbox, HostPath source, HostFile found, GuestPath place) =>
-        GuestPart.Made(GuestPaths.Share.Append($"{sandbox}/rootfs"), $"local/{source.Name}", found, place);
+    /// <summary>
+    /// A directory in a volume, for an agent that does not show parts: it follows links on the way, as upstream's does.
+    /// </summary>
+    public static GuestMount Local(GuestPath place, HostFile found) => new()
+    {
+        Driver = "local",
+        Source = "local",
+        FsType = "local",
+        MountPoint = place,
+        Options = found.GroupId == 0
+            ? ["mode=0777"]
+            : ["mode=0777", string.Create(CultureInfo.InvariantCulture, $"fsgid={found.GroupId}")],
+    };
 
     // "2MB" and "1GB" in a specification, which mean powers of two.
     private static long? PageBytes(string text) => MountWords.Bytes(text.EndsWith('B') ? text[..^1] : text);

@@ -155,17 +155,17 @@ internal sealed class Placing(
             {
                 { FsType: "tmpfs", IsMountPoint: true } => [MemoryVolume.Tmpfs(source, found)],
                 { FsType: "hugetlbfs", IsMountPoint: true } => [MemoryVolume.Hugepages(mount, source, found, Limits)],
-                _ when sandbox.Settings is { DisableGuestEmptyDir: false } => [MemoryVolume.Directory(sandbox.Id, source, found, PartPlace(index))],
+                _ when sandbox.Settings is { DisableGuestEmptyDir: false } => [PartOf(GuestPaths.Share.Append($"{sandbox.Id}/rootfs"), $"local/{source.Name}", found, index)],
                 _ => [],
             };
         }
 
         // A part of an emptyDir in memory must be part of the tmpfs that the guest has in its place.
-        if (found is { FsType: "tmpfs", IsMountPoint: true } && KubeletVolume.OfSubPath(source) is { } whole
+        if (found is { FsType: "tmpfs", IsMountPoint: true } && (GuestShowsParts || found.Kind == HostFileKind.Directory) && KubeletVolume.OfSubPath(source) is { } whole
             && await files.LookAsync(whole, ct) is { FsType: "tmpfs", IsMountPoint: true, Kind: HostFileKind.Directory } tmpfs)
         {
             var storage = MemoryVolume.Tmpfs(whole, tmpfs);
-            return [storage, GuestPart.Made(storage.MountPoint, found.MountRoot.Trim('/'), found, PartPlace(index))];
+            return [storage, PartOf(storage.MountPoint, found.MountRoot.Trim('/'), found, index)];
         }
 
         return [];
@@ -194,7 +194,7 @@ internal sealed class Placing(
         SharedPath shared;
         try
         {
-            shared = await share.ShareAsync(id, source, name, access, MountWords.Propagation(mount.Options), ct);
+            shared = await share.ShareAsync(id, source, name, access, MountWords.Propagation(mount.Options), GuestShowsParts, ct);
         }
         catch (KataException e)
         {
@@ -254,6 +254,13 @@ internal sealed class Placing(
         await blocks.NameAsync(disk, source, storage.MountPoint, volume.CreateFilesystem, ct);
         AddStorages(mount, [storage]);
     }
+
+    // Another agent than ours makes a directory by its path.
+    private GuestMount PartOf(GuestPath volume, string below, HostFile found, int index) => GuestShowsParts
+        ? GuestPart.Made(volume, below, found, PartPlace(index))
+        : MemoryVolume.Local(volume.Append(below), found);
+
+    private bool GuestShowsParts => sandbox.Guest is not { ShowsParts: false };
 
     private GuestPath PartPlace(int index) => GuestPart.Places.Append($"{id}-{index}");
 

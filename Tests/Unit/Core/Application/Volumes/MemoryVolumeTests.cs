@@ -38,6 +38,22 @@ public sealed class MemoryVolumeTests
         (await bench.PlaceAsync(Bind(EmptyDir, "/dev/shm"))).Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/ephemeral/cache");
     }
 
+    [Fact]
+    public async Task SubPath_of_an_emptyDir_in_memory_is_a_directory_of_the_guests_tmpfs_for_upstreams_agent()
+    {
+        var bench = new PlacingBench();
+        bench.UseUpstreamsAgent();
+        bench.Files.Put($"{Pod}/volumes/kubernetes.io~empty-dir/cache", HostFileKind.Directory, change: f => f with { FsType = "tmpfs", IsMountPoint = true });
+        var part = $"{Pod}/volume-subpaths/cache/main/0";
+        bench.Files.Put(part, HostFileKind.Directory, change: f => f with { FsType = "tmpfs", IsMountPoint = true, MountRoot = "/a", GroupId = 6 });
+
+        var placed = await bench.PlaceAsync(Bind(part, "/part"));
+
+        placed.Storages.Select(storage => storage.Driver).Should().Equal("ephemeral", "local");
+        placed.Storages[1].Options.Should().Equal("mode=0777", "fsgid=6");
+        placed.Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/ephemeral/cache/a");
+    }
+
     [Theory]
     [InlineData(HostFileKind.Directory, "make=directory")]
     [InlineData(HostFileKind.File, "make=file")]

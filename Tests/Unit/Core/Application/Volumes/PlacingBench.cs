@@ -52,6 +52,9 @@ internal sealed class PlacingBench
 
     public BlockAttachments Blocks { get; }
 
+    /// <summary>The guest is upstream's, whose agent shows no parts of volumes.</summary>
+    public void UseUpstreamsAgent() => _sandbox.Guest = new GuestDetails("3.30", 0, false, true, ShowsParts: false);
+
     /// <summary>Another machine takes the first one's place.</summary>
     public void ReplaceMachine() => _sandbox.Machine = Machine(true);
 
@@ -96,13 +99,13 @@ internal sealed class RecordingShare : ISharedDirectory
     public Dictionary<string, (string Name, string Below)> Inside { get; } = [];
 
     public Task<SharedPath> ShareAsync(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct)
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart, CancellationToken ct)
     {
         if (source.Value.Contains("refused", StringComparison.Ordinal))
             throw new KataException(ErrorKind.PermissionDenied, "the host says no");
         Shared.Add((source.Value, name, access, propagation));
         return Task.FromResult(
-            Inside.TryGetValue(source.Value, out var inside)
+            mayBePart && Inside.TryGetValue(source.Value, out var inside)
                 ? new SharedPath(GuestPaths.Share.Append(inside.Name), inside.Below)
                 : new SharedPath(GuestPaths.Share.Append(name)));
     }

@@ -117,6 +117,19 @@ public sealed class SharedVolumeTests
     }
 
     [Fact]
+    public async Task Mount_of_what_lies_in_a_volume_of_another_container_is_shown_by_itself_to_upstreams_agent()
+    {
+        var bench = new PlacingBench();
+        bench.UseUpstreamsAgent();
+        bench.Share.Inside["/host/data/sub"] = ("other-0-data", "sub");
+
+        var placed = await bench.PlaceAsync(Bind("/host/data/sub", "/sub", "ro"));
+
+        placed.Storages.Should().BeEmpty();
+        placed.Mounts[0].Source.Should().Be("/run/kata-containers/shared/containers/box-0-sub");
+    }
+
+    [Fact]
     public async Task Volume_that_kubelet_renews_when_it_is_large_is_shared_as_it_is()
     {
         var bench = new PlacingBench();
