@@ -5,7 +5,8 @@ namespace Kata.Adapters.Vsock.Agent;
 /// <summary>One call: its deadline, its cancellation, and its failure in the core's words.</summary>
 internal sealed class AgentCall(TimeProvider time)
 {
-    public async Task<T> RunAsync<T>(string request, Func<CallOptions, AsyncUnaryCall<T>> send, TimeSpan? limit, CancellationToken ct)
+    public async Task<T> RunAsync<T>(
+        string request, Func<CallOptions, AsyncUnaryCall<T>> send, TimeSpan? limit, CancellationToken ct, string? program = null)
     {
         try
         {
@@ -13,7 +14,7 @@ internal sealed class AgentCall(TimeProvider time)
         }
         catch (RpcException e)
         {
-            throw AgentErrors.Translate(e, request, limit);
+            throw AgentErrors.Translate(e, request, limit, program);
         }
     }
 

@@ -27,7 +27,8 @@ internal static class AgentErrors
     /// <param name="failure">What the call ended with.</param>
     /// <param name="request">The request's name.</param>
     /// <param name="limit">Its deadline, if it had one.</param>
-    public static KataException Translate(RpcException failure, string request, TimeSpan? limit)
+    /// <param name="program">Of a request that makes a process, the first word of its command.</param>
+    public static KataException Translate(RpcException failure, string request, TimeSpan? limit, string? program = null)
     {
         if (IsLostConnection(failure, out var reason))
             return new KataException(ErrorKind.Unavailable, $"the connection to the guest agent was lost during {request}: {reason}", failure);
@@ -39,7 +40,9 @@ internal static class AgentErrors
         if (kind == ErrorKind.DeadlineExceeded && limit is { } time)
             return new KataException(kind, $"the guest agent did not answer {request} within {time.TotalSeconds:0} s", failure);
 
-        return new KataException(kind, $"the guest agent refused {request}: {GuestText.Clean(failure.Status.Detail, MaxSentence)}", failure);
+        var sentence = GuestText.Clean(failure.Status.Detail, MaxSentence);
+        var known = program is null ? "" : ManagerTexts.Of(sentence, program);
+        return new KataException(kind, $"the guest agent refused {request}: {known}{sentence}", failure);
     }
 
     /// <summary>A stream that has nothing more to give, in the words of an agent that does not say it by an empty answer.</summary>

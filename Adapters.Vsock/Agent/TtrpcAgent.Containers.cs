@@ -14,7 +14,7 @@ internal sealed partial class TtrpcAgent
         _streams.Begin(init, spec.Oci.Process?.Terminal ?? false);
         try
         {
-            await CallAsync("CreateContainer", o => _agent.CreateContainerAsync(AgentMapping.ToProto(spec), o), ct);
+            await CallAsync("CreateContainer", o => _agent.CreateContainerAsync(AgentMapping.ToProto(spec), o), ct, ProgramOf(spec.Oci.Process));
         }
         catch
         {
@@ -54,4 +54,7 @@ internal sealed partial class TtrpcAgent
 
         _streams.Forget(id);
     }
+
+    // What a failure to make the process is told with.
+    private static string ProgramOf(OciProcess? process) => process?.Args is [var first, ..] ? first : "";
 }

@@ -27,7 +27,7 @@ internal sealed partial class TtrpcAgent
         _streams.Begin(process, spec.Terminal);
         try
         {
-            await CallAsync("ExecProcess", o => _agent.ExecProcessAsync(request, o), ct);
+            await CallAsync("ExecProcess", o => _agent.ExecProcessAsync(request, o), ct, ProgramOf(spec));
         }
         catch
         {
