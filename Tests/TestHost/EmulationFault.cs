@@ -66,7 +66,7 @@ public static class EmulationRule
 
     /// <summary>The same of a machine that holds nothing of ours: a kernel that was to come as far as to miss its root.</summary>
     public static EmulationFault? JudgeBareKernel(bool timedOut, string printed) =>
-        timedOut && string.IsNullOrWhiteSpace(printed) ? EmulationFault.MachineSilent : null;
+        timedOut && !Holds(printed, Complaints) ? EmulationFault.MachineSilent : null;
 
     private static EmulationFault? JudgeStart(string report)
     {

@@ -10,6 +10,7 @@ namespace Kata.Tests.Unit.Gate;
 public sealed class EmulationRuleTests
 {
     private const string Quiet = "[    1.234567] kvm: Nested Virtualization enabled\n";
+    private const string Firmware = "SeaBIOS (version 1.16.2-debian-1.16.2-1)";
     private const string Silent = "the agent did not answer within 90 s (dial_timeout): connect to vsock 3:1024: timed out";
     private const string Gone = "the virtual machine ended before its agent answered";
 
@@ -17,6 +18,8 @@ public sealed class EmulationRuleTests
     public static TheoryData<string, EmulationFault> Emulations => new()
     {
         { Start(Silent), EmulationFault.MachineSilent },
+        { Start(Silent, console: [Firmware, "Booting from ROM.."]), EmulationFault.MachineSilent },
+        { Start(Gone, new VmmEnd(0, null), [Firmware, "Booting from ROM.."]), EmulationFault.MachineGone },
         { Start(Silent, console: ["[    0.612345] x86/fpu: x87 FPU will use FXSAVE"]), EmulationFault.MachineSilent },
         { Start(Gone, new VmmEnd(0, null)), EmulationFault.MachineGone },
         { $"Expected 0, but found 1: {Start(Silent)}\n{Start(Silent)}", EmulationFault.MachineSilent },
@@ -26,7 +29,8 @@ public sealed class EmulationRuleTests
     public static TheoryData<string> Ours => new()
     {
         // The agent had taken over: it hangs, or switched the machine off.
-        Start(Silent, console: ["kata-agent: takes over from the kernel"]),
+        Start(Silent, console: [Firmware, "Booting from ROM..kata-agent: takes over from the kernel"]),
+        Start(Silent, console: [Firmware, "Booting from ROM..kata-agent: takes over from the kernel", "kata-agent: listening on vsock port 1024"]),
         Start(Gone, new VmmEnd(0, null), ["kata-agent: takes over from the kernel", "kata-agent: powering off"]),
         // It failed, and the kernel with it.
         Start(Gone, new VmmEnd(0, null), ["Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100"]),
@@ -76,8 +80,9 @@ public sealed class EmulationRuleTests
         EmulationRule.Judge(new EmulationEvidence("`true` did not end in the test host", console, answers)).Should().Be(fault);
 
     [Theory]
-    [InlineData(true, "\n", EmulationFault.MachineSilent)]
-    [InlineData(true, "[    0.0] Linux version 6.1", null)]
+    [InlineData(true, "", EmulationFault.MachineSilent)]
+    [InlineData(true, "SeaBIOS (version 1.16.2-debian-1.16.2-1)\nBooting from ROM..", EmulationFault.MachineSilent)]
+    [InlineData(true, "[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs", null)]
     [InlineData(false, "", null)]
     public void Judge_when_a_bare_kernel_stops_excuses_only_silence(bool timedOut, string printed, EmulationFault? fault) =>
         EmulationRule.JudgeBareKernel(timedOut, printed).Should().Be(fault);
