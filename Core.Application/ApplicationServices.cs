@@ -48,6 +48,7 @@ public static class ApplicationServices
         services.AddSingleton<ContainerRelease>();
         services.AddSingleton<BlockAttachments>();
         services.AddSingleton<VolumePlacer>();
+        services.AddSingleton<HostParts>();
         services.AddSingleton<CreationCanceller>();
         services.AddSingleton(provider => new ShimLifetime(
             provider.GetRequiredService<SandboxStopper>(),

@@ -29,6 +29,7 @@ internal sealed class CreateContainerHandler(
     IProcessStdio stdio,
     IRootfsMounter mounter,
     VolumePlacer placer,
+    HostParts hostParts,
     IHookRunner hooks,
     ISandboxStore store,
     SandboxBoot boot,
@@ -49,6 +50,8 @@ internal sealed class CreateContainerHandler(
         if (sandboxId != identity.Sandbox)
             throw ContainerErrors.WrongSandbox(request.Id, identity.Sandbox.Value);
 
+        if (HostParts.OfHost(spec) is { Count: > 0 } ofHost)
+            BootLog.NotTheHosts(log, request.Id.Value, string.Join(", ", ofHost));
         var live = containers.Add(new Container(request.Id, kind, request.Bundle, request.Rootfs, request.Stdio));
         live.Spec = spec;
         live.Limits = spec.Linux?.Resources is { } asked ? ResourceRules.Fold(asked) : null;
@@ -73,6 +76,7 @@ internal sealed class CreateContainerHandler(
                 ResourceRules.Check(spec.Linux?.Resources ?? new OciResources(), Environment.ProcessorCount);
                 if (request.Rootfs.Any(mount => mount.MapsOwners))
                     throw ContainerErrors.MappedOwners();
+                await hostParts.CheckAsync(ContainerAnnotations.Classify(spec.Annotations, request.Id.Value).Kind, spec, limits.Token);
                 return spec;
             });
         }

@@ -36,6 +36,9 @@ internal static partial class BootLog
     [LoggerMessage(1179, LogLevel.Warning, "container {Container} does not get: {What}")]
     public static partial void LeftOut(ILogger log, string container, string what);
 
+    [LoggerMessage(1185, LogLevel.Warning, "container {Container} is to have the host's namespaces ({Namespaces}) and gets its machine's: the host's cannot be shared with a machine")]
+    public static partial void NotTheHosts(ILogger log, string container, string namespaces);
+
     [LoggerMessage(1157, LogLevel.Warning, "the state of the sandbox could not be written: {Reason}")]
     public static partial void NotRecorded(ILogger log, string reason);
 }
