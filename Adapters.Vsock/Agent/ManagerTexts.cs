@@ -1,9 +1,9 @@
 namespace Kata.Adapters.Vsock.Agent;
 
 /// <summary>
-/// The words by which container managers tell why a process cannot be made: Docker takes its exit status from them, in small
-/// letters (127 for a command that is not there, 126 for one that may not be executed). The guest says the same in words of its
-/// own: ours by crun, which has the kernel's, upstream's by its agent.
+/// The words by which container managers tell why a process cannot be made: Docker takes its exit status from them, in
+/// small letters (127 for a command that is not there, 126 for one that may not be executed). The guest says the same
+/// in words of its own: ours by crun, which has the kernel's, upstream's by its agent.
 /// </summary>
 internal static class ManagerTexts
 {
@@ -24,7 +24,8 @@ internal static class ManagerTexts
         ("EISDIR", "is a directory"),
         ("ENOTDIR", "not a directory"),
         ("ENOENT", Missing),
-        // What the kernel's errors are called in C, for whatever they are about: a sysctl, a mount, a working directory.
+        // What the kernel's errors are called in C, for whatever they are about: a sysctl, a mount, a working
+        // directory.
         ("Permission denied", NotAllowed),
         ("Is a directory", "is a directory"),
         ("Not a directory", "not a directory"),
@@ -35,8 +36,8 @@ internal static class ManagerTexts
     private static readonly string[] AboutTheFile = ["open executable", "executable file", "exec container process", "executable path is empty"];
 
     /// <summary>
-    /// What to put before the guest's sentence of a process that could not be made; empty if the sentence says nothing that
-    /// managers know.
+    /// What to put before the guest's sentence of a process that could not be made; empty if the sentence says nothing
+    /// that managers know.
     /// </summary>
     /// <param name="sentence">The guest's.</param>
     /// <param name="program">The first word of the process's command.</param>

@@ -8,8 +8,8 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Application.Containers;
 
 /// <summary>
-/// What a specification wants of the host that no machine can have: it is refused before one is started, as no boot changes it.
-/// What a volume needs of a running machine is <see cref="VolumePlacer"/>'s.
+/// What a specification wants of the host that no machine can have: it is refused before one is started, as no boot
+/// changes it. What a volume needs of a running machine is <see cref="VolumePlacer"/>'s.
 /// </summary>
 internal sealed class HostParts(IHostFiles files, IDirectVolumes directVolumes)
 {

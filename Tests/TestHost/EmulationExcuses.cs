@@ -3,12 +3,15 @@ using System.Globalization;
 namespace Kata.Tests.TestHost;
 
 /// <summary>
-/// How often the emulation has been the excuse, in one run of tests. Each use is printed with its number; what would be one too
-/// many is no excuse any more: then the emulation is worse than it was seen to be, or the fault is ours after all.
+/// How often the emulation has been the excuse, in one run of tests. Each use is printed with its number; what would be
+/// one too many is no excuse any more: then the emulation is worse than it was seen to be, or the fault is ours after
+/// all.
 /// </summary>
 public sealed class EmulationExcuses(int most, TextWriter told)
 {
-    /// <summary>Of some sixty nested machines in the matrix about one in twenty stops: three are to be expected.</summary>
+    /// <summary>
+    /// Of some sixty nested machines in the matrix about one in twenty stops: three are to be expected.
+    /// </summary>
     private const int MostInOneRun = 8;
 
     private readonly Lock _gate = new();

@@ -6,10 +6,14 @@ public enum EmulationFault
     /// <summary>The test host's own kernel panicked: running nested machines now and then corrupts it.</summary>
     HostPanicked,
 
-    /// <summary>The test host stands still: its shell answers nothing any more, and its kernel has complained of nothing.</summary>
+    /// <summary>
+    /// The test host stands still: its shell answers nothing any more, and its kernel has complained of nothing.
+    /// </summary>
     HostSilent,
 
-    /// <summary>A nested machine stood still before its kernel handed over to our first process, as about one in twenty does.</summary>
+    /// <summary>
+    /// A nested machine stood still before its kernel handed over to our first process, as about one in twenty does.
+    /// </summary>
     MachineSilent,
 
     /// <summary>A nested machine went off in the same window, without a word of it or of its VMM.</summary>
@@ -23,19 +27,22 @@ public enum EmulationFault
 public sealed record EmulationEvidence(string Failure, string HostConsole, bool HostAnswers);
 
 /// <summary>
-/// The one rule that tells the emulation's faults from ours. A fault of ours cannot pass: a nested machine is excused only up to
-/// the moment in which the agent, the guest's first process, says that it takes over, and only if it was silent. Whatever comes
-/// later, says anything, or ends by a signal or an error is ours, also where the emulation may have been the cause.
+/// The one rule that tells the emulation's faults from ours. A fault of ours cannot pass: a nested machine is excused
+/// only up to the moment in which the agent, the guest's first process, says that it takes over, and only if it was
+/// silent. Whatever comes later, says anything, or ends by a signal or an error is ours, also where the emulation may
+/// have been the cause.
 /// </summary>
 public static class EmulationRule
 {
-    // The beginning of a report of a failed start, the phase in which only the machine's boot is waited for, and its causes.
+    // The beginning of a report of a failed start, the phase in which only the machine's boot is waited for, and its
+    // causes.
     private const string Report = " failed in phase ";
     private const string WaitingForAgent = " failed in phase agent after ";
     private const string NoAnswer = "(dial_timeout)";
     private const string Ended = ": the virtual machine ended before its agent answered; the VMM ended with exit status 0";
 
-    // The words of our first process; whatever the VMM said; and a kernel's own complaints, by which it knows why it stopped.
+    // The words of our first process; whatever the VMM said; and a kernel's own complaints, by which it knows why it
+    // stopped.
     private static readonly string[] Words = ["kata-agent: ", "VMM said: ", "the VMM ended with signal"];
     private static readonly string[] Complaints = ["panic", "BUG:", "Oops", "Call Trace", "not syncing", "segfault", "general protection"];
 
@@ -64,7 +71,9 @@ public static class EmulationRule
         return fault;
     }
 
-    /// <summary>The same of a machine that holds nothing of ours: a kernel that was to come as far as to miss its root.</summary>
+    /// <summary>
+    /// The same of a machine that holds nothing of ours: a kernel that was to come as far as to miss its root.
+    /// </summary>
     public static EmulationFault? JudgeBareKernel(bool timedOut, string printed) =>
         timedOut && !Holds(printed, Complaints) ? EmulationFault.MachineSilent : null;
 
