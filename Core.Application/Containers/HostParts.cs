@@ -49,18 +49,8 @@ internal sealed class HostParts(IHostFiles files, IDirectVolumes directVolumes)
         // What is missing here may be made by a hook.
         if (await directVolumes.FindAsync(source, ct) is not null || await files.LookAsync(source, ct) is not { } found)
             return;
-        if (WhyNot(found) is { } why)
-            throw MountWords.Refuse(mount, $"is of {source}, {why}");
+        MountWords.CheckReach(mount, source, found);
     }
-
-    private static string? WhyNot(HostFile found) => found.Kind switch
-    {
-        HostFileKind.Socket => "a socket of the host, to which nobody can connect from a guest",
-        HostFileKind.Fifo => "a named pipe of the host, which does not reach into a guest",
-        HostFileKind.CharacterDevice when GuestDevices.OwnNode(found.Number) is null =>
-            $"a character device of the host ({found.Number}), which a guest cannot have",
-        _ => null,
-    };
 
     private async Task CheckNodeAsync(OciDevice node, OciResources? limits, CancellationToken ct)
     {
@@ -71,7 +61,6 @@ internal sealed class HostParts(IHostFiles files, IDirectVolumes directVolumes)
         if (GuestDevices.RulesOf(limits, node.Type, number).Count == 0 && GuestDevices.AllowsAll(limits)
             && HostPath.TryParse(node.Path) is { } host && await files.LookAsync(host, ct) is { } found && found.Number == number)
             return;
-        throw new KataException(ErrorKind.InvalidArgument,
-            $"device {node.Path} (character device {number}) is the host's and cannot be given to a guest; only block devices can");
+        throw GuestDevices.HostsOwn(node, number);
     }
 }

@@ -1,4 +1,5 @@
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
 using Kata.Core.Domain.Oci;
 
 namespace Kata.Core.Application.Containers.Volumes;
@@ -23,6 +24,10 @@ internal static class GuestDevices
 
     /// <summary>The guest's own node for a character device of the host; null if the guest has none.</summary>
     public static string? OwnNode(DeviceNumber number) => Everywhere.GetValueOrDefault(number);
+
+    /// <summary>A character device that no guest can have.</summary>
+    public static KataException HostsOwn(OciDevice node, DeviceNumber number) => new(ErrorKind.InvalidArgument,
+        $"device {node.Path} (character device {number}) is the host's and cannot be given to a guest; only block devices can");
 
     /// <summary>All devices are allowed: the container is privileged, and its nodes are a list of the whole host's.</summary>
     public static bool AllowsAll(OciResources? resources) => (resources?.Devices ?? []).Any(rule =>

@@ -47,6 +47,21 @@ internal static class MountWords
     public static bool IsUnder(string? path, string root) =>
         path is not null && (path == root || path.StartsWith(root + "/", StringComparison.Ordinal));
 
+    /// <summary>Refuses a mount of what no machine but the host's own can reach.</summary>
+    public static void CheckReach(OciMount mount, HostPath source, HostFile found)
+    {
+        var why = found.Kind switch
+        {
+            HostFileKind.Socket => "a socket of the host, to which nobody can connect from a guest",
+            HostFileKind.Fifo => "a named pipe of the host, which does not reach into a guest",
+            HostFileKind.CharacterDevice when GuestDevices.OwnNode(found.Number) is null =>
+                $"a character device of the host ({found.Number}), which a guest cannot have",
+            _ => null,
+        };
+        if (why is not null)
+            throw Refuse(mount, $"is of {source}, {why}");
+    }
+
     /// <summary>A mount that cannot be; the sentence begins with its destination.</summary>
     public static KataException Refuse(OciMount mount, string why) => new(ErrorKind.InvalidArgument, $"the mount at {mount.Destination} {why}");
 }

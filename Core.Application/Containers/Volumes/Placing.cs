@@ -99,10 +99,7 @@ internal sealed class Placing(
         }
 
         if (!isBlock)
-        {
-            throw new KataException(ErrorKind.InvalidArgument,
-                $"device {node.Path} (character device {number}) is the host's and cannot be given to a guest; only block devices can");
-        }
+            throw GuestDevices.HostsOwn(node, number);
 
         if (sandbox.Settings is { Hypervisor.DisableBlockDeviceUse: true })
             throw new KataException(ErrorKind.InvalidArgument, $"device {node.Path} (block device {number}) cannot be given to the guest: disable_block_device_use is set");
@@ -117,16 +114,12 @@ internal sealed class Placing(
 
     private async Task AddFoundAsync(OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
     {
+        // Looked at before the boot too; since then it may have become something else.
+        MountWords.CheckReach(mount, source, found);
         switch (found.Kind)
         {
-            case HostFileKind.Socket:
-                throw MountWords.Refuse(mount, $"is of {source}, a socket of the host, to which nobody can connect from a guest");
-            case HostFileKind.Fifo:
-                throw MountWords.Refuse(mount, $"is of {source}, a named pipe of the host, which does not reach into a guest");
             case HostFileKind.CharacterDevice:
-                var own = GuestDevices.OwnNode(found.Number)
-                    ?? throw MountWords.Refuse(mount, $"is of {source}, a character device of the host ({found.Number}), which a guest cannot have");
-                _mounts.Add(mount with { Type = "bind", Source = own });
+                _mounts.Add(mount with { Type = "bind", Source = GuestDevices.OwnNode(found.Number) });
                 return;
             case HostFileKind.BlockDevice:
                 await AddDiskAsync(mount.Destination, found, MountWords.Access(mount.Options) == ShareAccess.ReadOnly, null, ct);
