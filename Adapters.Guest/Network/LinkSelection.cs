@@ -30,7 +30,8 @@ internal static class LinkSelection
     public static IReadOnlyList<NetlinkLink> Candidates(NetworkSnapshot snapshot, bool onlyUp) =>
     [
         .. snapshot.Links
-            .Where(link => !link.IsLoopback && !IsOurs(link) && (!onlyUp || link.IsUp) && snapshot.Addresses.Any(address => address.Index == link.Index))
+            .Where(link => !link.IsLoopback && !IsOurs(link) && (link.IsUp || !onlyUp)
+                && snapshot.Addresses.Any(address => address.Index == link.Index))
             .OrderBy(link => link.Name, StringComparer.Ordinal),
     ];
 

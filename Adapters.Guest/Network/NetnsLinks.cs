@@ -213,7 +213,8 @@ internal sealed class NetnsLinks : ISandboxLinks
         var gone = _connected.Where(connected => now.Links.All(link => link.Index != connected.Index)).ToList();
         return new LinkChange(
             [.. gone.Select(connected => connected.Card)],
-            _options.Model != InterworkingModel.None && LinkSelection.Candidates(now, _isLate).Any(link => _connected.All(connected => connected.Index != link.Index)),
+            _options.Model != InterworkingModel.None
+                && LinkSelection.Candidates(now, _isLate).Any(link => _connected.All(connected => connected.Index != link.Index)),
             GuestNetworkBuilder.Build([.. _connected.Except(gone).Select(connected => (connected.Index, connected.Card, connected.Kept ?? now))]));
     }
 

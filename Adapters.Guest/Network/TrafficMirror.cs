@@ -28,7 +28,8 @@ internal static class TrafficMirror
         {
             throw new KataException(ErrorKind.Unimplemented,
                 $"link {link.Name} cannot be connected by traffic filters, since this kernel has no {(e.Call == "RTM_NEWQDISC" ? "ingress discipline" : "u32 filter or mirred action")}: "
-                + "load sch_ingress, cls_u32 and act_mirred (internetworking_model macvtap does without them for links that are there before the pod)", e);
+                + "load sch_ingress, cls_u32 and act_mirred (links that are there before the pod can do without, by internetworking_model "
+                + "macvtap)", e);
         }
     }
 

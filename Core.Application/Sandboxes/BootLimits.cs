@@ -8,7 +8,8 @@ namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
 /// What may end a container's creation early, the boot of its machine included: the caller, the one budget of the settings, to
-/// which a busy host's delays are added (<see cref="MachineTime"/>), a stop of the sandbox, and the death of the VMM or of the file daemon, which wins the race against any handshake.
+/// which a busy host's delays are added (<see cref="MachineTime"/>), a stop of the sandbox, and the death of the VMM or of the
+/// file daemon, which wins the race against any handshake.
 /// </summary>
 internal sealed class BootLimits : IDisposable
 {

@@ -56,7 +56,8 @@ internal sealed class MachineTime : IDisposable
         var limit = $"{Allowed.TotalSeconds:0} s ({key})";
         return Waited < TimeSpan.FromSeconds(1)
             ? limit
-            : $"{limit} and {Waited.TotalSeconds:0} s more in which the busy host gave the machine no processor (at most {(Allowed * Most).TotalSeconds:0} s in all)";
+            : $"{limit} and {Waited.TotalSeconds:0} s more in which the busy host gave the machine no processor "
+                + $"(at most {(Allowed * Most).TotalSeconds:0} s in all)";
     }
 
     public void Dispose()

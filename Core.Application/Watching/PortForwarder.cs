@@ -39,7 +39,8 @@ internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogge
     // Descriptors and memory that are short now will not be so for ever, and connections are led here all the while.
     private async Task AcceptAsync(ILocalPortListener listener, IGuestAgent agent)
     {
-        for (var isShort = false; ; )
+        var isShort = false;
+        while (true)
         {
             try
             {

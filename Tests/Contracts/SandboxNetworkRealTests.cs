@@ -387,9 +387,10 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         NetworkNamespaces.Ip($"-n {_spaces.Around} link set p-eth0 up");
         await MakeAsync(commands[0], _ => true);
         await MakeAsync(commands[1], _ => card is not null);
-        await MakeAsync($"route add default via {gateway} dev eth0", c => c.Guest.Routes.Any(r => r is { Gateway: { } g } && g.ToString() == gateway));
+        await MakeAsync($"route add default via {gateway} dev eth0", c => c.Guest.Routes.Any(r => r.Gateway?.ToString() == gateway));
         await MakeAsync("link set eth0 mtu 1400", c => c.Guest.Interfaces[0].Mtu == 1400);
-        var last = await MakeAsync("address add 10.78.0.2/24 dev eth0", c => c.Guest.Interfaces[0].Addresses.Contains(Prefix("10.78.0.2/24")));
+        var last = await MakeAsync(
+            "address add 10.78.0.2/24 dev eth0", c => c.Guest.Interfaces[0].Addresses.Contains(Prefix("10.78.0.2/24")));
 
         card!.Mac.Should().Be(Mac0);
         last.Guest.Interfaces.Should().ContainSingle().Which.Addresses.Should().Contain(Prefix(address));

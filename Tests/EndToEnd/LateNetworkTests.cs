@@ -43,13 +43,20 @@ public sealed class LateNetworkTests(PrivateContainerd host) : EndToEndTest(host
     public async Task Run_on_the_network_of_another_container_is_refused_and_leaves_it_as_it_was()
     {
         var (other, id) = (Host.NewId("other"), Host.NewId("guest"));
-        (await Host.CtrAsync("run", "--detach", "--null-io", "--runtime", "io.containerd.runc.v2", BusyboxImage.Name, other, "sleep", "1000")).Exited(0);
+        (await Host.CtrAsync(
+            "run", "--detach", "--null-io", "--runtime", "io.containerd.runc.v2", BusyboxImage.Name, other, "sleep", "1000")).Exited(0);
         var pid = await PidAsync(other);
         (await Host.InsideAsync("sh", "-c",
-            $"ip link add dock1 type veth peer name eth0 netns {pid} && nsenter -t {pid} -n ip addr add 10.78.0.2/24 dev eth0 && nsenter -t {pid} -n ip link set eth0 up")).Exited(0);
+            $"""
+            set -e
+            ip link add dock1 type veth peer name eth0 netns {pid}
+            nsenter -t {pid} -n ip addr add 10.78.0.2/24 dev eth0
+            nsenter -t {pid} -n ip link set eth0 up
+            """)).Exited(0);
         var before = await PictureAsync(pid);
 
-        var refused = await Host.CtrAsync("run", "--rm", "--runtime", TestSettings.Runtime, "--with-ns", $"network:/proc/{pid}/ns/net", BusyboxImage.Name, id, "true");
+        var refused = await Host.CtrAsync(
+            "run", "--rm", "--runtime", TestSettings.Runtime, "--with-ns", $"network:/proc/{pid}/ns/net", BusyboxImage.Name, id, "true");
         var after = await PictureAsync(pid);
         (await Host.CtrAsync("tasks", "delete", "--force", other)).ExitCode.Should().BeOneOf(0, 137);
         (await Host.CtrAsync("containers", "delete", other)).Exited(0);

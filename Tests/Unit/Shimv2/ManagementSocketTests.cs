@@ -24,7 +24,10 @@ public sealed class ManagementSocketTests : IAsyncLifetime
     private readonly ManagementSocket _socket;
 
     public ManagementSocketTests() =>
-        _socket = new ManagementSocket(_sender.Object, TimeProvider.System, NullLogger<ManagementSocket>.Instance) { Place = sandbox => $"{_folder}/{sandbox}.sock" };
+        _socket = new ManagementSocket(_sender.Object, TimeProvider.System, NullLogger<ManagementSocket>.Instance)
+        {
+            Place = sandbox => $"{_folder}/{sandbox}.sock",
+        };
 
     public Task InitializeAsync() => _socket.Handle(new SandboxStarted(SandboxId.Parse("pod")), default);
 
@@ -84,7 +87,9 @@ public sealed class ManagementSocketTests : IAsyncLifetime
         using var socket = new ManagementSocket(_sender.Object, time, NullLogger<ManagementSocket>.Instance)
         {
             Place = _ => $"{_folder}/busy.sock",
-            Accept = (listener, stop) => ++tries < 3 ? throw new SocketException((int)SocketError.TooManyOpenSockets) : listener.AcceptAsync(stop),
+            Accept = (listener, stop) => ++tries < 3
+                ? throw new SocketException((int)SocketError.TooManyOpenSockets)
+                : listener.AcceptAsync(stop),
         };
 
         await socket.Handle(new SandboxStarted(SandboxId.Parse("pod")), default);

@@ -173,7 +173,8 @@ public sealed partial class CreateFailureTests
     [Theory]
     [InlineData(0.5, 90, 45)]
     [InlineData(0.95, 180, 171)]
-    public void Create_when_the_agent_never_answers_on_a_busy_host_ends_all_the_same_and_tells_both_times(double share, int after, int waited) =>
+    public void Create_when_the_agent_never_answers_on_a_busy_host_ends_all_the_same_and_tells_both_times(
+        double share, int after, int waited) =>
         HarnessShim.Run(async shim =>
         {
             shim.Hypervisor.KeptWaiting = share;
