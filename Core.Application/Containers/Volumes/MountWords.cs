@@ -1,6 +1,7 @@
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Storage;
 
 namespace Kata.Core.Application.Containers.Volumes;
 
