@@ -3,6 +3,7 @@
 #
 #   build.sh [AGENT]
 #
+# GUEST_SUITE names another suite of Debian than the guest is made from; its guest lies in artifacts/guest-$GUEST_SUITE.
 # The result is artifacts/guest/<kernel version>-<hash of all that went in>/ with
 #   vmlinux        the kernel's ELF: QEMU starts it by PVH without decompressing it, and maps it shared from the file
 #   initrd.img     agent, crun, their libraries, modules (lz4)
@@ -15,9 +16,11 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 agent=$(realpath "${1:-$top/artifacts/publish/kata-agent}")
-suite=bookworm
+default_suite=bookworm
+suite=${GUEST_SUITE:-$default_suite}
 packages=$top/artifacts/packages/guest-$suite
 guests=$top/artifacts/guest
+if [ "$suite" != "$default_suite" ]; then guests+=-$suite; fi
 
 # cryptomgr.notests and maxcpus are the two parameters that make boot quicker: the agent starts the other CPUs later.
 # reboot=t makes a reboot (a triple fault) what ends the machine at once; panic=-1 does the same to a panic.
@@ -164,7 +167,8 @@ cpio_entry() {
 }
 
 echo "    kernel $version"
-kernel=$packages/vmlinux-$version-lean
+# Among what was unpacked, so that newer packages take both away; versions in names do not tell every one from another.
+kernel=$source/boot/vmlinux-lean
 if ! [ -f "$kernel" ]; then
     extract_kernel "$source/boot/vmlinuz-$version" "$work/vmlinux"
     mv "$work/vmlinux" "$kernel"

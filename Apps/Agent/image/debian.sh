@@ -4,20 +4,23 @@
 #   debian.sh SUITE DIRECTORY PACKAGE...
 #
 # Each package is unpacked into DIRECTORY/root, its version is a line of DIRECTORY/versions. Dependencies are not
-# followed. "X>" stands for the one package of the kernel family that the meta package X depends on. A second call
-# with the same packages does nothing; DIRECTORY/.stamp remembers them.
+# followed. "X>" stands for the one package of the kernel family that the meta package X depends on. A later call
+# with the same packages asks Debian once a day whether it has newer ones and else does nothing; what is there stays if
+# Debian cannot be asked. DIRECTORY/.stamp remembers suite, packages and files, its time the last question.
 set -euo pipefail
 
 suite=$1 directory=$2
 shift 2
 
-wanted=$(printf '%s\n' "$suite" "$@")
+wanted=$(printf '%s\n' "$suite" "$@" files:)
 
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
 exec 8> "$directory/.lock"
 flock 8
-if [ -f "$directory/.stamp" ] && [ "$(cat "$directory/.stamp")" = "$wanted" ]; then exit 0; fi
+# Whether what was asked for is there, as old as it may be.
+have() { [ -f "$directory/.stamp" ] && [ "$(sed '/^files:$/q' "$directory/.stamp")" = "$wanted" ]; }
+if have && [ -n "$(find "$directory/.stamp" -mmin -1440)" ]; then exit 0; fi
 # apt drops to its own user for downloads, which cannot always enter the directory: keep the private root in one it can.
 apt_root=$(mktemp -d "${TMPDIR:-/tmp}/kata-hex-apt.XXXXXX")
 trap 'rm -rf "$apt_root"' EXIT
@@ -80,6 +83,10 @@ while read -r uri kind; do
     echo "$line" > "$apt_root/sources.list"
     if private_apt apt-get update >> "$apt_root/log" 2>&1; then echo "$line" >> "$apt_root/good"; fi
 done < <(mirrors)
+if ! [ -s "$apt_root/good" ] && have; then
+    echo "    Debian $suite cannot be asked for newer packages: those that are there stay" >&2
+    exit 0
+fi
 if ! [ -s "$apt_root/good" ]; then
     tail -20 "$apt_root/log" >&2
     echo "debian.sh: none of the mirrors in /etc/apt/sources.list and sources.list.d has Debian $suite" >&2
@@ -99,6 +106,14 @@ for package in "$@"; do
     esac
 done
 
+# The names of the files hold the versions.
+files=$(private_apt apt-get download --print-uris "${packages[@]}" 2> "$apt_root/log" | awk '/^\047/ { print $2 }' | sort)
+[ -n "$files" ] || { tail -20 "$apt_root/log" >&2; exit 1; }
+if have && [ "$(cat "$directory/.stamp")" = "$wanted"$'\n'"$files" ]; then
+    touch "$directory/.stamp"
+    exit 0
+fi
+
 echo "    downloading ${#packages[@]} packages of Debian $suite"
 (cd "$apt_root/download" && quietly private_apt apt-get download "${packages[@]}")
 
@@ -108,4 +123,8 @@ for archive in "$apt_root"/download/*.deb; do
     dpkg-deb -x "$archive" "$directory/root"
     dpkg-deb -W --showformat='${Package} ${Version}\n' "$archive"
 done > "$directory/versions"
-printf '%s\n' "$wanted" > "$directory/.stamp"
+# The packages of newer suites know no other place than /usr, those of older ones both; here both names lead there.
+for place in bin sbin lib lib64; do
+    if ! [ -e "$directory/root/$place" ]; then ln -s "usr/$place" "$directory/root/$place"; fi
+done
+printf '%s\n%s\n' "$wanted" "$files" > "$directory/.stamp"
