@@ -76,6 +76,8 @@ internal sealed class CreateContainerHandler(
                 ResourceRules.Check(spec.Linux?.Resources ?? new OciResources(), Environment.ProcessorCount);
                 if (request.Rootfs.Any(mount => mount.MapsOwners))
                     throw ContainerErrors.MappedOwners();
+                if (spec.Linux is { HasUserNamespace: true })
+                    throw ContainerErrors.UserNamespace();
                 await hostParts.CheckAsync(ContainerAnnotations.Classify(spec.Annotations, request.Id.Value).Kind, spec, limits.Token);
                 return spec;
             });

@@ -24,6 +24,11 @@ public sealed record OciLinux
     /// <summary>Namespaces.</summary>
     public IReadOnlyList<OciNamespace> Namespaces { get; init => field = value ?? []; } = [];
 
+    /// <summary>True if users inside are to be others than outside.</summary>
+    [JsonIgnore]
+    public bool HasUserNamespace =>
+        UidMappings.Count > 0 || GidMappings.Count > 0 || Namespaces.Any(space => space.Type == "user");
+
     /// <summary>Device nodes.</summary>
     public IReadOnlyList<OciDevice> Devices { get; init => field = value ?? []; } = [];
 

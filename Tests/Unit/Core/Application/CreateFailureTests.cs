@@ -297,6 +297,24 @@ public sealed partial class CreateFailureTests
         shim.Host.Machine.Should().BeNull();
     });
 
+    // As Docker does with userns-remap: it has given the root's files their owners itself.
+    [Fact]
+    public void Create_when_a_user_namespace_is_asked_for_is_refused_before_a_machine_is_started() => HarnessShim.Run(async shim =>
+    {
+        var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: spec => spec with
+        {
+            Linux = spec.Linux! with
+            {
+                Namespaces = [.. spec.Linux.Namespaces, new OciNamespace { Type = "user" }],
+                UidMappings = [new OciIdMapping { ContainerId = 0, HostId = 165536, Size = 65536 }],
+            },
+        }));
+
+        failure.Kind.Should().Be(ErrorKind.Unimplemented);
+        failure.Message.Should().Contain("user namespace").And.Contain("--userns=host");
+        shim.Host.Machine.Should().BeNull();
+    });
+
     [Fact]
     public void Create_when_the_container_belongs_to_another_sandbox_is_refused() => HarnessShim.Run(async shim =>
     {
