@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FluentAssertions;
 using Kata.Adapters.Guest.Cleanup;
 using Kata.Adapters.Guest.Files;
@@ -67,6 +68,33 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
         Invoking(() => File.WriteAllText(file, "again")).Should().Throw<IOException>();
         File.ReadAllText(file).Should().Be("written");
+    }
+
+    /// <summary>The daemon takes one only when a machine has connected to it.</summary>
+    [Fact]
+    public async Task Share_when_a_writer_comes_and_goes_changes_the_mount_in_the_daemons_namespace_too()
+    {
+        var layout = ShareLayout.Create(HostPath.Parse(Path.Combine(Folder, "shares/pod1"), "share"), Ledger);
+        using var daemon = Process.Start(new ProcessStartInfo(
+            "unshare", ["--mount", "--propagation", "slave", "sh", "-c", "echo ready; exec sleep 1000"]) { RedirectStandardOutput = true })!;
+        try
+        {
+            (await daemon.StandardOutput.ReadLineAsync(Ct)).Should().Be("ready");
+            var sources = new SharedSources(layout, new DaemonMounts(() => daemon.Id, layout.Exported), Ledger, TimeProvider.System);
+            string Flags() => MountInfo.Read(daemon.Id).Single(m => m.MountPoint == Path.Combine(Shared, "vol")).Options.Split(',')[0];
+
+            await sources.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost);
+            Flags().Should().Be("ro");
+            await sources.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost);
+            Flags().Should().Be("rw");
+            await sources.LeaveAsync(Other);
+            Flags().Should().Be("ro");
+        }
+        finally
+        {
+            daemon.Kill();
+            layout.Release();
+        }
     }
 
     [Fact]
