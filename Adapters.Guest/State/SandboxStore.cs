@@ -117,7 +117,10 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         try
         {
             _timeline ??= AtomicFile.OpenAppend($"{SandboxPaths.State(id)}/{TimelineName}");
-            var entry = new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3)) { Container = container.Value };
+            var entry = new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3))
+            {
+                Container = container.Value,
+            };
             DescriptorIo.Append(_timeline, Encoding.UTF8.GetBytes(JsonSerializer.Serialize(entry, StateJson.Default.TimelineEntry) + "\n"));
         }
         catch (IOException)

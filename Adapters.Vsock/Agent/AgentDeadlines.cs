@@ -12,6 +12,8 @@ internal static class AgentDeadlines
     /// <summary>Everything else, as upstream's runtime has it.</summary>
     public static readonly TimeSpan Call = TimeSpan.FromSeconds(60);
 
-    /// <summary>Between two questions after memory kills: an agent that answers or refuses at once must not set the pace of the host.</summary>
+    /// <summary>
+    /// Between two questions after memory kills: an agent that answers or refuses at once must not set the pace of the host.
+    /// </summary>
     public static readonly TimeSpan WatchPause = TimeSpan.FromSeconds(1);
 }

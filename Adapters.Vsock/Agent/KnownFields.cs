@@ -3,17 +3,18 @@ using System.Collections.Frozen;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Type = System.Type;
 using Proto = Kata.Platform.Protos.Agent;
 
 namespace Kata.Adapters.Vsock.Agent;
 
 /// <summary>
-/// Reads the agent's answers without the fields that this version does not know: kept, as a parser keeps them, each small one
-/// would be an object or more. Streams pass as they are.
+/// Reads the agent's answers without the fields that this version does not know: kept, as a parser keeps them, each small
+/// one would be an object or more. Streams pass as they are.
 /// </summary>
 internal sealed class KnownFields(CallInvoker inner) : CallInvoker
 {
-    private static readonly FrozenDictionary<System.Type, MessageParser> Parsers = new Dictionary<System.Type, MessageParser>
+    private static readonly FrozenDictionary<Type, MessageParser> Parsers = new Dictionary<Type, MessageParser>
     {
         [typeof(Empty)] = Empty.Parser.WithDiscardUnknownFields(true),
         [typeof(Proto.HealthCheckResponse)] = Proto.HealthCheckResponse.Parser.WithDiscardUnknownFields(true),
@@ -31,30 +32,36 @@ internal sealed class KnownFields(CallInvoker inner) : CallInvoker
     // A method is made once, like those of the stubs.
     private readonly ConcurrentDictionary<IMethod, IMethod> _methods = new();
 
-    public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
+    public override TResponse BlockingUnaryCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
         inner.BlockingUnaryCall(Of(method), host, options, request);
 
     public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => inner.AsyncUnaryCall(Of(method), host, options, request);
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
+        inner.AsyncUnaryCall(Of(method), host, options, request);
 
     public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => inner.AsyncServerStreamingCall(method, host, options, request);
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
+        inner.AsyncServerStreamingCall(method, host, options, request);
 
     public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options) => inner.AsyncClientStreamingCall(method, host, options);
+        Method<TRequest, TResponse> method, string? host, CallOptions options) =>
+        inner.AsyncClientStreamingCall(method, host, options);
 
     public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options) => inner.AsyncDuplexStreamingCall(method, host, options);
+        Method<TRequest, TResponse> method, string? host, CallOptions options) =>
+        inner.AsyncDuplexStreamingCall(method, host, options);
 
     private Method<TRequest, TResponse> Of<TRequest, TResponse>(Method<TRequest, TResponse> method)
         where TRequest : class
         where TResponse : class => (Method<TRequest, TResponse>)_methods.GetOrAdd(method, static known =>
     {
         var method = (Method<TRequest, TResponse>)known;
-        return Parsers.TryGetValue(typeof(TResponse), out var parser)
-            ? new Method<TRequest, TResponse>(method.Type, method.ServiceName, method.Name, method.RequestMarshaller, new Marshaller<TResponse>(
-                static (_, _) => throw new InvalidOperationException("an answer is only read"),
-                context => (TResponse)parser.ParseFrom(context.PayloadAsReadOnlySequence())))
-            : method;
+        if (!Parsers.TryGetValue(typeof(TResponse), out var parser))
+            return method;
+        var marshaller = new Marshaller<TResponse>(
+            static (_, _) => throw new InvalidOperationException("an answer is only read"),
+            context => (TResponse)parser.ParseFrom(context.PayloadAsReadOnlySequence()));
+        return new Method<TRequest, TResponse>(method.Type, method.ServiceName, method.Name, method.RequestMarshaller, marshaller);
     });
 }

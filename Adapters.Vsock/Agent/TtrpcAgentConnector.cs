@@ -10,8 +10,8 @@ namespace Kata.Adapters.Vsock.Agent;
 /// <summary>Dials the guest by whichever channel the machine has, and lets the agent answer a health check first.</summary>
 internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnector
 {
-    // Above what is read of an output at once, and of anything else that an honest agent answers. Parsed, a message of many small
-    // parts is fifty times as large as on the wire.
+    // Above what is read of an output at once, and of anything else that an honest agent answers. Parsed, a message of many
+    // small parts is fifty times as large as on the wire.
     internal const int MaxReply = 256 * 1024;
 
     public async Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct)

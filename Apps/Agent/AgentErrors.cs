@@ -9,7 +9,10 @@ namespace Kata.Apps.Agent;
 internal static class AgentErrors
 {
     public static RpcException InvalidContainerName(string id) =>
-        Make(StatusCode.InvalidArgument, $"Invalid container id '{Shorten(id)}': the first character a letter or digit, the rest also '.', '-' or '_', and not 'shared' or 'sandbox'");
+        Make(
+            StatusCode.InvalidArgument,
+            $"Invalid container id '{Shorten(id)}': the first character a letter or digit, the rest also '.', '-' or '_', "
+            + "and not 'shared' or 'sandbox'");
 
     /// <summary>A process call that names a container which is not there.</summary>
     public static RpcException UnknownContainer() => Make(StatusCode.InvalidArgument, "InvalidContainerId");

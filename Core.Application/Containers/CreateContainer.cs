@@ -43,7 +43,8 @@ internal sealed class CreateContainerHandler(
 {
     public async Task<CreateContainerReply> Handle(CreateContainer request, CancellationToken ct)
     {
-        var timeline = new PhaseTimeline(time, (phase, isEnd, since) => store.WritePhase(sandbox.Id, request.Id, phase, isEnd, since));
+        var timeline = new PhaseTimeline(
+            time, (phase, isEnd, since) => store.WritePhase(sandbox.Id, request.Id, phase, isEnd, since));
         using var limits = new BootLimits(sandbox, time, ct);
         var spec = await ReadSpecAsync(request, timeline, limits);
         var (kind, sandboxId) = ContainerAnnotations.Classify(spec.Annotations, request.Id.Value);

@@ -22,15 +22,17 @@ internal sealed class LiveProcess(ProcessRef reference, IStdioPipes pipes, OciPr
     /// <summary>Present from the start on.</summary>
     public ProcessWatcher? Watcher { get; set; }
 
-    /// <summary>The guest has been asked to run it: from here on whoever starts it, and then its watcher, ends the outputs.</summary>
+    /// <summary>
+    /// The guest has been asked to run it: from here on whoever starts it, and then its watcher, ends the outputs.
+    /// </summary>
     public bool IsStarting { get; set; }
 
     /// <summary>Completes when the exit has been recorded.</summary>
     public Task<ExitStatus> Exited => _exited.Task;
 
     /// <summary>
-    /// Lets the waiters go; the first call wins. The client of a process that never ran sees the end of its outputs: some wait
-    /// for that before they delete, and nobody else would tell them.
+    /// Lets the waiters go; the first call wins. The client of a process that never ran sees the end of its outputs: some
+    /// wait for that before they delete, and nobody else would tell them.
     /// </summary>
     public void CompleteExit(ExitStatus exit)
     {

@@ -56,7 +56,8 @@ public interface ISandboxStore
     Task<SandboxSnapshot?> LoadAsync(SandboxId id, CancellationToken ct);
 
     /// <summary>
-    /// Appends a phase of a container's creation to the timeline, with the time since that began. Never fails: a timeline is a comfort.
+    /// Appends a phase of a container's creation to the timeline, with the time since that began. Never fails: a timeline is
+    /// a comfort.
     /// </summary>
     void WritePhase(SandboxId id, ContainerId container, string phase, bool isEnd, TimeSpan sinceBegin);
 

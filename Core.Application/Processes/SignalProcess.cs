@@ -13,7 +13,12 @@ namespace Kata.Core.Application.Processes;
 public sealed record SignalProcess(ProcessRef Process, Signal Signal, bool All) : ICommand<Done>;
 
 internal sealed class SignalProcessHandler(
-    LiveSandbox sandbox, ContainerRegistry containers, CreationCanceller canceller, KillWatcher kills, ISender sender, TimeProvider time)
+    LiveSandbox sandbox,
+    ContainerRegistry containers,
+    CreationCanceller canceller,
+    KillWatcher kills,
+    ISender sender,
+    TimeProvider time)
     : IRequestHandler<SignalProcess, Done>
 {
     public async Task<Done> Handle(SignalProcess request, CancellationToken ct)
@@ -27,10 +32,11 @@ internal sealed class SignalProcessHandler(
 
         // What waits for the start in its place takes only SIGKILL, and nobody waits in the guest for its end.
         var endsUnstarted = request.Process.IsInit && before == ContainerState.Created && request.Signal.EndsByDefault;
+        var signal = endsUnstarted ? Signal.Kill : request.Signal;
         try
         {
             var agent = sandbox.RequireAgent();
-            await agent.SignalAsync(request.Process, endsUnstarted ? Signal.Kill : request.Signal, request.All && request.Process.IsInit, ct);
+            await agent.SignalAsync(request.Process, signal, request.All && request.Process.IsInit, ct);
             if (request.Signal == Signal.Kill && before == ContainerState.Paused)
                 await ThawAsync(agent, id, ct);
         }
@@ -40,9 +46,15 @@ internal sealed class SignalProcessHandler(
         }
 
         if (endsUnstarted)
-            await sender.Send(new RecordProcessExit(request.Process, new ExitStatus(128 + request.Signal.Number, time.GetUtcNow())), ct);
+        {
+            var exit = new ExitStatus(128 + request.Signal.Number, time.GetUtcNow());
+            await sender.Send(new RecordProcessExit(request.Process, exit), ct);
+        }
         else if (request.Signal == Signal.Kill && request.Process.IsInit)
+        {
             kills.Watch(containers.Find(request.Process));
+        }
+
         return Done.Value;
     }
 

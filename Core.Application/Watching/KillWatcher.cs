@@ -9,7 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Watching;
 
 /// <summary>
-/// Sees to it that a container whose init has been sent SIGKILL ends: a guest that tells no exit has no veto, its machine goes.
+/// Sees to it that a container whose init has been sent SIGKILL ends: a guest that tells no exit has no veto, its machine
+/// goes.
 /// </summary>
 internal sealed class KillWatcher(
     ContainerRegistry containers, SandboxStopper stopper, ISender sender, TimeProvider time, ILogger<KillWatcher> log)
@@ -32,10 +33,11 @@ internal sealed class KillWatcher(
             WatchLog.NotKilled(log, init.Ref, Patience.TotalSeconds);
         }
 
+        var reason = $"{init.Ref} did not end within {Patience.TotalSeconds:0} s of SIGKILL";
         try
         {
             if (containers.Read(init.Ref.Container, c => c.Kind) == ContainerKind.PodContainer)
-                await sender.Send(new RecordMachineExit($"{init.Ref} did not end within {Patience.TotalSeconds:0} s of SIGKILL"), CancellationToken.None);
+                await sender.Send(new RecordMachineExit(reason), CancellationToken.None);
             else
                 await stopper.StopAsync();
         }

@@ -108,7 +108,7 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         }
     }
 
-    // The guest too can answer that it is unavailable: that alone ends no connection, and nobody else would tell this exit.
+    // The guest too can answer that it is unavailable: that alone ends no connection, and nobody else would tell the exit.
     private async Task<bool> IsConnectionLostAsync()
     {
         using var over = new CancellationTokenSource();

@@ -28,7 +28,7 @@ internal static partial class WatchLog
     [LoggerMessage(1206, LogLevel.Warning, "no container for {Seconds:0} s: the shim ends")]
     public static partial void Abandoned(ILogger log, double seconds);
 
-    [LoggerMessage(1207, LogLevel.Information, "the guest tells of memory that ran out in {Container}, which is not here; further names are passed over")]
+    [LoggerMessage(1207, LogLevel.Information, "the guest has memory run out in {Container}, which is not here; further names are passed over")]
     public static partial void UnknownOutOfMemory(ILogger log, ContainerId container);
 
     [LoggerMessage(1208, LogLevel.Warning, "{Process} did not end within {Seconds:0} s of SIGKILL: its machine is ended")]

@@ -165,8 +165,8 @@ public sealed class Container : AggregateRoot
     }
 
     /// <summary>
-    /// The guest's kernel killed a process of it for lack of memory. Told once in the container's life: each fact is work for
-    /// the container manager, and a guest can claim any number.
+    /// The guest's kernel killed a process of it for lack of memory. Told once in the container's life: each fact is work
+    /// for the container manager, and a guest can claim any number.
     /// </summary>
     public void RecordOutOfMemory()
     {

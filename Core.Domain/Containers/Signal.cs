@@ -16,8 +16,10 @@ public readonly record struct Signal
     /// <summary>The number.</summary>
     public int Number { get; }
 
-    /// <summary>Whether it ends a process that has made no other arrangement: all but those that stop, wake or only inform one.</summary>
-    // SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG and SIGWINCH.
+    /// <summary>
+    /// Whether it ends a process that has made no other arrangement: all but SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN,
+    /// SIGTTOU, SIGURG and SIGWINCH.
+    /// </summary>
     public bool EndsByDefault => Number is not ((>= 17 and <= 23) or 28);
 
     /// <summary>The signal, or an InvalidArgument failure.</summary>

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Kata.Apps.Admin.Commands;
 
 /// <summary>
-/// A sandbox's timeline as bars: one picture for each container, since each creation counts from its own begin. A container
-/// whose id has come again is drawn as it was created last.
+/// A sandbox's timeline as bars: one picture for each container, since each creation counts from its own begin. A
+/// container whose id has come again is drawn as it was created last.
 /// </summary>
 internal static class Timeline
 {
@@ -28,8 +28,8 @@ internal static class Timeline
             {
                 var from = (int)(begin / end * Width);
                 var length = Math.Max(1, (int)((until - begin) / end * Width));
-                yield return string.Create(CultureInfo.InvariantCulture,
-                    $"{name,-16} {new string(' ', from)}{new string('#', length)}{new string(' ', Math.Max(0, Width - from - length))} {until - begin,9:0.0} ms");
+                var bar = new string(' ', from) + new string('#', length);
+                yield return string.Create(CultureInfo.InvariantCulture, $"{name,-16} {bar.PadRight(Width)} {until - begin,9:0.0} ms");
             }
         }
     }

@@ -10,7 +10,7 @@ internal static class TimelineCommand
     public static Command Create()
     {
         var sandbox = new Argument<string>("sandbox") { Description = "id of a sandbox, as 'list' shows it" };
-        var command = new Command("timeline", "how long each phase of the creation of a sandbox and its containers took") { sandbox };
+        var command = new Command("timeline", "how long each phase of a sandbox's creations took") { sandbox };
         command.SetAction(parsed => Run(parsed.GetValue(sandbox)!));
         return command;
     }

@@ -10,7 +10,10 @@ internal sealed class ContainerCgroup(string directory)
 
     public string Directory { get; } = directory;
 
-    /// <summary>Kills every process in it and below, new ones included. What the kernel refuses, as for want of a descriptor, is an IOException.</summary>
+    /// <summary>
+    /// Kills every process in it and below, new ones included. What the kernel refuses, as for want of a descriptor, is an
+    /// IOException.
+    /// </summary>
     public void KillAll()
     {
         try

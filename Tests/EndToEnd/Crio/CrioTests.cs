@@ -77,7 +77,8 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         var podId = Host.NewId("created");
         var network = await crio.MakeNetworkAsync("crio0");
         var cgroup = $"/{Host.Mark}";
-        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, cgroup));
+        await using var pod = await CrioContainer.CreateAsync(
+            crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, cgroup));
         var besideId = $"{podId}-a";
         await using var beside = await CrioContainer.CreateAsync(crio, besideId, CrioSpecification.Container(
             besideId, podId, await crio.MountRootAsync(besideId), network, cgroup, null, Beside));

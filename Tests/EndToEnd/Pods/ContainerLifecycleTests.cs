@@ -50,7 +50,8 @@ public sealed class ContainerLifecycleTests(PodHost host, SharedPodLife life) : 
         (await Pod.RunToEndAsync(_ => { }, "sh", "-c", "echo out; echo err >&2; exit 41"))
             .Should().Be(new Executed(41, "out\n", "err\n"));
         (await Pod.RunToEndAsync(_ => { }, "true")).ExitCode.Should().Be(0);
-        (await Pod.RunToEndAsync(_ => { }, "sh", "-c", "cat; echo no input")).Should().Be(new Executed(0, "no input\n", ""));
+        (await Pod.RunToEndAsync(_ => { }, "sh", "-c", "cat; echo no input"))
+            .Should().Be(new Executed(0, "no input\n", ""));
     }
 
     [Fact]
@@ -135,7 +136,11 @@ public sealed class ContainerLifecycleTests(PodHost host, SharedPodLife life) : 
         status.ExitCode.Should().Be(128);
         // The pod lives on: nothing of the failed one stays in its share.
         if (TestSettings.HasMachine)
-            Directory.EnumerateFileSystemEntries(Host.Seen($"/run/kata-containers/shared/sandboxes/{Pod.Id}/mounts")).Should().NotContain(path => path.Contains(id, StringComparison.Ordinal));
+        {
+            Directory.EnumerateFileSystemEntries(Host.Seen($"/run/kata-containers/shared/sandboxes/{Pod.Id}/mounts"))
+                .Should().NotContain(path => path.Contains(id, StringComparison.Ordinal));
+        }
+
         await Pod.RemoveAsync(id);
         (await Pod.ShellAsync(Container, "echo alive")).Should().Be("alive\n");
     }
