@@ -25,6 +25,7 @@ public static class Shimv2Services
     {
         services.AddSingleton(SettingsPlaces.OfThisProcess());
         services.AddSingleton<ISettingsSource, SettingsReader>();
+        services.AddSingleton<IShimSockets, ShimSockets>();
         services.AddSingleton<BinaryLoggers>();
         services.AddSingleton<IProcessStdio, ProcessStdio>();
         services.AddSingleton<IEventsConnection, EventsConnection>();

@@ -19,17 +19,25 @@ namespace Kata.Core.Application;
 /// <summary>Registers every use case and reaction, by name.</summary>
 public static class ApplicationServices
 {
+    /// <summary>What an administrator's tool needs to release what dead shims left; the ports for it are the caller's.</summary>
+    public static IServiceCollection AddReaping(this IServiceCollection services) => services
+        .AddMessaging()
+        .AddSingleton<SandboxTeardown>()
+        .AddUseCase<ReapSandboxes, ReapSandboxesReply, ReapSandboxesHandler>();
+
+    private static IServiceCollection AddMessaging(this IServiceCollection services) => services
+        .AddSingleton<ServiceFactory>(provider => provider.GetService!)
+        .AddSingleton<FactMediator>()
+        .AddSingleton<IMediator>(provider => provider.GetRequiredService<FactMediator>())
+        .AddSingleton<ISender>(provider => provider.GetRequiredService<FactMediator>());
+
     /// <summary>
     /// The application core. The caller adds a <see cref="ShimIdentity"/>, a <see cref="TimeProvider"/>, logging and an
     /// implementation of every port.
     /// </summary>
     public static IServiceCollection AddApplication(this IServiceCollection services)
     {
-        services.AddSingleton<ServiceFactory>(provider => provider.GetService!);
-        services.AddSingleton<FactMediator>();
-        services.AddSingleton<IMediator>(provider => provider.GetRequiredService<FactMediator>());
-        services.AddSingleton<ISender>(provider => provider.GetRequiredService<FactMediator>());
-
+        services.AddMessaging();
         services.AddSingleton<LiveSandbox>();
         services.AddSingleton<ContainerRegistry>();
         services.AddSingleton<FactPublisher>();

@@ -53,6 +53,9 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
     public static (ResourceLedgerFile Ledger, StateHeader Header)? TryOpen(string path) =>
         TryRead(path) is { } left ? (new ResourceLedgerFile(path, AtomicFile.OpenAppend(path), left.Held), left.Header) : null;
 
+    /// <summary>What another process's ledger holds, unchanged; null as with <see cref="TryOpen"/>.</summary>
+    public static ResourceList? TryReadHeld(string path) => TryRead(path)?.Held;
+
     /// <summary>What the ledgers of all sandboxes on this host hold of a kind; one that cannot be read is passed over.</summary>
     public static IReadOnlySet<string> HeldByAnybody(ResourceKind kind)
     {

@@ -47,6 +47,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         var directory = SandboxPaths.State(id).Value;
         if (!Directory.Exists(directory))
             return Task.FromResult(new TakeOver(false, null));
+        // One that was taken over before and could not be released is let go.
+        Dispose();
         try
         {
             _lock = TryLock(directory);
@@ -68,6 +70,30 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         ForgetOtherBoot(left.Ledger, left.Header);
         _ledger = left.Ledger;
         return Task.FromResult(new TakeOver(false, left.Ledger));
+    }
+
+    public Task<IReadOnlyList<SandboxId>> ListAsync(CancellationToken ct)
+    {
+        var names = Directory.Exists(SandboxPaths.StateRoot) ? Directory.GetDirectories(SandboxPaths.StateRoot).Select(path => Path.GetFileName(path)!) : [];
+        return Task.FromResult<IReadOnlyList<SandboxId>>([.. names.Order(StringComparer.Ordinal).Select(TryParse).OfType<SandboxId>()]);
+    }
+
+    public Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(SandboxId id, CancellationToken ct)
+    {
+        var directory = SandboxPaths.State(id).Value;
+        try
+        {
+            // For a moment only; a shim that comes just then is told that the sandbox is in use.
+            using var held = FileLock.TryAcquire(directory);
+            if (held is null)
+                return Task.FromResult<(bool, IReadOnlyList<AcquiredResource>?)>((true, null));
+            return Task.FromResult<(bool, IReadOnlyList<AcquiredResource>?)>(
+                (false, [.. ResourceLedgerFile.TryReadHeld($"{directory}/{ResourceLedgerFile.FileName}")?.ReleaseOrder() ?? []]));
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return Task.FromResult<(bool, IReadOnlyList<AcquiredResource>?)>((false, null));
+        }
     }
 
     public Task SaveAsync(SandboxSnapshot snapshot, CancellationToken ct)
@@ -140,6 +166,19 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         _timeline?.Dispose();
         _ledger?.Dispose();
         _lock?.Dispose();
+    }
+
+    // What is no id was not made by us.
+    private static SandboxId? TryParse(string name)
+    {
+        try
+        {
+            return SandboxId.Parse(name);
+        }
+        catch (KataException)
+        {
+            return null;
+        }
     }
 
     private void Remove(string directory)

@@ -1,11 +1,12 @@
 using Kata.Adapters.Guest;
 using Kata.Adapters.Shimv2;
+using Kata.Core.Application;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Apps.Admin;
 
-/// <summary>The ports that an administrator's questions need; no sandbox is run from here.</summary>
+/// <summary>The ports that an administrator's questions need, and what releases what dead shims left; no sandbox is run from here.</summary>
 internal static class AdminComposition
 {
     public static ServiceProvider Build()
@@ -13,7 +14,7 @@ internal static class AdminComposition
         var services = new ServiceCollection();
         services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
         services.AddSingleton(TimeProvider.System);
-        services.AddShimv2().AddGuestResources();
+        services.AddShimv2().AddGuestResources().AddReaping();
         return services.BuildServiceProvider();
     }
 }

@@ -6,6 +6,7 @@ var root = new RootCommand("Looks at Kata.Hex on this host: what it can run, wha
     CheckCommand.Create(),
     ListCommand.Create(),
     TimelineCommand.Create(),
+    ReapCommand.Create(),
     DirectVolumeCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -105,6 +105,27 @@ public abstract class SandboxStoreContract
     }
 
     [Fact]
+    public async Task Look_tells_what_take_over_would_find_and_changes_nothing()
+    {
+        (await NewShim().LookAsync(Id, default)).Should().Be((false, null));
+        var first = NewShim();
+        var ledger = await first.ClaimAsync(Id, Owner, default);
+        ledger.Record(new AcquiredResource(ResourceKind.Directory, "/d"));
+        ledger.Record(new AcquiredResource(ResourceKind.Mount, "/d/m"));
+        (await NewShim().ListAsync(default)).Should().Contain(Id);
+        (await NewShim().LookAsync(Id, default)).HolderIsAlive.Should().BeTrue();
+        Kill(first);
+
+        for (var i = 0; i < 2; i++)
+            (await NewShim().LookAsync(Id, default)).Held!.Select(held => held.Name).Should().Equal("/d/m", "/d");
+
+        var next = NewShim();
+        (await next.TakeOverAsync(Id, default)).Ledger!.Read().Held.Should().HaveCount(2);
+        await next.DeleteAsync(Id, default);
+        (await NewShim().ListAsync(default)).Should().NotContain(Id);
+    }
+
+    [Fact]
     public async Task Ledger_when_read_gives_a_copy()
     {
         var shim = NewShim();

@@ -58,6 +58,22 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
     }
 
     /// <inheritdoc/>
+    public async Task<IReadOnlyList<SandboxId>> ListAsync(CancellationToken ct)
+    {
+        await host.EnterAsync("store.list", ct);
+        return [.. host.Directories.Keys.OrderBy(id => id.Value, StringComparer.Ordinal)];
+    }
+
+    /// <inheritdoc/>
+    public async Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(SandboxId id, CancellationToken ct)
+    {
+        await host.EnterAsync("store.look", ct);
+        return !host.Directories.TryGetValue(id, out var found) ? (false, null)
+            : found.Holder is not null ? (true, null)
+            : (false, [.. found.Ledger.Read().ReleaseOrder()]);
+    }
+
+    /// <inheritdoc/>
     public async Task SaveAsync(SandboxSnapshot snapshot, CancellationToken ct)
     {
         await host.EnterAsync("store.save", ct);

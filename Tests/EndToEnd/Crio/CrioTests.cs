@@ -70,6 +70,33 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await pod.RemoveAsync();
     }
 
+    // CRI-O runs no delete for a shim that died, as containerd does.
+    [MachineFact]
+    public async Task A_pod_whose_shim_was_killed_is_released_by_reap_and_not_before_it()
+    {
+        await using var crio = new CrioHost(Host);
+        var (deadId, livingId) = (Host.NewId("dead"), Host.NewId("lives"));
+        var network = await crio.MakeNetworkAsync("crio3");
+        await using var dead = await CrioContainer.CreateAsync(crio, deadId, CrioSpecification.Pod(deadId, await crio.MountPauseAsync(deadId), network, $"/{Host.Mark}"));
+        await dead.StartAsync();
+        await using var living = await CrioContainer.CreateAsync(crio, livingId, CrioSpecification.Pod(livingId, await crio.MountPauseAsync(livingId), await crio.MakeNetworkAsync("crio4"), $"/{Host.Mark}"));
+        await living.StartAsync();
+        var shim = HostPicture.Processes(Host.InitPid).Single(p => p.Line.Contains($"-id {deadId} -socket", StringComparison.Ordinal));
+        (await Host.InsideAsync("kata-runtime", "reap")).Exited(0).Stdout.Should().Be("0 left by dead shims, 2 with a living one\n");
+
+        using (var process = Process.GetProcessById(shim.Pid))
+            process.Kill();
+        await Until.TrueAsync(() => HostPicture.Processes(Host.InitPid).All(p => p.Pid != shim.Pid), TimeSpan.FromSeconds(10), () => "the shim does not end");
+
+        var look = (await Host.InsideAsync("kata-runtime", "reap", "--dry-run")).Exited(0).Stdout;
+        look.Should().Contain($"{deadId}  would be released\n").And.Contain("1 left by dead shims, 1 with a living one").And.NotContain(livingId);
+        Directory.Exists(Host.Seen($"/run/vc/sbs/{deadId}")).Should().BeTrue();
+        (await Host.InsideAsync("kata-runtime", "reap")).Exited(0).Stdout.Should().Contain($"{deadId}  released\n");
+        (await Host.InsideAsync("kata-runtime", "reap")).Exited(0).Stdout.Should().Be("0 left by dead shims, 1 with a living one\n");
+        (await living.IsAliveAsync()).Should().BeTrue();
+        await EndAsync(living);
+    }
+
     [MachineFact]
     public async Task Containers_that_were_never_started_end_at_once_when_stopped_and_so_does_their_output()
     {

@@ -1,0 +1,15 @@
+using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Sandboxes;
+
+namespace Kata.Adapters.Shimv2.Bootstrap;
+
+/// <summary>Socket files by the rule that names them. One in a directory that a daemon named itself is that daemon's to find.</summary>
+internal sealed class ShimSockets : IShimSockets
+{
+    public void RemoveDead(SandboxId sandbox, SandboxOwner owner)
+    {
+        var path = ShimSocket.PathOf(ShimSocket.DefaultRoot, owner.Daemon, owner.Namespace, sandbox.Value);
+        if (File.Exists(path) && !ShimSocket.IsAlive(path))
+            ShimSocket.Unlink(path);
+    }
+}

@@ -1,0 +1,50 @@
+using System.CommandLine;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Sandboxes;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Kata.Apps.Admin.Commands;
+
+/// <summary>Releases what shims that are dead left on this host.</summary>
+internal static class ReapCommand
+{
+    private const string Help =
+        """
+        releases what shims that died left on this host: mounts, cgroups, links, files
+
+        containerd has a dead shim's things released itself; CRI-O does not. A sandbox whose shim lives is not touched, so this
+        can be run at any time. With --dry-run it is told what would be released. Each sandbox is a line, what it held below it.
+        Exits with 1 if something could not be released, which stays written down for the next time.
+        """;
+
+    public static Command Create()
+    {
+        var onlyLook = new Option<bool>("--dry-run") { Description = "tell what would be released, and release nothing" };
+        var command = new Command("reap", Help) { onlyLook };
+        command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(onlyLook), ct));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(bool onlyLook, CancellationToken ct)
+    {
+        await using var services = AdminComposition.Build();
+        var reply = await services.GetRequiredService<ISender>().Send(new ReapSandboxes(onlyLook), ct);
+        var dead = reply.Sandboxes.Where(sandbox => sandbox.Outcome != ReapOutcome.Lives).ToList();
+        foreach (var sandbox in dead)
+        {
+            Console.WriteLine($"{sandbox.Id}  {Word(sandbox)}");
+            foreach (var resource in sandbox.Held)
+                Console.WriteLine($"    {resource.Kind} {resource.Name}");
+        }
+
+        Console.WriteLine($"{dead.Count} left by dead shims, {reply.Sandboxes.Count - dead.Count} with a living one");
+        return dead.Exists(sandbox => sandbox.Outcome == ReapOutcome.StillHeld) ? 1 : 0;
+    }
+
+    private static string Word(ReapedSandbox sandbox) => sandbox.Outcome switch
+    {
+        ReapOutcome.Left => "would be released",
+        ReapOutcome.Released => "released",
+        _ => $"NOT released: {sandbox.Reason}",
+    };
+}
