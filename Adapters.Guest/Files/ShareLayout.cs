@@ -97,7 +97,7 @@ internal sealed class ShareLayout
         Directory.Delete(staged.Value);
     }
 
-    /// <summary>A place for a container's root while it is made, beside the share. What it is for cannot be part of an id.</summary>
+    /// <summary>A place for a root while it is made, beside the share. What it is for cannot be part of an id.</summary>
     public static HostPath StagingOf(HostPath rootfsTarget, string purpose)
     {
         var container = Path.GetDirectoryName(rootfsTarget.Value);
@@ -222,7 +222,8 @@ internal sealed class ShareLayout
     /// propagated to; so it is made so out of sight, and bound from there.
     /// </summary>
     private static void BindStaged(
-        string from, HostPath staged, HostPath target, ShareAccess access, SharePropagation propagation, Action<string>? prepare = null)
+        string from, HostPath staged, HostPath target, ShareAccess access, SharePropagation propagation,
+        Action<string>? prepare = null)
     {
         try
         {

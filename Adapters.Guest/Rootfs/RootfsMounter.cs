@@ -63,9 +63,9 @@ internal sealed class RootfsMounter : IRootfsMounter
         spec.Target is "" or "/" ? PerformAsync(spec, root, target, target) : MountInsideAsync(spec, root, target);
 
     /// <summary>
-    /// A place inside the root, as newer managers may give it, is found without following a link of the image, and mounted on by
-    /// its descriptor. What follows the mount itself, such as making it read-only, would act on what is below it: so all is done
-    /// out of sight, and bound from there.
+    /// A place inside the root, as newer managers may give it, is found without following a link of the image, and mounted
+    /// on by its descriptor. What follows the mount itself, such as making it read-only, would act on what is below it: so
+    /// all is done out of sight, and bound from there.
     /// </summary>
     private static async Task MountInsideAsync(MountSpec spec, ContainerRoot root, HostPath target)
     {
@@ -110,7 +110,8 @@ internal sealed class RootfsMounter : IRootfsMounter
     private static void Bind(string source, ContainerRoot root, HostPath target, HostPath at)
     {
         if (root.ReadOnly)
-            ShareLayout.BindRootReadOnly(source, ShareLayout.StagingOf(target, "root"), at, bound => MakeMountPoints(bound, root.MountPoints));
+            ShareLayout.BindRootReadOnly(
+                source, ShareLayout.StagingOf(target, "root"), at, bound => MakeMountPoints(bound, root.MountPoints));
         else
             ShareLayout.BindRoot(source, at);
     }

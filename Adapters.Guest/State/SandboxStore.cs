@@ -74,8 +74,9 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
 
     public Task<IReadOnlyList<SandboxId>> ListAsync(CancellationToken ct)
     {
-        var names = Directory.Exists(SandboxPaths.StateRoot) ? Directory.GetDirectories(SandboxPaths.StateRoot).Select(path => Path.GetFileName(path)!) : [];
-        return Task.FromResult<IReadOnlyList<SandboxId>>([.. names.Order(StringComparer.Ordinal).Select(TryParse).OfType<SandboxId>()]);
+        var paths = Directory.Exists(SandboxPaths.StateRoot) ? Directory.GetDirectories(SandboxPaths.StateRoot) : [];
+        return Task.FromResult<IReadOnlyList<SandboxId>>(
+            [.. paths.Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).Select(TryParse).OfType<SandboxId>()]);
     }
 
     public Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(SandboxId id, CancellationToken ct)

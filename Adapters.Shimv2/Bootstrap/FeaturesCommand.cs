@@ -3,8 +3,8 @@ using System.Text;
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
 /// <summary>
-/// <c>features</c>: the OCI document on what a runtime can do, as JSON. CRI-O asks each runtime for it at its own start, and
-/// offers pods nothing that is not in it; containerd gets the same inside of what <c>-info</c> prints.
+/// <c>features</c>: the OCI document on what a runtime can do, as JSON. CRI-O asks each runtime for it at its own start,
+/// and offers pods nothing that is not in it; containerd gets the same inside of what <c>-info</c> prints.
 /// </summary>
 internal static class FeaturesCommand
 {

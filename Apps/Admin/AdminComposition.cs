@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Apps.Admin;
 
-/// <summary>The ports that an administrator's questions need, and what releases what dead shims left; no sandbox is run from here.</summary>
+/// <summary>The ports that an administrator's questions and clean-ups need; no sandbox is run from here.</summary>
 internal static class AdminComposition
 {
     public static ServiceProvider Build()

@@ -190,6 +190,7 @@ internal sealed class CreateContainerHandler(
         var root = spec.Root?.Path is { Length: > 0 } path ? path : "rootfs";
         var source = root[0] == '/' ? HostPath.Parse(root, "root.path") : request.Bundle.Append(root);
         var described = await placer.DescribeRootAsync(source, spec, request.Rootfs, ct);
-        await mounter.MountAsync(request.Id, described, share.RootfsTarget(request.Id), sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id), ct);
+        var ledger = sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id);
+        await mounter.MountAsync(request.Id, described, share.RootfsTarget(request.Id), ledger, ct);
     }
 }

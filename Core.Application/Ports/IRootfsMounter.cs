@@ -19,7 +19,7 @@ public interface IRootfsMounter
 /// <summary>A container's root as its manager hands it over.</summary>
 public sealed record ContainerRoot
 {
-    /// <summary>What makes the root up, performed in order. With none, <see cref="Source"/> is mounted already, and bound.</summary>
+    /// <summary>What makes the root up, performed in order. With none, <see cref="Source"/> is mounted, and bound.</summary>
     public IReadOnlyList<MountSpec> Mounts { get; init; } = [];
 
     /// <summary>The root that the bundle names.</summary>
@@ -29,8 +29,8 @@ public sealed record ContainerRoot
     public bool ReadOnly { get; init; }
 
     /// <summary>
-    /// What the container's runtime will mount on. Those that are missing are made before a root is bound read-only, after which
-    /// nobody could: the image of a pause container, for one, is a single file.
+    /// What the container's runtime will mount on. Those that are missing are made before a root is bound read-only, after
+    /// which nobody could: the image of a pause container, for one, is a single file.
     /// </summary>
     public IReadOnlyList<MountPoint> MountPoints { get; init; } = [];
 }

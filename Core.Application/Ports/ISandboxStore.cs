@@ -52,7 +52,7 @@ public interface ISandboxStore
     /// <summary>The sandboxes that have a state directory on this host, in order; living ones and dead.</summary>
     Task<IReadOnlyList<SandboxId>> ListAsync(CancellationToken ct);
 
-    /// <summary>What <see cref="TakeOverAsync"/> would find, in the order of release, with nothing changed; null if nothing is there.</summary>
+    /// <summary>What <see cref="TakeOverAsync"/> would find, in the order of release, unchanged; null if nothing is there.</summary>
     Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(SandboxId id, CancellationToken ct);
 
     /// <summary>Writes the snapshot, whole or not at all.</summary>

@@ -7,8 +7,8 @@ using MediatR;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// Releases what dead shims left on this host, by the same code as <see cref="CleanUpSandbox"/>: for container managers that
-/// never run a shim's delete, as CRI-O. A living shim's things stay. Harmless when several run at once.
+/// Releases what dead shims left on this host, by the same code as <see cref="CleanUpSandbox"/>: for container managers
+/// that never run a shim's delete, as CRI-O. A living shim's things stay. Harmless when several run at once.
 /// </summary>
 /// <param name="OnlyLook">Tell what would be released, and release nothing.</param>
 public sealed record ReapSandboxes(bool OnlyLook) : ICommand<ReapSandboxesReply>;
@@ -61,7 +61,9 @@ internal sealed class ReapSandboxesHandler(ISandboxStore store, SandboxTeardown 
     private async Task<ReapedSandbox?> LookAsync(SandboxId id, CancellationToken ct)
     {
         var (isAlive, held) = await store.LookAsync(id, ct);
-        return isAlive ? new ReapedSandbox(id, ReapOutcome.Lives, []) : held is null ? null : new ReapedSandbox(id, ReapOutcome.Left, held);
+        if (isAlive)
+            return new ReapedSandbox(id, ReapOutcome.Lives, []);
+        return held is null ? null : new ReapedSandbox(id, ReapOutcome.Left, held);
     }
 
     private async Task<ReapedSandbox?> ReleaseAsync(SandboxId id)
@@ -87,7 +89,8 @@ internal sealed class ReapSandboxesHandler(ISandboxStore store, SandboxTeardown 
         }
         catch (Exception e) when (e is KataException or IOException or OperationCanceledException)
         {
-            return new ReapedSandbox(id, ReapOutcome.StillHeld, held, e is OperationCanceledException ? $"it took longer than {Budget.TotalSeconds:0} s" : e.Message);
+            var reason = e is OperationCanceledException ? $"it took longer than {Budget.TotalSeconds:0} s" : e.Message;
+            return new ReapedSandbox(id, ReapOutcome.StillHeld, held, reason);
         }
     }
 }

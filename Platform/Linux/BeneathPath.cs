@@ -49,7 +49,7 @@ public sealed class BeneathPath : IDisposable
         return found is null ? null : FileStatus.Of(found);
     }
 
-    /// <summary>What a link says, which somebody hostile may have written; null if there is nothing. EINVAL if it is no link.</summary>
+    /// <summary>What a link says, whoever wrote it; null if there is nothing. EINVAL if it is no link.</summary>
     public unsafe string? TryReadLink(string path)
     {
         using var link = TryOpen(path, OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW, 0, allowLastLink: true);
@@ -59,7 +59,7 @@ public sealed class BeneathPath : IDisposable
         const int longest = 4096;
         byte* text = stackalloc byte[longest];
         byte itself = 0;
-        // SAFETY: an empty C string for the name means the descriptor's own link; at most so many bytes are written as are there.
+        // SAFETY: an empty C string for the name means the descriptor's own link; no more bytes are written than there are.
         var length = LinuxException.Check(Libc.readlinkat(link, &itself, text, longest), "readlinkat", Subject(path));
         return Encoding.UTF8.GetString(text, (int)length);
     }

@@ -7,7 +7,9 @@ namespace Kata.Core.Application.Containers.Volumes;
 /// <summary>What of a container's root the guest's runtime mounts on, or makes if it is missing.</summary>
 internal static class MountPoints
 {
-    /// <summary>The places, in order. Those that lie in another mount are not of the root; those of nonsense are the guest's to refuse.</summary>
+    /// <summary>
+    /// The places, in order. Those that lie in another mount are not of the root; those of nonsense are the guest's to refuse.
+    /// </summary>
     public static async Task<IReadOnlyList<MountPoint>> FindAsync(OciSpec spec, IHostFiles files, CancellationToken ct)
     {
         var points = new List<MountPoint>();

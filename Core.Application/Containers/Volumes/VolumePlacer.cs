@@ -32,7 +32,8 @@ internal sealed class VolumePlacer(LiveSandbox sandbox, IHostFiles files, IDirec
     }
 
     /// <summary>A root that is mounted on the host, with what will be mounted in it if the container cannot write there.</summary>
-    public async Task<ContainerRoot> DescribeRootAsync(HostPath source, OciSpec spec, IReadOnlyList<MountSpec> rootfs, CancellationToken ct)
+    public async Task<ContainerRoot> DescribeRootAsync(
+        HostPath source, OciSpec spec, IReadOnlyList<MountSpec> rootfs, CancellationToken ct)
     {
         var readOnly = spec.Root?.Readonly ?? false;
         return new ContainerRoot

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace Kata.Tests.EndToEnd.Crio;
 
 /// <summary>
-/// Specifications as CRI-O writes them. The documents below <c>Recorded</c> are those of a real CRI-O 1.37 (built without seccomp)
-/// with its values put in braces: what is not put in here is as it was recorded.
+/// Specifications as CRI-O writes them. The documents below <c>Recorded</c> are those of a real CRI-O 1.37 (built without
+/// seccomp), its values replaced by words in braces: what is not put in here is as it was recorded.
 /// </summary>
 internal static class CrioSpecification
 {

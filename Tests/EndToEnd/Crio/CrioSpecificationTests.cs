@@ -29,7 +29,7 @@ public sealed partial class CrioSpecificationTests
             .Should().Contain("root.readonly").And.OnlyContain(path => path == "root.readonly" || Own.Any(own => path.StartsWith(own, StringComparison.Ordinal)));
     }
 
-    // The fault of 1.37 pods that no test had seen: a root that is read-only, of an image without a single directory.
+    // Each pod of CRI-O is this: what is mounted in it has nothing to be mounted on, and nobody may make it in the container.
     [Fact]
     public void Pod_as_it_was_recorded_has_a_read_only_root_and_mounts_in_it()
     {
