@@ -9,13 +9,8 @@ namespace Kata.Apps.Admin.Commands;
 internal static class ReapCommand
 {
     private const string Help =
-        """
-        releases what shims that died left on this host: mounts, cgroups, links, files
-
-        containerd has a dead shim's things released itself; CRI-O does not. A sandbox whose shim lives is not touched, so this
-        can be run at any time. With --dry-run it is told what would be released. Each sandbox is a line, what it held below it.
-        Exits with 1 if something could not be released, which stays written down for the next time.
-        """;
+        "releases what shims that died left on this host (mounts, cgroups, links, files), which CRI-O does not have done; "
+        + "a sandbox whose shim lives is not touched. Exit code 1 if something could not be released";
 
     public static Command Create()
     {
