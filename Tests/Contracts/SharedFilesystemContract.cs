@@ -6,6 +6,7 @@ using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
+using Kata.Tests.Harness;
 using Xunit;
 
 namespace Kata.Tests.Contracts;

@@ -8,6 +8,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
+using Kata.Tests.Harness;
 using Xunit;
 
 namespace Kata.Tests.Contracts;
@@ -83,9 +84,9 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
             var sources = new SharedSources(layout, new DaemonMounts(() => daemon.Id, layout.Exported), Ledger, TimeProvider.System);
             string Flags() => MountInfo.Read(daemon.Id).Single(m => m.MountPoint == Path.Combine(Shared, "vol")).Options.Split(',')[0];
 
-            await sources.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost);
+            await sources.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, mayBePart: true);
             Flags().Should().Be("ro");
-            await sources.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost);
+            await sources.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, mayBePart: true);
             Flags().Should().Be("rw");
             await sources.LeaveAsync(Other);
             Flags().Should().Be("ro");
