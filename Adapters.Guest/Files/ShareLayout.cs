@@ -146,7 +146,9 @@ internal sealed class ShareLayout
     /// <summary>Takes out what <see cref="Share"/> put there; already gone is success.</summary>
     public void Remove(string segment, bool isDirectory, ContainerId container)
     {
-        Mounts.UnmountTree(Mounted.Append(segment).Value);
+        // What is mounted below it keeps the slave's mount when the other goes.
+        foreach (var place in PlacesOf(segment))
+            Mounts.UnmountTree(place);
         // Never with what is in it: that would be somebody's data, if it were still mounted.
         using (var mounts = BeneathPath.Open(Mounted.Value))
             _ = isDirectory ? mounts.DeleteDirectory(segment) : mounts.DeleteFile(segment);

@@ -247,6 +247,30 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         new[] { first.Root, second.Root, third.Root, GuestPaths.Share.Append("watchable") }.Should().OnlyHaveUniqueItems();
     }
 
+    [Theory]
+    [InlineData(ShareAccess.ReadWrite)]
+    [InlineData(ShareAccess.ReadOnly)]
+    [InlineData(ShareAccess.ReadOnlyTop)]
+    public async Task Leave_when_others_are_mounted_below_leaves_no_mount_point(ShareAccess access)
+    {
+        var below = Directory.CreateDirectory(Path.Combine(Source().Value, "below")).FullName;
+        Mounts.Mount("tmpfs", below, "tmpfs", []);
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, Source(), "vol", access, SharePropagation.FromHost, Ct);
+
+            await share.LeaveAsync(Box, Ct);
+
+            Directory.GetFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName).Should().Equal("watchable");
+            Mounts.IsMountPoint(below).Should().BeTrue();
+        }
+        finally
+        {
+            Mounts.UnmountTree(below);
+        }
+    }
+
     [Fact]
     public async Task Leave_when_the_last_one_goes_leaves_no_mount_point()
     {

@@ -145,7 +145,7 @@ public sealed class HarnessShim : IAsyncDisposable
     public HostPath Bundle(string id, ContainerKind kind = ContainerKind.Single, string program = "sleep", Func<OciSpec, OciSpec>? change = null)
     {
         var path = HostPath.Parse($"/bundles/{id}", "bundle");
-        var spec = PlayedManager.Write(Sandbox, kind, program);
+        var spec = PlayedBundle.Write(Sandbox, kind, program);
         Bundles.Specs[path] = change?.Invoke(spec) ?? spec;
         return path;
     }

@@ -14,6 +14,7 @@ internal static class AgentDifferences
     private const string VirtioBlk = "a disk is virtio-blk on the PCI bus, where the recorded configuration had virtio-scsi; the guest is told which";
     private const string Drained = "output that nobody wants is read all the same, or a process that prints would stop at a full pipe";
     private const string GrownFirst = "the machine has grown before the guest hears of the container that needs it";
+    private const string OneFile = "a file of the host is one file for all containers of a pod, so that sockets and locks in it are too (ADR 21)";
     private const string AsAsked = "an exec gets what its client asked for, not what the container has";
 
     public static IReadOnlyList<IntendedDifference> Table { get; } =
@@ -29,6 +30,12 @@ internal static class AgentDifferences
         Ours("CreateContainer OCI.Linux.Resources.Devices[*", DeviceRules),
         Upstreams("CreateContainer devices[0].*", VirtioBlk),
         Ours("CreateContainer devices[0].*", VirtioBlk),
+
+        .. OfOneFile("vol", "c1"),
+        .. OfOneFile("empty", "c1"),
+        .. OfOneFile("etc/hostname", "c1"),
+        .. OfOneFile("etc/hosts", "c1"),
+        .. OfOneFile("etc/resolv.conf", "pod"),
 
         Upstreams("call OnlineCPUMem", NothingAdded),
         Upstreams("call CreateContainer c1", GrownFirst),
@@ -47,4 +54,12 @@ internal static class AgentDifferences
         Upstreams("call SignalProcess c2 9", "its init has ended; what else it has goes when it is removed"),
         Upstreams("call RemoveContainer pod", WholeMachine),
     ];
+
+    // What the second container mounts, the first one or the pod has already.
+    private static IEnumerable<IntendedDifference> OfOneFile(string path, string first)
+    {
+        var name = path[(path.LastIndexOf('/') + 1)..];
+        var source = $"CreateContainer OCI.Mounts[/{path}].source=/run/kata-containers/shared/containers/";
+        return [Upstreams($"{source}c2-N-{name}", OneFile), Ours($"{source}{first}-N-{name}", OneFile)];
+    }
 }

@@ -26,9 +26,11 @@ public sealed class HandOverTests : IDisposable
 
     public static TheoryData<string> Names => new(HandOver.All());
 
-    public static TheoryData<string> Guests => new(HandOver.All().Where(name => !IsOnHostNetwork(name)));
+    public static TheoryData<string> Guests => new(HandOver.All().Where(name => !IsOnHostNetwork(name) && !IsOnAnothersNetwork(name)));
 
     public static TheoryData<string> OnHostNetwork => new(HandOver.All().Where(IsOnHostNetwork));
+
+    public static TheoryData<string> OnAnothersNetwork => new(HandOver.All().Where(IsOnAnothersNetwork));
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -77,6 +79,18 @@ public sealed class HandOverTests : IDisposable
     }
 
     [Theory]
+    [MemberData(nameof(OnAnothersNetwork))]
+    public async Task Container_on_the_network_of_another_is_refused_before_a_machine_is_started(string name)
+    {
+        var handed = HandOver.Read(name);
+
+        var refused = await this.Awaiting(t => t.MakeAsync(handed)).Should().ThrowAsync<KataException>();
+
+        refused.Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        refused.Which.Message.Should().Contain("another container");
+    }
+
+    [Theory]
     [MemberData(nameof(OnHostNetwork))]
     public async Task Pod_on_the_hosts_network_is_refused_before_a_machine_is_started(string name)
     {
@@ -112,6 +126,8 @@ public sealed class HandOverTests : IDisposable
     }
 
     private static bool IsOnHostNetwork(string name) => name.EndsWith("/host-network", StringComparison.Ordinal);
+
+    private static bool IsOnAnothersNetwork(string name) => name.EndsWith("/container", StringComparison.Ordinal);
 
     private static bool IsGuests(string source) => source.StartsWith("/run/kata-containers/", StringComparison.Ordinal);
 

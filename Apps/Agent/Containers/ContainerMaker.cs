@@ -42,6 +42,7 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
         var bundle = sandbox.Paths.Bundle(id);
         try
         {
+            sandbox.SharedFolders.Enter(id, Sources(request, spec));
             var attached = await devices.FindAsync(request.Devices, cancellation);
             storages = await sandbox.Storages.AddAsync(request.Storages, id, cancellation);
             var place = sandbox.Place(id, request.SandboxPidns);
@@ -149,6 +150,7 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
                 log.Warning($"container {container.Id}: {complaint}");
             }
 
+            sandbox.SharedFolders.Leave(container.Id);
             sandbox.Forget(container.Id);
         }
         finally
@@ -172,6 +174,9 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
             // It has ended already, or the number is none that the kernel takes.
         }
     }
+
+    private static IEnumerable<string> Sources(Oci.CreateContainerRequest request, Oci.Spec spec) =>
+        [.. request.Storages.Select(storage => storage.Source), .. spec.Mounts.Select(mount => mount.Source), spec.Root?.Path ?? ""];
 
     private static void PrepareBundle(string bundle, string rootPath)
     {
@@ -230,6 +235,7 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
         }
 
         await sandbox.Storages.ReleaseAsync(storages);
+        sandbox.SharedFolders.Leave(id);
         sandbox.Forget(id);
     }
 }

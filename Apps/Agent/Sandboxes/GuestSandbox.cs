@@ -28,6 +28,8 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
 
     public SandboxStorages Storages => storages;
 
+    public SharedFolders SharedFolders { get; } = new(paths.Share);
+
     public GuestPaths Paths => paths;
 
     public bool SelinuxEnabled => _selinux;

@@ -105,7 +105,7 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         var network = await crio.MakeNetworkAsync("crio0");
         var cgroup = $"/{Host.Mark}";
         await using var pod = await CrioContainer.CreateAsync(
-            crio, podId, CrioSpecification.Pod(podId, await crio.MountRootAsync(podId), network, cgroup));
+            crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, cgroup));
         var besideId = $"{podId}-a";
         await using var beside = await CrioContainer.CreateAsync(crio, besideId, CrioSpecification.Container(
             besideId, podId, await crio.MountRootAsync(besideId), network, cgroup, null, Beside));

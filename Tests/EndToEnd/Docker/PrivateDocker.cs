@@ -18,15 +18,15 @@ public abstract class PrivateDocker : PrivateContainerd
     public static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(20);
 
     private readonly string _suite;
-    private readonly string _version;
+    private readonly int _oldest;
     private RunningCommand? _dockerd;
     private string _log = "";
 
-    protected PrivateDocker(string suite, string version)
+    protected PrivateDocker(string suite, int oldest)
         : base(
             "moby", Peers.Programs($"docker-{suite}"), Peers.Programs($"docker-{suite}", "sbin"), Peers.Programs(suite))
     {
-        (_suite, _version) = (suite, version);
+        (_suite, _oldest) = (suite, oldest);
         Mark = $"kata-docker-{suite}-{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
         Environs["DOCKER_HOST"] = "unix:///run/docker.sock";
         Environs["DOCKER_CONFIG"] = Path.Combine(Directory, "client");
@@ -44,8 +44,8 @@ public abstract class PrivateDocker : PrivateContainerd
         await base.InitializeAsync();
         await StartDockerAsync();
         var version = (await DockerAsync("version", "--format", "{{.Server.Version}}")).Exited(0).Stdout;
-        if (!version.StartsWith(_version, StringComparison.Ordinal))
-            throw new InvalidOperationException($"this is Docker {version.Trim()} and not {_version}");
+        if (int.Parse(version.Split('.')[0], CultureInfo.InvariantCulture) < _oldest)
+            throw new InvalidOperationException($"this is Docker {version.Trim()} and older than {_oldest}");
         var files = Path.Combine(Directory, "files.tar");
         await BusyboxImage.WriteFilesAsync(files);
         (await DockerAsync("import", "--change", "ENV PATH=/bin", files, Image)).Exited(0);
@@ -100,7 +100,7 @@ public abstract class PrivateDocker : PrivateContainerd
 }
 
 /// <summary>Docker 26.1 with containerd 1.7, which gives a container its network before it is created.</summary>
-public sealed class Docker26() : PrivateDocker("trixie", "26.1.");
+public sealed class Docker26() : PrivateDocker("trixie", oldest: 26);
 
-/// <summary>Docker 28.5 with containerd 2.1, which gives a container its network between create and start.</summary>
-public sealed class Docker28() : PrivateDocker("sid", "28.");
+/// <summary>Docker 28.5 or newer, with containerd 2.1, which gives a container its network between create and start.</summary>
+public sealed class Docker28() : PrivateDocker("sid", oldest: 28);

@@ -8,7 +8,7 @@ namespace Kata.Tests.Harness;
 /// Specifications as Docker writes them for a single container, and containerd's CRI plugin for a pod's. A test of
 /// recorded documents holds them to the real ones, field by field.
 /// </summary>
-internal static class PlayedManager
+internal static class PlayedBundle
 {
     private static readonly string[] Capabilities =
     [
