@@ -76,8 +76,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     public async Task Share_when_a_writer_comes_and_goes_changes_the_mount_in_the_daemons_namespace_too()
     {
         var layout = ShareLayout.Create(HostPath.Parse(Path.Combine(Folder, "shares/pod1"), "share"), Ledger);
-        using var daemon = Process.Start(new ProcessStartInfo(
-            "unshare", ["--mount", "--propagation", "slave", "sh", "-c", "echo ready; exec sleep 1000"]) { RedirectStandardOutput = true })!;
+        string[] words = ["--mount", "--propagation", "slave", "sh", "-c", "echo ready; exec sleep 1000"];
+        using var daemon = Process.Start(new ProcessStartInfo("unshare", words) { RedirectStandardOutput = true })!;
         try
         {
             (await daemon.StandardOutput.ReadLineAsync(Ct)).Should().Be("ready");
