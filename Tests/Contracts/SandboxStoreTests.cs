@@ -1,6 +1,9 @@
+using FluentAssertions;
 using Kata.Adapters.Guest.Cleanup;
 using Kata.Adapters.Guest.State;
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Sandboxes;
+using Kata.Platform.Linux;
 using Kata.Tests.Harness;
 using Xunit;
 
@@ -26,5 +29,10 @@ public sealed class SandboxStoreRealTests : SandboxStoreContract
 
     protected override ISandboxStore NewShim() => new SandboxStore(Releaser);
 
-    protected override void Kill(ISandboxStore store) => ((SandboxStore)store).Dispose();
+    // A process that another test spawns at this moment has the lock too, until it has become its program.
+    protected override void Kill(ISandboxStore store)
+    {
+        ((SandboxStore)store).Dispose();
+        SpinWait.SpinUntil(() => !FileLock.IsHeld(SandboxPaths.State(Id).Value), TimeSpan.FromSeconds(10)).Should().BeTrue();
+    }
 }
