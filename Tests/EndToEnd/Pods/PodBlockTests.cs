@@ -106,9 +106,9 @@ public sealed class PodBlockTests(PodHost host, SharedPodLife life) : SharedPodT
     public async Task Parts_of_an_emptyDir_in_memory_are_of_the_guests_and_no_link_leads_out_of_it()
     {
         var pod = Host.NewVolume();
-        var volume = Path.Combine(pod, "volumes/kubernetes.io~empty-dir/cache");
+        var volume = Path.Combine(pod, "volumes/kubernetes.io~empty-dir/parts");
         string[] parts = ["logs", "app.log", "x"];
-        var places = parts.Select((part, number) => Path.Combine(pod, "volume-subpaths/cache/main", $"{number}")).ToArray();
+        var places = parts.Select((part, number) => Path.Combine(pod, "volume-subpaths/parts/main", $"{number}")).ToArray();
         Directory.CreateDirectory(volume);
         Directory.CreateDirectory(Path.GetDirectoryName(places[0])!);
         (await Host.InsideAsync("mount", "-t", "tmpfs", "-o", "size=8m,mode=2775,gid=3000", "tmpfs", volume)).Exited(0);
