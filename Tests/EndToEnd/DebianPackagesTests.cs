@@ -5,6 +5,7 @@ using Xunit;
 namespace Kata.Tests.EndToEnd;
 
 /// <summary>The script that unpacks what the guest and the file daemon are made of, with an apt that is played.</summary>
+[Trait("peers", "no")]
 public sealed class DebianPackagesTests : IDisposable
 {
     // One package whose version is what the file "version" says; the archive is not there while "down" is.

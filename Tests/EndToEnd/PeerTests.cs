@@ -12,8 +12,8 @@ namespace Kata.Tests.EndToEnd;
 [Trait("category", "matrix")]
 public sealed class PeerTests
 {
-    // The default run's own limit, and a start of the test runner.
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(9.5);
+    // Twice what both took on a slow machine; less than after which a run counts as hung.
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(15);
 
     private static readonly (string Suite, string Version)[] Newer = [("trixie", "1.7"), ("sid", "2.")];
 

@@ -30,7 +30,7 @@ run() { # PROJECT FOLDER VERBOSITY [ARGUMENT...]
     # A test that hangs ends its project's run rather than everybody's.
     dotnet test "artifacts/bin/$project/release/Kata.Tests.$project.dll" \
         --logger "console;verbosity=$verbosity" --logger "trx;LogFileName=report.trx" --results-directory "$folder" \
-        --blame-hang-timeout 10m --blame-hang-dump-type none "$@" < /dev/null 2>&1 |
+        --blame-hang-timeout 16m --blame-hang-dump-type none "$@" < /dev/null 2>&1 |
         grep --line-buffered -vE '^$|^VSTest version|^Starting test|^A total of|^Data collector|^Results File|^Test Run' | tee "$folder/output.txt"
     code=${PIPESTATUS[0]}
     total=0 ok=0 bad=0

@@ -10,6 +10,7 @@ namespace Kata.Tests.EndToEnd.Pods;
 /// Files as Linux has them: filesystems that are told apart, extended attributes, capabilities of files, lists of access.
 /// What one container of a machine sees, and what the host has of it.
 /// </summary>
+[Trait("peers", "no")]
 public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTest(host, life)
 {
     // struct vfs_cap_data, revision 2, permitted and effective: cap_net_raw, number 13.

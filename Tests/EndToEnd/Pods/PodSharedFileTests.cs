@@ -6,6 +6,7 @@ using Xunit;
 namespace Kata.Tests.EndToEnd.Pods;
 
 /// <summary>A folder that several containers of a pod have is one folder for them, as it is on one kernel.</summary>
+[Trait("peers", "no")]
 public sealed class PodSharedFileTests(PodHost host, SharedPodLife life) : SharedPodTest(host, life)
 {
     private const string Tool = "/tools/peer";
