@@ -20,7 +20,7 @@ public sealed class MountPointTests
         bench.Files.Put("/host/resolv.conf", HostFileKind.File);
 
         (await PointsAsync(bench, Proc, Bind("/host/resolv.conf", "/etc/resolv.conf"), Bind("/host/data", "/var/data/")))
-            .Should().Equal(("/proc", true), ("/etc/resolv.conf", false), ("/var/data", true), ("/work", true));
+            .Should().Equal(("/proc", true), ("/etc/resolv.conf", false), ("/var/data", true), ("/srv", true));
     }
 
     [Fact]
@@ -29,8 +29,8 @@ public sealed class MountPointTests
 
     [Fact]
     public async Task Mount_inside_of_another_is_not_of_the_root() =>
-        (await PointsAsync(new PlacingBench(), Bind("/host/a", "/work"), Bind("/host/b", "/work/b"), Bind("/host/c", "/workshop")))
-            .Should().Equal(("/work", true), ("/workshop", true));
+        (await PointsAsync(new PlacingBench(), Bind("/host/a", "/srv"), Bind("/host/b", "/srv/b"), Bind("/host/c", "/srvs")))
+            .Should().Equal(("/srv", true), ("/srvs", true));
 
     [Fact]
     public async Task Mount_of_a_disk_which_becomes_a_node_has_none()
@@ -38,7 +38,7 @@ public sealed class MountPointTests
         var bench = new PlacingBench();
         bench.Files.Put("/dev/sdx", HostFileKind.BlockDevice, new DeviceNumber(8, 1));
 
-        (await PointsAsync(bench, Bind("/dev/sdx", "/disk"))).Should().Equal(("/work", true));
+        (await PointsAsync(bench, Bind("/dev/sdx", "/disk"))).Should().Equal(("/srv", true));
     }
 
     [Theory]
@@ -48,7 +48,7 @@ public sealed class MountPointTests
     [InlineData("/../proc")]
     [InlineData("/a\0b")]
     public async Task Destination_that_names_no_place_is_the_guests_to_refuse(string destination) =>
-        (await PointsAsync(new PlacingBench(), Proc with { Destination = destination })).Should().Equal(("/work", true));
+        (await PointsAsync(new PlacingBench(), Proc with { Destination = destination })).Should().Equal(("/srv", true));
 
     [Fact]
     public async Task Mount_whose_source_is_missing_is_still_described_for_its_refusal_comes_later()
@@ -56,7 +56,7 @@ public sealed class MountPointTests
         var bench = new PlacingBench();
         bench.Files.Remove("/host/gone");
 
-        (await PointsAsync(bench, Bind("/host/gone"))).Should().Equal(("/data", true), ("/work", true));
+        (await PointsAsync(bench, Bind("/host/gone"))).Should().Equal(("/data", true), ("/srv", true));
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class MountPointTests
 
     private static async Task<IEnumerable<(string, bool)>> PointsAsync(PlacingBench bench, params OciMount[] mounts)
     {
-        var spec = new OciSpec { Mounts = mounts, Root = new OciRoot { Readonly = true }, Process = new OciProcess { Cwd = "/work" } };
+        var spec = new OciSpec { Mounts = mounts, Root = new OciRoot { Readonly = true }, Process = new OciProcess { Cwd = "/srv" } };
         return (await bench.DescribeRootAsync(spec)).MountPoints.Select(point => (point.Path, point.IsDirectory));
     }
 }
