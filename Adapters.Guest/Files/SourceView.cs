@@ -50,7 +50,7 @@ internal sealed record SourceView
         var status = FileStatus.Of(held);
         var mount = MountInfo.Of(held);
         var path = new FileInfo($"/proc/self/fd/{held.DangerousGetHandle()}").LinkTarget ?? "";
-        var hasMounts = status.IsDirectory && HasMountsBelow(path);
+        var hasMounts = status.IsDirectory && MountInfo.IsAnyBelow(path);
         // Nothing is ever mounted below a file.
         var later = status.IsDirectory ? propagation : SharePropagation.Private;
         return new SourceView
@@ -101,12 +101,6 @@ internal sealed record SourceView
 
     private bool IsAlike(SourceView other) =>
         Looks == other.Looks && IsTopOnly == other.IsTopOnly && Propagation == other.Propagation;
-
-    private static bool HasMountsBelow(string path)
-    {
-        var below = path.TrimEnd('/') + "/";
-        return MountInfo.Read().Any(mount => mount.MountPoint.Length > below.Length && mount.MountPoint.StartsWith(below, StringComparison.Ordinal));
-    }
 
     private static bool IsWithin(string path, string root) =>
         path == root || path.StartsWith(root.TrimEnd('/') + "/", StringComparison.Ordinal);

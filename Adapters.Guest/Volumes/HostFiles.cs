@@ -42,9 +42,7 @@ internal sealed class HostFiles : IHostFiles
     public Task<bool> HasMountsAsync(HostPath directory, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        var below = directory.Value.TrimEnd('/') + "/";
-        return Task.FromResult(MountInfo.Read().Any(mount =>
-            mount.MountPoint.Length > below.Length && mount.MountPoint.StartsWith(below, StringComparison.Ordinal)));
+        return Task.FromResult(MountInfo.IsAnyBelow(directory.Value));
     }
 
     public Task<HostPath?> FindBlockDeviceAsync(DeviceNumber number, CancellationToken ct)

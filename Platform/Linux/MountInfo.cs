@@ -16,6 +16,13 @@ public sealed record MountInfo(
 
     public static IReadOnlyList<MountInfo> Read(int processId) => Parse(File.ReadAllText($"/proc/{processId}/mountinfo"));
 
+    /// <summary>Whether anything is mounted below a directory, itself aside.</summary>
+    public static bool IsAnyBelow(string directory)
+    {
+        var below = directory.TrimEnd('/') + "/";
+        return Read().Any(mount => mount.MountPoint.Length > below.Length && mount.MountPoint.StartsWith(below, StringComparison.Ordinal));
+    }
+
     /// <summary>One mount by its number; null if there is none. Only its own line is taken apart: a host may have thousands.</summary>
     public static MountInfo? Find(int id)
     {
