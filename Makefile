@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 export PREFIX DESTDIR CMD
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-pod test matrix fast check bench image install uninstall stats clean deps solution
+.PHONY: help build daemon run run-pod test matrix fast check bench image install uninstall stats clean deps solution
 .NOTPARALLEL:
 
 help: ## this list
@@ -16,19 +16,19 @@ build: deps ## the three native binaries, in artifacts/publish/
 	@echo "== binaries"
 	@$(packaging)/publish.sh
 
-run: build image ## a busybox container in its own machine through a private containerd; CMD='…' runs something else
+run: build image daemon ## a busybox container in its own machine through a private containerd; CMD='…' runs something else
 	@echo "== run"
 	@$(packaging)/run.sh
 
-run-pod: build image ## a pod of two containers through containerd's CRI plugin, at a CNI bridge
+run-pod: build image daemon ## a pod of two containers through containerd's CRI plugin, at a CNI bridge
 	@echo "== pod"
 	@dotnet build Tests/Cri -c Release -nologo -v quiet --tl:off -clp:NoSummary
 	@$(packaging)/run-pod.sh
 
-test: build image solution ## every test against the default set-up
+test: build image daemon solution ## every test against the default set-up
 	@$(tools)/test.sh Unit Architecture Contracts Parity Aot 'EndToEnd:category!=matrix:at-once'
 
-matrix: build image solution ## the same behaviour with other containerds, guest channels and hosts
+matrix: build image daemon solution ## the same behaviour with other containerds, guest channels and hosts
 	@echo "== peers"
 	@$(tools)/peers.sh
 	@$(tools)/test.sh 'EndToEnd:category=matrix'
@@ -41,13 +41,17 @@ check: build solution ## what every change must pass: format, build, fast tests,
 	@dotnet format Kata.Hex.sln --verify-no-changes --no-restore
 	@$(tools)/test.sh Unit Architecture 'Contracts:category!=real' 'Parity:category!=real' Aot
 
-bench: build image solution ## figures: start, memory, ttRPC, boot
+bench: build image daemon solution ## figures: start, memory, ttRPC, boot
 	@echo "== benchmarks"
 	@dotnet exec artifacts/bin/Benchmarks/release/Kata.Tests.Benchmarks.dll
 
 image: build ## guest kernel, initrd and image, in artifacts/guest/current/
 	@echo "== guest"
 	@Apps/Agent/image/build.sh
+
+daemon: deps ## the file daemon, virtiofsd, in artifacts/virtiofsd/
+	@echo "== file daemon"
+	@$(packaging)/virtiofsd.sh
 
 install: build image ## binaries, guest and default configuration, under PREFIX (/usr/local)
 	@$(packaging)/install.sh install

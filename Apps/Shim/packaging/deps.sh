@@ -5,12 +5,8 @@ set -euo pipefail
 
 # package  what shows that it is there
 needs() {
-    local virtiofsd=virtiofsd
-    # Debian 12 has QEMU's own virtiofsd; later ones have the Rust one as a package.
-    if grep -q "^VERSION_CODENAME=bookworm" /etc/os-release; then virtiofsd=qemu-system-common; fi
     cat << LIST
 qemu-system-x86 qemu-system-x86_64
-$virtiofsd /usr/lib/qemu/virtiofsd
 containerd containerd
 containerd containerd-shim-runc-v2
 containerd ctr
@@ -29,6 +25,7 @@ xz-utils xz
 e2fsprogs mke2fs
 util-linux flock
 binutils readelf
+patchelf patchelf
 gcc gcc
 libc6-dev /usr/include/stdio.h
 zlib1g-dev /usr/include/zlib.h
@@ -37,7 +34,6 @@ LIST
 
 present() {
     case $1 in
-        /usr/lib/qemu/virtiofsd) [ -x "$1" ] || [ -x /usr/libexec/virtiofsd ] ;;
         /*) [ -e "$1" ] ;;
         *) PATH=$PATH:/usr/sbin:/sbin command -v "$1" > /dev/null ;;
     esac

@@ -5,6 +5,7 @@
 #
 #   $PREFIX/bin/containerd-shim-kata-v2, $PREFIX/bin/kata-runtime
 #   $PREFIX/share/kata-hex/guest/<version>/, and the link "current" to it
+#   $PREFIX/share/kata-hex/virtiofsd/                          the file daemon with loader and libraries of its own
 #   $PREFIX/share/kata-hex/installed-files                     what uninstall removes
 #   /usr/share/defaults/kata-containers/configuration.toml     the defaults; its place does not depend on PREFIX
 #
@@ -41,18 +42,20 @@ plan() {
     local file
     echo "755 $top/artifacts/publish/containerd-shim-kata-v2 $prefix/bin/containerd-shim-kata-v2"
     echo "755 $top/artifacts/publish/kata-runtime $prefix/bin/kata-runtime"
+    for file in "$daemon"/*; do echo "755 $file $share/virtiofsd/$(basename "$file")"; done
     for file in "$guest"/*; do echo "644 $file $share/guest/$version/$(basename "$file")"; done
     echo "644 $configuration $defaults"
 }
 
 do_install() {
-    local guest version configuration daemon=/usr/lib/qemu/virtiofsd before after path mode file
+    local guest version configuration daemon before after path mode file
     guest=$(realpath "$top/artifacts/guest/current")
     version=$(basename "$guest")
-    if [ -x /usr/libexec/virtiofsd ]; then daemon=/usr/libexec/virtiofsd; fi
+    daemon=$top/artifacts/virtiofsd-installed
+    "$here/virtiofsd.sh" "$daemon" "$share/virtiofsd"
     configuration=$(mktemp)
     trap 'rm -f "'"$configuration"'"' EXIT
-    sed -e "s#/usr/local/share/kata-hex#$share#" -e "s#/usr/lib/qemu/virtiofsd#$daemon#" "$here/configuration.toml" > "$configuration"
+    sed -e "s#/usr/local/share/kata-hex#$share#" "$here/configuration.toml" > "$configuration"
 
     before=$(cat "$record" 2> /dev/null || true)
     after=$(plan | cut -d' ' -f3; echo "$share/guest/current")

@@ -76,10 +76,8 @@ JSON
 
 # The shipped configuration with the paths of this build and of this host.
 make_configuration() {
-    local daemon=/usr/lib/qemu/virtiofsd
-    if [ -x /usr/libexec/virtiofsd ]; then daemon=/usr/libexec/virtiofsd; fi
     sed -e "s#/usr/local/share/kata-hex/guest/current#$(realpath "$guest")#" \
-        -e "s#/usr/lib/qemu/virtiofsd#$daemon#" \
+        -e "s#/usr/local/share/kata-hex/virtiofsd/#$top/artifacts/virtiofsd/#" \
         -e "s#/usr/bin/qemu-system-x86_64#$(command -v qemu-system-x86_64)#" \
         "$here/configuration.toml" > "$work/configuration.toml"
 }

@@ -11,7 +11,7 @@ internal static class ShimConfiguration
     /// <summary>Writes it.</summary>
     public static string Write(string path)
     {
-        var daemon = new[] { "/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd" }.First(File.Exists);
+        var daemon = Path.Combine(Repository.Artifacts, "virtiofsd", "virtiofsd");
         File.WriteAllText(path,
             $"""
             [hypervisor.qemu]

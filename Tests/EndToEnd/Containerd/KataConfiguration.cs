@@ -38,9 +38,8 @@ internal sealed class KataConfiguration
 
     public static string Text(string value) => $"\"{value}\"";
 
-    /// <summary>C's virtiofsd of QEMU 7, else the Rust one of its own package.</summary>
-    public static string Virtiofsd() =>
-        new[] { "/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd" }.FirstOrDefault(File.Exists) ?? "/usr/libexec/virtiofsd";
+    /// <summary>The file daemon under test.</summary>
+    public static string Virtiofsd() => TestSettings.FileDaemon;
 
     private static Dictionary<string, SortedDictionary<string, string>> Default() => new()
     {

@@ -18,6 +18,10 @@ internal static class TestSettings
     public static string GuestDirectory { get; } =
         Read("KATA_TEST_GUEST_DIR") ?? Path.Combine(Repository.Artifacts, "guest", "current");
 
+    /// <summary>The file daemon that comes along, or another.</summary>
+    public static string FileDaemon { get; } =
+        Read("KATA_TEST_FILE_DAEMON") ?? Path.Combine(Repository.Artifacts, "virtiofsd", "virtiofsd");
+
     /// <summary>Our native binaries.</summary>
     public static string PublishDirectory { get; } =
         Read("KATA_TEST_PUBLISH_DIR") ?? Path.Combine(Repository.Artifacts, "publish");
