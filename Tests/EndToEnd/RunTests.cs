@@ -82,6 +82,20 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [Fact]
+    [Trait("needs", "newest")]
+    public async Task Run_when_the_command_may_not_be_executed_names_it()
+    {
+        var file = Path.Combine(Host.Directory, "no-program");
+        await File.WriteAllTextAsync(file, "");
+
+        var result = await Host.CtrAsync(PrivateContainerd.RunArguments(
+            Host.NewId("denied"), ["--rm", "--mount", $"type=bind,src={file},dst=/tmp/no-program,options=rbind:ro"], "/tmp/no-program"));
+
+        result.ExitCode.Should().NotBe(0);
+        result.Stderr.Should().Contain("/tmp/no-program").And.Contain("ermission denied");
+    }
+
+    [Fact]
     public async Task Run_when_the_spec_names_environment_and_directory_gives_them_to_the_command()
     {
         var result = await Host.CtrAsync(PrivateContainerd.RunArguments(

@@ -121,6 +121,25 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
         (await Host.InsideAsync(xattr, "get", file, "user.guest")).Stdout.Should().Be("00aa\n");
     }
 
+    /// <summary>The group is known to whoever makes the file: the guest's kernel and the file daemon must both hand it on.</summary>
+    [Fact]
+    [Trait("needs", "newest")]
+    public async Task Folder_that_is_open_to_a_supplementary_group_takes_files_of_its_members()
+    {
+        var volume = Host.NewVolume();
+        (await Host.InsideAsync("chown", "0:7777", volume)).Exited(0);
+        (await Host.InsideAsync("chmod", "2770", volume)).Exited(0);
+
+        var ran = await Pod.RunToEndAsync(c =>
+        {
+            c.Mounts.Add(Bind(volume, "/data"));
+            (c.Linux.SecurityContext.RunAsUser, c.Linux.SecurityContext.RunAsGroup) = (new Int64Value { Value = 1234 }, new Int64Value { Value = 4321 });
+            c.Linux.SecurityContext.SupplementalGroups.Add(7777);
+        }, "sh", "-c", "cd /data && echo mine > note && mkdir folder && stat -c '%u %g %a' note folder && mv note folder/ && rm folder/note");
+
+        ran.Ok().Should().Be("1234 7777 644\n1234 7777 2755\n");
+    }
+
     /// <summary>For those who need them more than filesystems that are told apart: the guest's kernel gives the one or the other.</summary>
     [Fact]
     public async Task Access_lists_count_for_the_users_whom_they_name_where_they_are_asked_for()

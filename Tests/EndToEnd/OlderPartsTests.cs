@@ -1,0 +1,48 @@
+using FluentAssertions;
+using Kata.Tests.EndToEnd.Containerd;
+using Kata.Tests.TestHost;
+using Xunit;
+
+namespace Kata.Tests.EndToEnd;
+
+/// <summary>
+/// The tests of files and the main job once more with what may still be in use: QEMU's file daemon, and a guest of Debian 12.
+/// </summary>
+[Trait("category", "matrix")]
+public sealed class OlderPartsTests
+{
+    private const string Filter = "(FullyQualifiedName~PodFileTests|FullyQualifiedName~PodVolumeTests|FullyQualifiedName~.RunTests|FullyQualifiedName~.ExecTests)&needs!=newest";
+    private const string QemusDaemon = "/usr/lib/qemu/virtiofsd";
+
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(9.5);
+
+    [Fact]
+    public async Task QEMUs_file_daemon_serves_as_well_but_for_what_it_is_said_to_lack()
+    {
+        // Debian 12 alone has it.
+        if (File.Exists(QemusDaemon))
+            await RunAsync("qemus-daemon", "KATA_TEST_FILE_DAEMON", QemusDaemon);
+    }
+
+    [Fact]
+    public async Task Guest_of_Debian_12_serves_as_well_but_for_what_its_kernel_lacks()
+    {
+        (await Command.RunAsync(
+            Path.Combine(Repository.Root, "Apps", "Agent", "image", "build.sh"), [], limit: TimeSpan.FromMinutes(8),
+            environment: new Dictionary<string, string> { ["GUEST_SUITE"] = "bookworm" })).Exited(0);
+
+        await RunAsync("guest-bookworm", "KATA_TEST_GUEST_DIR", Path.Combine(Repository.Artifacts, "guest-bookworm", "current"));
+    }
+
+    private static async Task RunAsync(string name, string variable, string value)
+    {
+        var run = await Command.RunAsync("dotnet",
+            ["test", typeof(OlderPartsTests).Assembly.Location, "--filter", Filter, "--logger", "console;verbosity=normal"],
+            limit: Limit, environment: new Dictionary<string, string> { [variable] = value });
+
+        Directory.CreateDirectory(TestSettings.LogDirectory);
+        await File.WriteAllTextAsync(Path.Combine(TestSettings.LogDirectory, $"{name}.txt"), run.Stdout + run.Stderr);
+        run.ExitCode.Should().Be(0, "{0}", run.Stdout + run.Stderr);
+        run.Stdout.Should().Contain("Passed!");
+    }
+}
