@@ -27,9 +27,12 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour,
 
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
 
-    /// <summary>Where distributions put it, the Rust one first.</summary>
+    /// <summary>Where ours is installed and where distributions put theirs, the Rust one first.</summary>
     private static readonly string[] UsualPlaces =
-        ["/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/bin/virtiofsd", "/opt/kata/libexec/virtiofsd", QemuPlace];
+    [
+        "/usr/local/share/kata-hex/virtiofsd/virtiofsd", "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/bin/virtiofsd",
+        "/opt/kata/libexec/virtiofsd", QemuPlace,
+    ];
 
     /// <summary>The one that the settings name, else the first that is installed.</summary>
     public static async Task<VirtiofsdProgram> FindAsync(string setting, TimeProvider time, CancellationToken ct)
@@ -89,5 +92,5 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour,
     }
 
     private static KataException Missing(string what) => new(
-        ErrorKind.NotFound, $"{what}: install virtiofsd (on Debian 12 QEMU's comes with qemu-system-common), or set virtio_fs_daemon to its path");
+        ErrorKind.NotFound, $"{what}: \"make install\" brings one along, most distributions have one too; set virtio_fs_daemon to its path");
 }

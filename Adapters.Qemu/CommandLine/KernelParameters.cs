@@ -9,8 +9,9 @@ namespace Kata.Adapters.Qemu.CommandLine;
 /// </summary>
 internal static class KernelParameters
 {
-    public static IReadOnlyList<string> For(VmSpec spec, Architecture architecture, int maxVcpus)
+    public static IReadOnlyList<string> For(VmSpec spec, HostChoices host, int maxVcpus)
     {
+        var architecture = host.Architecture;
         var words = new List<string>(spec.Boot.KernelParameters);
         // Self-tests of the crypto code are the most expensive single step of an emulated start.
         words.Add("cryptomgr.notests=1");
@@ -20,6 +21,12 @@ internal static class KernelParameters
             words.Add("reboot=t");
             // On a busy host the kernel's test of its own timer can fail under emulation, and it panics.
             words.Add("no_timer_check");
+            // QEMU before 8.0 computes cmpxchg16b's flags as if by an older instruction: part of an address may stay in EFLAGS
+            // if a timer comes just then, and with its NT bit the kernel's next IRET to itself is a fault. Kernels from 6.6 on,
+            // whose allocator leaves these flags alone for some instructions, die of that at one start of some forty. Only
+            // the kernel gives the instruction up by this; without cx16 in the CPU programs for x86-64-v2 would not start.
+            if (!host.Kvm)
+                words.Add("clearcpuid=cx16");
             // All root buses there are: asking each device of the other 255 ends in QEMU 16000 times, which KVM's users pay for.
             words.Add("pci=lastbus=0");
         }

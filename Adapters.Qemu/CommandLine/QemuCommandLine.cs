@@ -160,7 +160,7 @@ internal static class QemuCommandLine
         yield return new WordOption("kernel", spec.Boot.Kernel.Value);
         if (spec.Boot.Initrd is { } initrd)
             yield return new WordOption("initrd", initrd.Value);
-        yield return new WordOption("append", string.Join(' ', KernelParameters.For(spec, host.Architecture, maxVcpus)));
+        yield return new WordOption("append", string.Join(' ', KernelParameters.For(spec, host, maxVcpus)));
     }
 
     /// <summary>QEMU has virtio-pmem as well, but without the read-only form that an NVDIMM has.</summary>

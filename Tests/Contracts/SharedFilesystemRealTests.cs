@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using FluentAssertions;
 using Kata.Adapters.Guest.Cleanup;
 using Kata.Adapters.Guest.Files;
@@ -13,7 +14,7 @@ using Xunit;
 
 namespace Kata.Tests.Contracts;
 
-/// <summary>virtio-fs with the installed virtiofsd. Needs root, for the mounts.</summary>
+/// <summary>virtio-fs with the virtiofsd that comes along. Needs root, for the mounts.</summary>
 [Trait("category", "real")]
 public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 {
@@ -21,7 +22,12 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
     protected override ISharedFilesystem Filesystem => new VirtioFs(TimeProvider.System) { ShareRoot = Path.Combine(Folder, "shares") };
 
+    protected override HypervisorSettings Settings => base.Settings with { VirtioFsDaemon = Daemon };
+
     private string Shared => Path.Combine(Folder, "shares/pod1/shared");
+
+    private static string Daemon =>
+        Environment.GetEnvironmentVariable("KATA_TEST_FILE_DAEMON") ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/virtiofsd/virtiofsd"));
 
     [Fact]
     public async Task Share_when_its_container_is_given_back_leaves_no_mount_point_and_what_was_shared_as_it_was()
@@ -471,6 +477,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         Ledger.Read().Held.Should().BeEmpty();
         Directory.Exists(Path.Combine(Folder, "shares/pod1")).Should().BeFalse();
     }
+
+    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 
     private static Action Invoking(Action action) => action;
 }

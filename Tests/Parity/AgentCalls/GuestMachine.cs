@@ -34,10 +34,11 @@ internal sealed class GuestMachine : IAsyncDisposable
     /// <summary>The connection to the agent.</summary>
     public CallInvoker Agent => _agent!;
 
-    private static string Daemon => new[] { "/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd" }.FirstOrDefault(File.Exists) ?? "/usr/libexec/virtiofsd";
+    private static string Daemon => Environment.GetEnvironmentVariable("KATA_TEST_FILE_DAEMON") ?? Path.Combine(Artifacts, "virtiofsd", "virtiofsd");
 
-    private static string Guest => Path.GetFullPath(Path.Combine(
-        Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR") ?? Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "..", "artifacts", "guest", "current")));
+    private static string Guest => Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR") ?? Path.Combine(Artifacts, "guest", "current");
+
+    private static string Artifacts => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "../../../artifacts"));
 
     /// <summary>Starts one and waits for the agent's first answer.</summary>
     public static async Task<GuestMachine> BootAsync()
@@ -102,7 +103,7 @@ internal sealed class GuestMachine : IAsyncDisposable
             "-chardev", $"socket,id=files,path={files}", "-device", "vhost-user-fs-pci,chardev=files,tag=kataShared,queue-size=1024",
             "-device", "virtio-serial-pci", "-chardev", $"socket,id=agent,path={port},server=on,wait=off", "-device", "virtserialport,chardev=agent,name=agent.0",
             "-kernel", Path.Combine(Guest, "vmlinux"), "-initrd", Path.Combine(Guest, "initrd.img"),
-            "-append", "quiet cryptomgr.notests=1 maxcpus=1 reboot=t panic=-1 no_timer_check console=ttyS0");
+            "-append", "quiet cryptomgr.notests=1 maxcpus=1 reboot=t panic=-1 no_timer_check clearcpuid=cx16 console=ttyS0");
         await ConnectAsync(new SerialDialer(new SerialEndpoint(HostPath.Parse(port, "socket")), TimeProvider.System), limit.Token);
     }
 

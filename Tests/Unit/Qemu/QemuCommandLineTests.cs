@@ -33,7 +33,7 @@ public sealed class QemuCommandLineTests
         "-device vhost-user-fs-pci,id=fs-share,chardev=share,tag=kataShared,queue-size=1024",
         "-kernel /boot/vmlinux",
         "-initrd /boot/initrd.img",
-        "-append cryptomgr.notests=1 reboot=t no_timer_check pci=lastbus=0 swiotlb=512 panic=-1 nr_cpus=2 console=ttyS0 quiet",
+        "-append cryptomgr.notests=1 reboot=t no_timer_check clearcpuid=cx16 pci=lastbus=0 swiotlb=512 panic=-1 nr_cpus=2 console=ttyS0 quiet",
         "-sandbox on,obsolete=deny");
 
     [Fact]
@@ -52,6 +52,14 @@ public sealed class QemuCommandLineTests
         var lines = Lines(A.Vm() with { Machine = A.Vm().Machine with { CpuFeatures = "pmu=off" } }, A.Host(kvm: true));
 
         lines.Should().Contain(["-machine q35,accel=kvm", "-cpu host,pmu=off", "-rtc base=utc,driftfix=slew,clock=host", "-global kvm-pit.lost_tick_policy=discard"]);
+    }
+
+    /// <summary>QEMU's emulation of the instruction corrupts EFLAGS; a processor does not.</summary>
+    [Fact]
+    public void Print_when_emulated_keeps_the_kernel_from_cmpxchg16b_and_programs_not()
+    {
+        Lines(A.Vm(), A.Host()).Should().Contain("-cpu max").And.Contain(line => line.Contains(" clearcpuid=cx16 "));
+        Lines(A.Vm(), A.Host(kvm: true)).Should().NotContain(line => line.Contains("clearcpuid"));
     }
 
     [Fact]
@@ -102,7 +110,7 @@ public sealed class QemuCommandLineTests
     public void Print_when_several_vcpus_starts_the_guest_on_one() =>
         Lines(A.Vm() with { Resources = new VmResources(4, 1000, 512, 512, 0) }, A.Host()).Should().Contain([
             "-smp 4,cores=1,threads=1,sockets=240,maxcpus=240",
-            "-append cryptomgr.notests=1 reboot=t no_timer_check pci=lastbus=0 panic=-1 nr_cpus=240 maxcpus=1 console=ttyS0 quiet",
+            "-append cryptomgr.notests=1 reboot=t no_timer_check clearcpuid=cx16 pci=lastbus=0 panic=-1 nr_cpus=240 maxcpus=1 console=ttyS0 quiet",
         ]);
 
     [Fact]
