@@ -16,6 +16,7 @@ var parts = new (string Name, int Rounds, Func<Report, int, Task> RunAsync)[]
     ("containers", 50, ContainersBenchmark.RunAsync),
     ("network", 3, NetworkBenchmark.RunAsync),
     ("disk", 3, DiskBenchmark.RunAsync),
+    ("files", 3, FilesBenchmark.RunAsync),
 };
 
 var wanted = args.Select(word => word.Split('=', 2)).ToDictionary(

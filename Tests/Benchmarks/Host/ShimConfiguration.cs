@@ -8,10 +8,12 @@ internal static class ShimConfiguration
     /// <summary>Kernel and initrd as built.</summary>
     public static string Guest { get; } = Path.Combine(Repository.Artifacts, "guest", "current");
 
-    /// <summary>Writes it.</summary>
-    public static string Write(string path)
+    /// <summary>The file daemon that comes along.</summary>
+    public static string Daemon { get; } = Path.Combine(Repository.Artifacts, "virtiofsd", "virtiofsd");
+
+    /// <summary>Writes it, perhaps with another file daemon.</summary>
+    public static string Write(string path, string? daemon = null)
     {
-        var daemon = Path.Combine(Repository.Artifacts, "virtiofsd", "virtiofsd");
         File.WriteAllText(path,
             $"""
             [hypervisor.qemu]
@@ -21,7 +23,7 @@ internal static class ShimConfiguration
             default_vcpus = 1
             default_memory = 512
             shared_fs = "virtio-fs"
-            virtio_fs_daemon = "{daemon}"
+            virtio_fs_daemon = "{daemon ?? Daemon}"
             [agent.kata]
             dial_timeout = 60
             [runtime]
