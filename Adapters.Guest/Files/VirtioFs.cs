@@ -28,7 +28,7 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         try
         {
             var daemon = await VirtiofsdProcess.StartAsync(
-                program, descriptor => VirtiofsdArguments.For(program.Flavour, layout.Exported, descriptor, settings), placement, ledger, time, ct);
+                program, descriptor => VirtiofsdArguments.For(program.Flavour, program.Version, layout.Exported, descriptor, settings), placement, ledger, time, ct);
             var sources = new SharedSources(layout, new DaemonMounts(() => daemon.ProcessId, layout.Exported), ledger, time);
             var device = new SharedDirectoryDevice(daemon.Socket, GuestPaths.ShareTag, settings.VirtioFsQueueSize, settings.VirtioFsDaxMib);
             return new Shared(program.Description, layout, sources, daemon, device);

@@ -19,11 +19,19 @@ internal static class VirtiofsdArguments
     /// </summary>
     private static readonly string[] Defaults = ["announce-submounts", "xattr"];
 
+    /// <summary>
+    /// Where the daemon can: it finds a file again by its handle instead of keeping it open, so that what the host deletes
+    /// gives its room back although the guest remembers it, and a filesystem that the host unmounts is held no longer than
+    /// the guest looks at it. Where the filesystem has no handles it keeps files open.
+    /// </summary>
+    private const string FileHandles = "inode-file-handles";
+
     /// <summary>Options of ours, and those that would take away what keeps a broken daemon in.</summary>
     private static readonly string[] Refused =
         ["--shared-dir", "--socket-path", "--fd", "--socket-group", "--seccomp", "--sandbox=none", "--daemonize", "source", "sandbox=none"];
 
-    public static IReadOnlyList<string> For(VirtiofsdFlavour flavour, HostPath exported, int descriptor, HypervisorSettings settings)
+    public static IReadOnlyList<string> For(
+        VirtiofsdFlavour flavour, Version? version, HostPath exported, int descriptor, HypervisorSettings settings)
     {
         var cache = settings.VirtioFsCache is { Length: > 0 } set ? set : "auto";
         if (!Caches.Contains(cache))
@@ -40,6 +48,7 @@ internal static class VirtiofsdArguments
                 .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["--sandbox=namespace"],
                 "--seccomp=kill",
                 .. DefaultsUnless(extra),
+                .. VirtiofsdLacks.HasFileHandles(flavour, version) && !Said(extra).Contains(FileHandles) ? [$"--{FileHandles}=prefer"] : Array.Empty<string>(),
                 .. extra.SelectMany(Words),
             ]
             : [
@@ -73,9 +82,13 @@ internal static class VirtiofsdArguments
     /// <summary>Those of the defaults about which nothing is said, neither for nor against.</summary>
     private static IEnumerable<string> DefaultsUnless(IReadOnlyList<string> extra)
     {
-        var said = extra.SelectMany(Keys).Select(key => key.TrimStart('-').Split('=')[0].Replace('_', '-')).ToHashSet();
+        var said = Said(extra);
         return Defaults.Where(option => !said.Contains(option) && !said.Contains($"no-{option}")).Select(option => $"--{option}");
     }
+
+    /// <summary>The names of the options, those of <c>-o</c> as those of the other daemon.</summary>
+    private static HashSet<string> Said(IReadOnlyList<string> extra) =>
+        [.. extra.SelectMany(Keys).Select(key => key.TrimStart('-').Split('=')[0].Replace('_', '-'))];
 
     private static string[] Keys(string argument) =>
         argument.StartsWith("-o=", StringComparison.Ordinal) ? argument[3..].Split(',') : [argument];

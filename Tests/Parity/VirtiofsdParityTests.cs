@@ -15,6 +15,7 @@ public sealed class VirtiofsdParityTests
         Upstreams("--syslog", "what it says is read from its standard error, so that a failed start can repeat it"),
         Ours("--sandbox=namespace", "its default, said so that a changed default cannot take it away"),
         Ours("--seccomp=kill", "its default, said so that a changed default cannot take it away"),
+        Ours("--inode-file-handles=prefer", "what the host deletes or unmounts is not held by what the guest remembers"),
         Ours("--xattr", "files keep their capabilities and other attributes, as with a runtime without machines"),
     ];
 
@@ -34,6 +35,7 @@ public sealed class VirtiofsdParityTests
             var upstream = File.ReadAllLines(Path.Combine(Recordings.Folder, name, "virtiofsd.argv"));
             var ours = VirtiofsdArguments.For(
                 VirtiofsdFlavour.Rust,
+                new Version(1, 13, 2),
                 HostPath.Parse("/run/kata-containers/shared/sandboxes/${SANDBOX_ID}/shared", "share"),
                 3,
                 new HypervisorSettings

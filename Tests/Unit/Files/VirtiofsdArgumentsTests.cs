@@ -16,6 +16,19 @@ public sealed class VirtiofsdArgumentsTests
         "--fd=3", "--shared-dir=/share/pod1/shared", "--cache=never", "--sandbox=namespace", "--seccomp=kill",
         "--announce-submounts", "--xattr", "--thread-pool-size=1");
 
+    [Theory]
+    [InlineData("1.13.2", "", "--inode-file-handles=prefer")]
+    [InlineData("1.13.2", "--inode-file-handles=never", "--inode-file-handles=never")]
+    [InlineData("1.6.1", "", null)]
+    [InlineData(null, "", null)]
+    public void For_when_the_daemon_finds_files_by_handles_lets_it_unless_something_is_said(string? version, string extra, string? expected)
+    {
+        var arguments = VirtiofsdArguments.For(
+            VirtiofsdFlavour.Rust, version is null ? null : Version.Parse(version), Exported, 3, Settings("auto", extra.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+
+        arguments.Where(a => a.StartsWith("--inode-file-handles", StringComparison.Ordinal)).Should().Equal(expected is null ? [] : [expected]);
+    }
+
     [Fact]
     public void For_when_qemus_is_translated() =>
         Print(VirtiofsdFlavour.Qemu, "never", "--thread-pool-size=1", "--modcaps=+sys_admin", "--log-level", "debug", "-o", "no_flock").Should().Equal(
@@ -111,12 +124,14 @@ public sealed class VirtiofsdArgumentsTests
         Print(flavour, "auto", extra.Split(' ')).SkipWhile(a => a != (flavour == VirtiofsdFlavour.Rust ? "--seccomp=kill" : "sandbox=namespace")).Skip(1);
 
     private static IReadOnlyList<string> Print(VirtiofsdFlavour flavour, string cache, params string[] extra) =>
-        VirtiofsdArguments.For(flavour, Exported, 3, new HypervisorSettings
-        {
-            Name = "qemu",
-            Path = "/vmm",
-            Kernel = "/kernel",
-            VirtioFsCache = cache,
-            VirtioFsExtraArguments = extra,
-        });
+        VirtiofsdArguments.For(flavour, null, Exported, 3, Settings(cache, extra));
+
+    private static HypervisorSettings Settings(string cache, IReadOnlyList<string> extra) => new()
+    {
+        Name = "qemu",
+        Path = "/vmm",
+        Kernel = "/kernel",
+        VirtioFsCache = cache,
+        VirtioFsExtraArguments = extra,
+    };
 }
