@@ -1,4 +1,5 @@
 using Kata.Core.Domain;
+using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Guest;
@@ -12,6 +13,11 @@ internal static class GuestErrors
     public static KataException Translate(IOException cause, string what) => cause is LinuxException known
         ? Translate(known, what)
         : new KataException(IsDiskFull(cause) ? ErrorKind.ResourceExhausted : ErrorKind.Internal, $"{what} failed: {cause.Message}", cause);
+
+    /// <summary>It was given up: a call that only looks had no answer.</summary>
+    public static KataException Stalled(HostPath path) => new(
+        ErrorKind.DeadlineExceeded,
+        $"{path}, which is mounted into the container, does not answer: its filesystem hangs; see to its server, or unmount it (umount -f)");
 
     private static string Reason(LinuxException cause) => cause.Errno switch
     {

@@ -52,6 +52,7 @@ public static class ApplicationServices
         services.AddSingleton<NetworkWatcher>();
         services.AddSingleton<PortForwarder>();
         services.AddSingleton<OomWatcher>();
+        services.AddSingleton<UnmountWatcher>();
         services.AddSingleton<KillWatcher>();
         services.AddSingleton<ContainerRelease>();
         services.AddSingleton<BlockAttachments>();

@@ -93,7 +93,7 @@ internal sealed class ShareLayout
     public static void BindRootReadOnly(string source, HostPath staged, HostPath target, Action<string> prepare)
     {
         Directory.CreateDirectory(staged.Value);
-        BindStaged(source, staged, target, ShareAccess.ReadOnly, SharePropagation.Private, prepare);
+        Stage(source, staged, ShareAccess.ReadOnly, recursive: true, () => Bind(staged.Value, target), prepare);
         Directory.Delete(staged.Value);
     }
 
@@ -112,9 +112,11 @@ internal sealed class ShareLayout
     /// <param name="segment">Its name in the share, which nothing has.</param>
     /// <param name="isDirectory">What it is.</param>
     /// <param name="access">Read-only is set on the host.</param>
-    /// <param name="propagation">Whether later mounts appear.</param>
+    /// <param name="isFollowed">
+    /// Without what is mounted below: what is mounted there by <see cref="Clone"/> reaches the daemon too.
+    /// </param>
     public void Share(
-        ContainerId container, SafeFileHandle held, HostPath source, string segment, bool isDirectory, ShareAccess access, SharePropagation propagation)
+        ContainerId container, SafeFileHandle held, HostPath source, string segment, bool isDirectory, ShareAccess access, bool isFollowed)
     {
         var target = Mounted.Append(segment);
         _ledger.Record(ResourceOf(segment, container));
@@ -122,11 +124,13 @@ internal sealed class ShareLayout
         {
             using (var mounts = BeneathPath.Open(Mounted.Value))
                 MakeTarget(mounts, segment, isDirectory);
-            var from = $"/proc/self/fd/{held.DangerousGetHandle()}";
-            if (access == ShareAccess.ReadWrite && propagation == SharePropagation.FromHost)
-                Bind(from, target);
-            else
-                BindByStaging(container, from, segment, target, access, propagation);
+            ByStaging(segment, isDirectory, staged => Stage(PathOf(held), staged, access, recursive: !isFollowed, () =>
+            {
+                if (isFollowed)
+                    Mounts.Bind(staged.Value, target.Value, recursive: false);
+                else
+                    Bind(staged.Value, target);
+            }));
         }
         catch (IOException failure)
         {
@@ -142,6 +146,21 @@ internal sealed class ShareLayout
             throw GuestErrors.Translate(failure, $"sharing {source} with the guest");
         }
     }
+
+    /// <summary>Shows a mount of the host inside of a followed folder; as what it was made from goes, this stays.</summary>
+    /// <param name="segment">The folder's name in the share.</param>
+    /// <param name="root">The mount's root. Closed as soon as may be: for so long the host cannot unmount it.</param>
+    /// <param name="place">A file or folder in the shared folder, as the root is.</param>
+    /// <param name="readOnly">Whatever the host's is.</param>
+    /// <exception cref="IOException">It cannot be shown.</exception>
+    public void Clone(string segment, SafeFileHandle root, SafeFileHandle place, bool readOnly) => ByStaging(
+        segment, FileStatus.Of(place).IsDirectory, staged => Stage(
+            PathOf(root), staged, readOnly ? ShareAccess.ReadOnly : ShareAccess.ReadWrite, recursive: false,
+            () =>
+            {
+                root.Dispose();
+                Mounts.Bind(staged.Value, PathOf(place), recursive: false);
+            }));
 
     /// <summary>Takes out what <see cref="Share"/> put there; already gone is success.</summary>
     public void Remove(string segment, bool isDirectory, ContainerId container)
@@ -223,19 +242,17 @@ internal sealed class ShareLayout
     /// A mount that is made read-only or private where the guest sees it would stay as it was in the copies that it was
     /// propagated to; so it is made so out of sight, and bound from there.
     /// </summary>
-    private static void BindStaged(
-        string from, HostPath staged, HostPath target, ShareAccess access, SharePropagation propagation,
-        Action<string>? prepare = null)
+    private static void Stage(
+        string from, HostPath staged, ShareAccess access, bool recursive, Action bind, Action<string>? prepare = null)
     {
         try
         {
-            Mounts.Bind(from, staged.Value);
-            Mounts.SetPropagation(
-                staged.Value, MountFlags.MS_REC | (propagation == SharePropagation.Private ? MountFlags.MS_PRIVATE : MountFlags.MS_SLAVE));
+            Mounts.Bind(from, staged.Value, recursive);
+            Mounts.SetPropagation(staged.Value, MountFlags.MS_REC | MountFlags.MS_PRIVATE);
             prepare?.Invoke(staged.Value);
             if (access != ShareAccess.ReadWrite)
                 Mounts.MakeReadOnly(staged.Value, recursive: access == ShareAccess.ReadOnly);
-            Bind(staged.Value, target);
+            bind();
         }
         finally
         {
@@ -243,17 +260,16 @@ internal sealed class ShareLayout
         }
     }
 
-    private void BindByStaging(
-        ContainerId container, string from, string segment, HostPath target, ShareAccess access, SharePropagation propagation)
+    private void ByStaging(string segment, bool isDirectory, Action<HostPath> work)
     {
         var staged = Staging.Append(segment);
-        var resource = MountOf(staged) with { Owner = container };
+        var resource = MountOf(staged);
         _ledger.Record(resource);
         try
         {
             using (var staging = BeneathPath.Open(Staging.Value))
-                MakeTarget(staging, segment, Directory.Exists(target.Value));
-            BindStaged(from, staged, target, access, propagation);
+                MakeTarget(staging, segment, isDirectory);
+            work(staged);
         }
         finally
         {
@@ -263,6 +279,8 @@ internal sealed class ShareLayout
         }
     }
 
+    private static string PathOf(SafeFileHandle held) => $"/proc/self/fd/{held.DangerousGetHandle()}";
+
     private static void MakeTarget(BeneathPath parent, string segment, bool isDirectory)
     {
         if (isDirectory)
@@ -271,16 +289,27 @@ internal sealed class ShareLayout
             parent.OpenFile(segment, OpenFlags.O_WRONLY | OpenFlags.O_CREAT, 0x180).Dispose();
     }
 
-    /// <summary>Opens a source to look at it and to bind it.</summary>
+    /// <summary>
+    /// Opens a source to look at it and to bind it. It is a path without links; one that is there all the same was put there
+    /// since it was looked at, and leads wherever somebody else likes.
+    /// </summary>
     public static SafeFileHandle Open(HostPath source)
     {
         try
         {
-            return DescriptorIo.Open(source.Value, OpenFlags.O_PATH);
+            using var root = BeneathPath.Open("/");
+            return root.OpenFile(source.Value.TrimStart('/'), OpenFlags.O_PATH);
+        }
+        catch (LinuxException refusal) when (refusal.Errno == Errno.ELOOP)
+        {
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"{source}, which is mounted into the container, has become a link, or lies behind one, since it was looked at", refusal);
         }
         catch (LinuxException refusal)
         {
-            throw GuestErrors.Translate(refusal, $"opening {source}, which is mounted into the container,");
+            throw GuestErrors.Translate(
+                new LinuxException(refusal.Errno, refusal.Call, source.Value), $"opening {source}, which is mounted into the container,");
         }
     }
 

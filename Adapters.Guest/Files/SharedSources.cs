@@ -3,6 +3,7 @@ using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Adapters.Guest.Files;
 
@@ -24,11 +25,12 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
     /// looked at.
     /// </summary>
     public async Task<SharedPath> ShareAsync(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart)
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart,
+        CancellationToken ct)
     {
         var segment = ShareLayout.Segment(name);
-        using var held = ShareLayout.Open(source);
-        var view = SourceView.Of(held, access, propagation);
+        using var seen = await LookAsync(source, access, propagation, ct);
+        var (held, view) = seen;
         foreach (var shared in _sources.Where(shared => shared.View.IsSame(view)))
         {
             if (MayJoin(shared) || await TryLetWriteAsync(shared))
@@ -37,18 +39,34 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
 
         foreach (var shared in _sources.Where(shared => mayBePart && MayJoin(shared)))
         {
-            if (shared.View.PathTo(view) is { } below && layout.Find(shared.Segment, below) is { } status && view.IsFile(status))
+            if (shared.View.PathTo(view) is { } below
+                && await OwnThread.RunAsync(() => layout.Find(shared.Segment, below), ct) is { } status && view.IsFile(status))
                 return Join(shared, below, container, access);
         }
 
-        var free = layout.FreeName(segment);
-        layout.Share(container, held, source, free, view.IsDirectory, access, propagation);
-        var added = new SharedSource(view, free) { IsWritable = access == ShareAccess.ReadWrite && !view.IsReadOnly };
+        var added = Add(container, held, view, source, layout.FreeName(segment), access);
         added.Add(container, access);
         _sources.Add(added);
         return PathOf(added, "");
 
         bool MayJoin(SharedSource shared) => access != ShareAccess.ReadWrite || shared.IsWritable || view.IsReadOnly;
+    }
+
+    /// <summary>Something that is shared is to show what the host mounts below it.</summary>
+    public bool IsFollowing => _sources.Exists(shared => shared.Later is not null);
+
+    /// <summary>The host's mounts have changed.</summary>
+    /// <returns>Where the host has taken something back.</returns>
+    public IReadOnlyList<GuestPath> Follow()
+    {
+        var gone = new List<GuestPath>();
+        foreach (var shared in _sources.ToArray())
+        {
+            foreach (var place in shared.Later?.Follow(shared.IsReadOnlyBelow) ?? [])
+                gone.Add(GuestPaths.Share.Append($"{shared.Segment}/{place}"));
+        }
+
+        return gone;
     }
 
     /// <summary>
@@ -81,6 +99,58 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         }
     }
 
+    /// <summary>Its filesystem may be one that answers no more, such as that of a server which is gone.</summary>
+    private static async Task<Seen> LookAsync(HostPath source, ShareAccess access, SharePropagation propagation, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        try
+        {
+            return await OwnThread.RunAsync(
+                () =>
+                {
+                    var held = ShareLayout.Open(source);
+                    try
+                    {
+                        return new Seen(held, SourceView.Of(held, access, propagation));
+                    }
+                    catch
+                    {
+                        held.Dispose();
+                        throw;
+                    }
+                },
+                ct);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            throw GuestErrors.Stalled(source);
+        }
+        catch (LinuxException refusal)
+        {
+            throw GuestErrors.Translate(refusal, $"looking at {source}, which is mounted into the container,");
+        }
+    }
+
+    private SharedSource Add(
+        ContainerId container, SafeFileHandle held, SourceView view, HostPath source, string segment, ShareAccess access)
+    {
+        layout.Share(container, held, source, segment, view.IsDirectory, access, view.IsFollowed);
+        var added = new SharedSource(view, segment, view.IsFollowed ? new LaterMounts(view, segment, layout) : null)
+        {
+            IsWritable = access == ShareAccess.ReadWrite && !view.IsReadOnly,
+        };
+        try
+        {
+            added.Later?.Follow(access == ShareAccess.ReadOnly);
+            return added;
+        }
+        catch (IOException failure)
+        {
+            layout.Remove(segment, view.IsDirectory, container);
+            throw GuestErrors.Translate(failure, $"sharing what is mounted below {source} with the guest");
+        }
+    }
+
     private SharedPath Join(SharedSource shared, string below, ContainerId container, ShareAccess access)
     {
         ledger.Record(layout.ResourceOf(shared.Segment, container));
@@ -94,7 +164,7 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
     /// </summary>
     private async Task<bool> TryLetWriteAsync(SharedSource shared)
     {
-        if (shared.View.HasMounts)
+        if (shared.HasMounts)
             return false;
         try
         {
@@ -118,7 +188,7 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         {
             try
             {
-                await ChangeAsync(shared, path => Mounts.MakeReadOnly(path, recursive: shared.View.HasMounts && !shared.View.IsTopOnly));
+                await ChangeAsync(shared, path => Mounts.MakeReadOnly(path, recursive: shared.HasMounts && !shared.View.IsTopOnly));
                 shared.IsWritable = false;
                 return;
             }
@@ -142,6 +212,13 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         await daemon.ChangeAsync(shared, change);
         foreach (var path in layout.PlacesOf(shared.Segment))
             change(path);
+    }
+
+    /// <param name="Held">The source, opened to look at it and to bind it.</param>
+    /// <param name="View">What it is.</param>
+    private sealed record Seen(SafeFileHandle Held, SourceView View) : IDisposable
+    {
+        public void Dispose() => Held.Dispose();
     }
 
     private static SharedPath PathOf(SharedSource shared, string below) => new(GuestPaths.Share.Append(shared.Segment), below);

@@ -42,6 +42,15 @@ internal sealed record SourceView
     /// <summary>Whether later mounts appear.</summary>
     public required SharePropagation Propagation { get; init; }
 
+    /// <summary>Where it was when it was looked at, no link on the way.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The number of the mount that it lies on; 0 if that is not known.</summary>
+    public required int MountId { get; init; }
+
+    /// <summary>Later mounts are to appear, and those who make them pass them on to others.</summary>
+    public required bool IsFollowed { get; init; }
+
     /// <param name="held">The file, opened to look at it.</param>
     /// <param name="access">How it is to be shared.</param>
     /// <param name="propagation">Whether later mounts are to appear.</param>
@@ -65,6 +74,9 @@ internal sealed record SourceView
             HasMounts = hasMounts,
             IsTopOnly = access == ShareAccess.ReadOnlyTop,
             Propagation = later,
+            Path = path,
+            MountId = mount?.Id ?? 0,
+            IsFollowed = later == SharePropagation.FromHost && mount is { Propagation.Count: > 0 },
             Place = mount is not null && IsWithin(path, mount.MountPoint)
                 ? new FilePlace((mount.DeviceMajor, mount.DeviceMinor), Join(mount.Root, path[mount.MountPoint.TrimEnd('/').Length..]))
                 : null,
@@ -99,8 +111,9 @@ internal sealed record SourceView
 
     private string Flags => Looks.Split(' ')[0];
 
+    /// <summary>Through one mount that is followed all see the same below, whenever they come.</summary>
     private bool IsAlike(SourceView other) =>
-        Looks == other.Looks && IsTopOnly == other.IsTopOnly && Propagation == other.Propagation;
+        (Looks == other.Looks || (IsFollowed && other.IsFollowed && MountId == other.MountId)) && IsTopOnly == other.IsTopOnly && Propagation == other.Propagation;
 
     private static bool IsWithin(string path, string root) =>
         path == root || path.StartsWith(root.TrimEnd('/') + "/", StringComparison.Ordinal);

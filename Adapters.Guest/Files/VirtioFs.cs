@@ -5,6 +5,7 @@ using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Guest.Files;
 
@@ -31,7 +32,7 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
                 program, descriptor => VirtiofsdArguments.For(program.Flavour, program.Version, layout.Exported, descriptor, settings), placement, ledger, time, ct);
             var sources = new SharedSources(layout, new DaemonMounts(() => daemon.ProcessId, layout.Exported), ledger, time);
             var device = new SharedDirectoryDevice(daemon.Socket, GuestPaths.ShareTag, settings.VirtioFsQueueSize, settings.VirtioFsDaxMib);
-            return new Shared(program.Description, layout, sources, daemon, device);
+            return new Shared(program.Description, layout, sources, daemon, device, time);
         }
         catch
         {
@@ -40,47 +41,99 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         }
     }
 
-    private sealed class Shared(
-        FileDaemon description, ShareLayout layout, SharedSources sources, VirtiofsdProcess daemon, SharedDirectoryDevice device) : ISharedDirectory
+    private sealed class Shared : ISharedDirectory
     {
+        /// <summary>A filesystem that does not answer keeps nobody else waiting for longer.</summary>
+        private static readonly TimeSpan FollowTime = TimeSpan.FromSeconds(1);
+
         // One after the other, and none after the end.
         private readonly SemaphoreSlim _gate = new(1, 1);
+        private readonly FileDaemon _description;
+        private readonly ShareLayout _layout;
+        private readonly SharedSources _sources;
+        private readonly VirtiofsdProcess _daemon;
+        private readonly MountFollower _follower;
+        private readonly TimeProvider _time;
+        private Task _following = Task.CompletedTask;
         private bool _stopped;
 
-        public FileDaemon Daemon => description;
+        public Shared(
+            FileDaemon description, ShareLayout layout, SharedSources sources, VirtiofsdProcess daemon, SharedDirectoryDevice device, TimeProvider time)
+        {
+            _description = description;
+            _layout = layout;
+            _sources = sources;
+            _daemon = daemon;
+            VmDevice = device;
+            _time = time;
+            _follower = new MountFollower(FollowAsync, time);
+        }
 
-        public Device VmDevice => device;
+        public FileDaemon Daemon => _description;
 
-        public Task<string> Exited => daemon.Exited;
+        public Device VmDevice { get; }
 
-        public HostPath RootfsTarget(ContainerId container) => layout.RootfsTarget(container);
+        public Task<string> Exited => _daemon.Exited;
+
+        public HostPath RootfsTarget(ContainerId container) => _layout.RootfsTarget(container);
 
         public Task<SharedPath> ShareAsync(
             ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart,
             CancellationToken ct) =>
             InTurnAsync(
-                () => _stopped
-                    ? throw new KataException(ErrorKind.Unavailable, "the shared directory has been closed")
-                    : sources.ShareAsync(container, source, name, access, propagation, mayBePart),
+                async () =>
+                {
+                    if (_stopped)
+                        throw new KataException(ErrorKind.Unavailable, "the shared directory has been closed");
+                    var shared = await _sources.ShareAsync(container, source, name, access, propagation, mayBePart, ct);
+                    if (_sources.IsFollowing)
+                        _follower.Start();
+                    return shared;
+                },
                 ct);
 
         public Task LeaveAsync(ContainerId container, CancellationToken ct) => InTurnAsync(
             async () =>
             {
                 if (!_stopped)
-                    await sources.LeaveAsync(container);
+                    await _sources.LeaveAsync(container);
                 return true;
             },
             ct);
 
+        public IAsyncEnumerable<GuestPath> TakenBackAsync(CancellationToken ct) => _follower.GoneAsync(ct);
+
         public async Task StopAsync(CancellationToken ct)
         {
             await InTurnAsync(() => Task.FromResult(_stopped = true), CancellationToken.None);
-            await daemon.StopAsync();
-            layout.Release();
+            await _follower.DisposeAsync();
+            await _daemon.StopAsync();
+            _layout.Release();
         }
 
         public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
+
+        /// <summary>What a filesystem has not answered is waited for before the next time, and by nobody else.</summary>
+        private async Task<IReadOnlyList<GuestPath>> FollowAsync(CancellationToken ct)
+        {
+            await _following.WaitAsync(ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            ct.ThrowIfCancellationRequested();
+            IReadOnlyList<GuestPath> gone = [];
+            await InTurnAsync(
+                async () =>
+                {
+                    if (_stopped)
+                        return false;
+                    var following = OwnThread.RunAsync(_sources.Follow, CancellationToken.None);
+                    _following = following;
+                    await Task.WhenAny(following, Task.Delay(FollowTime, _time, ct));
+                    if (following.IsCompletedSuccessfully)
+                        gone = await following;
+                    return true;
+                },
+                ct);
+            return gone;
+        }
 
         private async Task<T> InTurnAsync<T>(Func<Task<T>> work, CancellationToken ct)
         {

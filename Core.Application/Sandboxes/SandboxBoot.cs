@@ -35,6 +35,7 @@ internal sealed class SandboxBoot(
     MachineWatcher machineWatcher,
     PortForwarder portForwarder,
     OomWatcher oomWatcher,
+    UnmountWatcher unmountWatcher,
     FactPublisher publisher,
     TimeProvider time,
     ILogger<SandboxBoot> log)
@@ -132,6 +133,8 @@ internal sealed class SandboxBoot(
         if (network is not null)
             sandbox.Ports = await portForwarder.StartAsync(links.Namespace, sandbox.Agent!);
         oomWatcher.Start(sandbox.Agent!);
+        if (share is not null)
+            unmountWatcher.Start(share, sandbox.Agent!);
         await recorder.SaveAsync();
         await publisher.PublishAsync(facts);
     }

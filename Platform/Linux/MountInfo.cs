@@ -35,11 +35,14 @@ public sealed record MountInfo(
     /// The mount that a descriptor was opened through, which its path alone would not tell of stacked ones; null if it
     /// is in another namespace.
     /// </summary>
-    public static MountInfo? Of(SafeFileHandle opened)
+    public static MountInfo? Of(SafeFileHandle opened) => IdOf(opened) is { } id ? Find(id) : null;
+
+    /// <summary>The number of the mount that a descriptor was opened through; null if the kernel does not tell it.</summary>
+    public static int? IdOf(SafeFileHandle opened)
     {
         const string key = "mnt_id:";
         var line = File.ReadLines($"/proc/self/fdinfo/{opened.DangerousGetHandle()}").FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
-        return int.TryParse(line?[key.Length..], CultureInfo.InvariantCulture, out var id) ? Find(id) : null;
+        return int.TryParse(line?[key.Length..], CultureInfo.InvariantCulture, out var id) ? id : null;
     }
 
     /// <summary>Lines that are not understood are left out.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Platform.Linux;
 
@@ -134,6 +135,16 @@ public static class Mounts
     /// <summary>Detaches a mount at once; busy files keep working. Links are not followed.</summary>
     public static void Unmount(string target) =>
         LinuxException.Check(Libc.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW), "umount2", target);
+
+    /// <summary>
+    /// Detaches the mount whose root is opened, at once, wherever it is by now: a path to a place where somebody else writes
+    /// might lead to another.
+    /// </summary>
+    public static void Detach(SafeFileHandle root)
+    {
+        var path = $"/proc/self/fd/{root.DangerousGetHandle()}";
+        LinuxException.Check(Libc.umount2(path, MNT_DETACH), "umount2", path);
+    }
 
     /// <summary>False if nothing is mounted there, or there is nothing.</summary>
     public static bool TryUnmount(string target)

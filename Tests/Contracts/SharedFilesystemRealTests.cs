@@ -90,9 +90,9 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
             var sources = new SharedSources(layout, new DaemonMounts(() => daemon.Id, layout.Exported), Ledger, TimeProvider.System);
             string Flags() => MountInfo.Read(daemon.Id).Single(m => m.MountPoint == Path.Combine(Shared, "vol")).Options.Split(',')[0];
 
-            await sources.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, mayBePart: true);
+            await sources.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, mayBePart: true, Ct);
             Flags().Should().Be("ro");
-            await sources.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, mayBePart: true);
+            await sources.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, mayBePart: true, Ct);
             Flags().Should().Be("rw");
             await sources.LeaveAsync(Other);
             Flags().Should().Be("ro");
@@ -339,6 +339,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
             Mounts.Mount("tmpfs", inner, "tmpfs");
             File.WriteAllText(Path.Combine(inner, "late"), "x");
 
+            if (shows)
+                await Until(() => File.Exists(Path.Combine(Shared, "vol/inner/late")));
             File.Exists(Path.Combine(Shared, "vol/inner/late")).Should().Be(shows);
             var daemon = Ledger.Read().Held.Single(r => r.Kind == ResourceKind.Process).ProcessId;
             File.ReadAllLines($"/proc/{daemon}/mountinfo").Any(line => line.Contains("/shared/vol/inner", StringComparison.Ordinal)).Should().Be(shows);
@@ -348,8 +350,168 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
                 File.WriteAllText(Path.Combine(Shared, "vol/file"), "written");
 
             Mounts.UnmountTree(inner);
+            await Until(() => !File.Exists(Path.Combine(Shared, "vol/inner/late")));
             Directory.Exists(Path.Combine(Shared, "vol/inner")).Should().BeTrue();
-            File.Exists(Path.Combine(Shared, "vol/inner/late")).Should().BeFalse();
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Theory]
+    [InlineData(true, ShareAccess.ReadWrite)]
+    [InlineData(false, ShareAccess.ReadWrite)]
+    [InlineData(false, ShareAccess.ReadOnly)]
+    public async Task Unmount_by_the_host_when_the_guest_holds_a_file_there_is_not_refused_and_is_told(bool before, ShareAccess access)
+    {
+        var source = SharedSource();
+        var inner = Directory.CreateDirectory(Path.Combine(source.Value, "a/inner")).FullName;
+        try
+        {
+            await using var share = await StartAsync();
+            if (before)
+                MountWithFile(inner);
+            await share.ShareAsync(Box, source, "vol", access, SharePropagation.FromHost, Ct);
+            if (!before)
+                MountWithFile(inner);
+            var seen = Path.Combine(Shared, "vol/a/inner/file");
+            await Until(() => File.Exists(seen));
+            using var held = File.OpenRead(seen);
+
+            var unmount = await UnmountAsync(inner);
+
+            unmount.Should().Be("");
+            (await FirstTakenBackAsync(share)).Should().Be(GuestPaths.Share.Append("vol/a/inner"));
+            MountInfo.Read().Should().NotContain(m => m.MountPoint.EndsWith("/inner", StringComparison.Ordinal));
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Theory]
+    [InlineData(ShareAccess.ReadWrite, true)]
+    [InlineData(ShareAccess.ReadOnlyTop, true)]
+    [InlineData(ShareAccess.ReadOnly, false)]
+    public async Task Share_when_the_host_mounts_below_it_later_lets_that_be_written_as_asked(ShareAccess access, bool writable)
+    {
+        var source = SharedSource();
+        var inner = Directory.CreateDirectory(Path.Combine(source.Value, "inner")).FullName;
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", access, SharePropagation.FromHost, Ct);
+
+            MountWithFile(inner);
+            var seen = Path.Combine(Shared, "vol/inner/file");
+            await Until(() => File.Exists(seen));
+
+            var write = () => File.WriteAllText(seen, "x");
+            if (writable)
+                write();
+            else
+                write.Should().Throw<IOException>();
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Fact]
+    public async Task Share_when_the_host_mounts_in_what_it_has_mounted_later_shows_both_and_lets_both_go()
+    {
+        var source = SharedSource();
+        var inner = Directory.CreateDirectory(Path.Combine(source.Value, "inner")).FullName;
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+            Mounts.Mount("tmpfs", inner, "tmpfs");
+            Mounts.SetPropagation(inner, MountFlags.MS_SHARED);
+            var deeper = Directory.CreateDirectory(Path.Combine(inner, "deeper")).FullName;
+            MountWithFile(deeper);
+            await Until(() => File.Exists(Path.Combine(Shared, "vol/inner/deeper/file")));
+
+            (await UnmountAsync(deeper)).Should().Be("");
+            await Until(() => !File.Exists(Path.Combine(Shared, "vol/inner/deeper/file")));
+            Directory.Exists(Path.Combine(Shared, "vol/inner/deeper")).Should().BeTrue();
+            (await UnmountAsync(inner)).Should().Be("");
+            await Until(() => !Directory.Exists(Path.Combine(Shared, "vol/inner/deeper")));
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Fact]
+    public async Task Share_when_the_host_has_mounted_below_it_meanwhile_is_the_same_for_who_comes_later()
+    {
+        var source = SharedSource();
+        var inner = Directory.CreateDirectory(Path.Combine(source.Value, "inner")).FullName;
+        try
+        {
+            await using var share = await StartAsync();
+            var first = await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+            MountWithFile(inner);
+
+            (await share.ShareAsync(Other, source, "other", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct)).Should().Be(first);
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    /// <summary>A container can do that in the guest, where nothing is mounted there.</summary>
+    [Fact]
+    public async Task Unmount_by_the_host_when_the_way_there_was_renamed_and_a_link_put_in_its_place_takes_nothing_else_away()
+    {
+        var source = SharedSource();
+        var other = Directory.CreateDirectory(Path.Combine(Folder, "other/inner")).FullName;
+        var inner = Directory.CreateDirectory(Path.Combine(source.Value, "a/inner")).FullName;
+        MountWithFile(other);
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+            MountWithFile(inner);
+            await Until(() => File.Exists(Path.Combine(Shared, "vol/a/inner/file")));
+
+            Directory.Move(Path.Combine(source.Value, "a"), Path.Combine(source.Value, "b"));
+            File.CreateSymbolicLink(Path.Combine(source.Value, "a"), Path.Combine(Folder, "other"));
+            (await UnmountAsync(Path.Combine(source.Value, "b/inner"))).Should().Be("");
+
+            await Until(() => !File.Exists(Path.Combine(Shared, "vol/b/inner/file")));
+            Mounts.IsMountPoint(other).Should().BeTrue();
+            MountInfo.Read().Should().NotContain(m => m.MountPoint.EndsWith("vol/b/inner", StringComparison.Ordinal));
+        }
+        finally
+        {
+            Mounts.UnmountTree(other);
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Fact]
+    public async Task Share_when_it_is_private_holds_no_later_mount_of_the_hosts()
+    {
+        var source = SharedSource();
+        var inner = Directory.CreateDirectory(Path.Combine(source.Value, "inner")).FullName;
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.Private, Ct);
+            // One that is followed, so that it is known when the host's mounts have been looked at.
+            await share.ShareAsync(Other, source, "followed", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+            MountWithFile(inner);
+            await Until(() => File.Exists(Path.Combine(Shared, "followed/inner/file")));
+
+            File.Exists(Path.Combine(Shared, "vol/inner/file")).Should().BeFalse();
         }
         finally
         {
@@ -395,6 +557,77 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         await using var share = await StartAsync();
 
         Directory.Exists(Path.Combine(Shared, "watchable")).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Share_when_the_sources_filesystem_does_not_answer_is_given_up_and_hinders_nothing_else()
+    {
+        using var stalled = new StalledFilesystem(Path.Combine(Folder, "stalled"));
+        var source = HostPath.Parse(Path.Combine(Folder, "stalled"), "source");
+        await using var share = await StartAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+
+        var stuck = () => share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, limit.Token);
+
+        (await stuck.Should().ThrowAsync<KataException>().WithMessage($"{source}, which*does not answer*")).Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+        await share.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        await share.LeaveAsync(Box, Ct);
+        await share.LeaveAsync(Other, Ct);
+        await share.StopAsync(Ct);
+        Ledger.Read().Held.Should().BeEmpty();
+        Directory.Exists(Path.Combine(Folder, "shares/pod1")).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Share_when_something_below_the_source_does_not_answer_shows_the_rest_and_can_be_given_back()
+    {
+        var source = SharedSource();
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+            using var stalled = new StalledFilesystem(Path.Combine(source.Value, "stalled"));
+            await Until(() => MountInfo.Read().Any(m => m.MountPoint == Path.Combine(Shared, "vol/stalled")));
+
+            File.ReadAllText(Path.Combine(Shared, "vol/file")).Should().Be("content");
+            Mounts.Unmount(Path.Combine(source.Value, "stalled"));
+            await Until(() => !MountInfo.IsAnyBelow(Path.Combine(Shared, "vol")));
+            await share.LeaveAsync(Box, Ct);
+            await share.StopAsync(Ct);
+            Ledger.Read().Held.Should().BeEmpty();
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
+    [Theory]
+    [InlineData("link")]
+    [InlineData("link/below")]
+    public async Task Share_when_a_link_has_been_put_on_the_way_since_the_look_is_refused_by_name(string name)
+    {
+        Directory.CreateDirectory(Path.Combine(Source().Value, "below"));
+        File.CreateSymbolicLink(Path.Combine(Folder, "link"), Source().Value);
+        var source = HostPath.Parse(Path.Combine(Folder, name), "source");
+        await using var share = await StartAsync();
+
+        var follow = () => share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.Private, Ct);
+
+        (await follow.Should().ThrowAsync<KataException>().WithMessage($"{source},*link*")).Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        Ledger.Read().Held.Should().NotContain(r => r.Owner == Box);
+    }
+
+    [Fact]
+    public async Task Start_when_the_daemon_lacks_an_option_repeats_what_it_says_and_leaves_nothing()
+    {
+        var settings = Settings with { VirtioFsExtraArguments = ["--no-such-option"] };
+
+        (await Filesystem.Invoking(f => f.StartAsync(SandboxId.Parse("pod1"), settings, Placement, Ledger, Ct)).Should().ThrowAsync<KataException>())
+            .Which.Message.Should().Contain("no-such-option");
+
+        Ledger.Read().Held.Should().BeEmpty();
+        Directory.Exists(Path.Combine(Folder, "shares/pod1")).Should().BeFalse();
     }
 
     [Fact]
@@ -481,4 +714,42 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 
     private static Action Invoking(Action action) => action;
+
+    /// <summary>As it is on a host with systemd: what is mounted there is passed on.</summary>
+    private HostPath SharedSource()
+    {
+        var source = Source();
+        Mounts.Bind(source.Value, source.Value);
+        Mounts.SetPropagation(source.Value, MountFlags.MS_PRIVATE);
+        Mounts.SetPropagation(source.Value, MountFlags.MS_SHARED);
+        return source;
+    }
+
+    private static void MountWithFile(string place)
+    {
+        Mounts.Mount("tmpfs", place, "tmpfs");
+        File.WriteAllText(Path.Combine(place, "file"), "content");
+    }
+
+    /// <summary>As users do it, who are refused while something is busy; what the command says.</summary>
+    private async Task<string> UnmountAsync(string place)
+    {
+        using var umount = Process.Start(new ProcessStartInfo("umount", [place]) { RedirectStandardError = true })!;
+        var said = await umount.StandardError.ReadToEndAsync(Ct);
+        await umount.WaitForExitAsync(Ct);
+        return said;
+    }
+
+    private async Task<GuestPath> FirstTakenBackAsync(ISharedDirectory share)
+    {
+        await foreach (var place in share.TakenBackAsync(Ct))
+            return place;
+        throw new InvalidOperationException("nothing was taken back before the share ended");
+    }
+
+    private async Task Until(Func<bool> fact)
+    {
+        while (!fact())
+            await Task.Delay(10, Ct);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Threading.Channels;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
@@ -42,6 +43,7 @@ public sealed class HarnessShares(HarnessHost host) : ISharedFilesystem
 public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, SandboxId id, AcquiredResource process, AcquiredResource socket, AcquiredResource directory) : ISharedDirectory
 {
     private readonly List<(ContainerId Container, HostPath Source, AcquiredResource Mount)> _shared = [];
+    private readonly Channel<GuestPath> _takenBack = Channel.CreateUnbounded<GuestPath>();
     private readonly TaskCompletionSource<string> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The daemon as the ledger has it.</summary>
@@ -89,8 +91,15 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
     }
 
     /// <inheritdoc/>
+    public IAsyncEnumerable<GuestPath> TakenBackAsync(CancellationToken ct) => _takenBack.Reader.ReadAllAsync(ct);
+
+    /// <summary>The host unmounts something that the guest sees there.</summary>
+    public void TakeBack(GuestPath place) => _takenBack.Writer.TryWrite(place);
+
+    /// <inheritdoc/>
     public async Task StopAsync(CancellationToken ct)
     {
+        _takenBack.Writer.TryComplete();
         await host.StandAsync(host.Enter("share.stop"), ct);
         Die("stopped");
         host.GiveBack(ledger, process);

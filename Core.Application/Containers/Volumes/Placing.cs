@@ -187,7 +187,8 @@ internal sealed class Placing(
         SharedPath shared;
         try
         {
-            shared = await share.ShareAsync(id, source, name, access, MountWords.Propagation(mount.Options), GuestShowsParts, ct);
+            // Where the look led: a link that is put there since then is not followed.
+            shared = await share.ShareAsync(id, found.RealPath, name, access, MountWords.Propagation(mount.Options), GuestShowsParts, ct);
         }
         catch (KataException e)
         {

@@ -436,6 +436,20 @@ public sealed class LifeTests
     });
 
     [Fact]
+    public void Unmount_by_the_host_when_the_guest_may_hold_what_was_there_has_it_look_again_each_time() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
+        shim.Host.Faults.Add(new Fault("agent.volume-usage", 1, FaultKind.Fail));
+
+        shim.Host.Share!.TakeBack(GuestPaths.Share.Append("vol/first"));
+        shim.Host.Share!.TakeBack(GuestPaths.Share.Append("vol/second"));
+        await shim.Time.Delay(TimeSpan.FromMilliseconds(1));
+
+        shim.Host.Calls.Count(call => call == "agent.volume-usage").Should().Be(2);
+    });
+
+    [Fact]
     public void Queries_when_a_container_is_unknown_answer_not_found_but_connect_answers() => HarnessShim.Run(async shim =>
     {
         var id = ContainerId.Parse("nobody");

@@ -112,6 +112,8 @@ internal sealed class RecordingShare : ISharedDirectory
 
     public Task LeaveAsync(ContainerId container, CancellationToken ct) => Task.CompletedTask;
 
+    public IAsyncEnumerable<GuestPath> TakenBackAsync(CancellationToken ct) => throw new NotSupportedException();
+
     public Task StopAsync(CancellationToken ct) => Task.CompletedTask;
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -2,6 +2,7 @@ using FluentAssertions;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Oci;
+using Kata.Core.Domain.Storage;
 using Xunit;
 using static Kata.Tests.Unit.Core.Application.Volumes.PlacingBench;
 
@@ -34,6 +35,17 @@ public sealed class SharedVolumeTests
             ("/sys/fs/cgroup", "bind", "/sys/fs/cgroup"),
             ("/tmp", "tmpfs", "tmpfs"));
         bench.Share.Shared.Select(s => (s.Source, s.Access)).Should().Equal(("/host/data", ShareAccess.ReadOnly), ("/host/hosts", ShareAccess.ReadWrite));
+    }
+
+    [Fact]
+    public async Task Link_is_shared_by_what_it_led_to_when_it_was_looked_at()
+    {
+        var bench = new PlacingBench();
+        bench.Files.Put("/host/link", HostFileKind.Directory, change: f => f with { RealPath = HostPath.Parse("/host/target", "target") });
+
+        await bench.PlaceAsync(Bind("/host/link", "/data"));
+
+        bench.Share.Shared.Should().ContainSingle().Which.Source.Should().Be("/host/target");
     }
 
     [Theory]
