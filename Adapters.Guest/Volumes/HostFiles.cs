@@ -8,17 +8,26 @@ namespace Kata.Adapters.Guest.Volumes;
 /// <summary>Looks at files of the host through descriptors that can do nothing but that.</summary>
 internal sealed class HostFiles : IHostFiles
 {
-    public Task<HostFile?> LookAsync(HostPath path, CancellationToken ct)
+    public async Task<HostFile?> LookAsync(HostPath path, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         try
         {
-            using var held = DescriptorIo.Open(path.Value, OpenFlags.O_PATH);
-            return Task.FromResult<HostFile?>(Describe(held));
+            return await OwnThread.RunAsync(
+                () =>
+                {
+                    using var held = DescriptorIo.Open(path.Value, OpenFlags.O_PATH);
+                    return Describe(held);
+                },
+                ct);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            throw GuestErrors.Stalled(path);
         }
         catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
         {
-            return Task.FromResult<HostFile?>(null);
+            return null;
         }
         catch (LinuxException e)
         {
@@ -26,12 +35,22 @@ internal sealed class HostFiles : IHostFiles
         }
     }
 
-    public Task<int> CountAsync(HostPath directory, int most, CancellationToken ct)
+    public async Task<int> CountAsync(HostPath directory, int most, CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
         try
         {
-            using var root = BeneathPath.Open(directory.Value);
-            return Task.FromResult(Count(root, most, ct));
+            return await OwnThread.RunAsync(
+                () =>
+                {
+                    using var root = BeneathPath.Open(directory.Value);
+                    return Count(root, most, ct);
+                },
+                ct);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            throw GuestErrors.Stalled(directory);
         }
         catch (LinuxException e)
         {

@@ -5,10 +5,16 @@ namespace Kata.Core.Application.Ports;
 /// <summary>Looks at what a specification names on the host. Nothing is changed, and nothing is opened for reading or writing.</summary>
 public interface IHostFiles
 {
-    /// <summary>What is at a path, links followed; null if there is nothing.</summary>
+    /// <summary>
+    /// What is at a path, links followed; null if there is nothing. A filesystem that does not answer before the token fires
+    /// fails as DeadlineExceeded, with the path.
+    /// </summary>
     Task<HostFile?> LookAsync(HostPath path, CancellationToken ct);
 
-    /// <summary>Files and links in a directory and below it; one more than <paramref name="most"/> if there are more than that.</summary>
+    /// <summary>
+    /// Files and links in a directory and below it; one more than <paramref name="most"/> if there are more than that.
+    /// A filesystem that does not answer fails as in <see cref="LookAsync"/>.
+    /// </summary>
     Task<int> CountAsync(HostPath directory, int most, CancellationToken ct);
 
     /// <summary>Whether other filesystems are mounted below a directory, whose path is without links.</summary>

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using FluentAssertions;
 using Kata.Adapters.Guest.Volumes;
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
 using Xunit;
@@ -49,8 +50,8 @@ public sealed class HostFilesTests : IDisposable
         File.CreateSymbolicLink($"{_folder}/a", "b");
         File.CreateSymbolicLink($"{_folder}/b", "a");
 
-        (await FluentActions.Awaiting(() => LookAsync("a")).Should().ThrowAsync<Kata.Core.Domain.KataException>())
-            .Which.Kind.Should().Be(Kata.Core.Domain.ErrorKind.InvalidArgument);
+        (await FluentActions.Awaiting(() => LookAsync("a")).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
     }
 
     [Fact]
@@ -95,6 +96,39 @@ public sealed class HostFilesTests : IDisposable
 
         (await _files.CountAsync(HostPath.Parse($"{_folder}/d", "d"), 8, default)).Should().Be(6);
         (await _files.CountAsync(HostPath.Parse($"{_folder}/d", "d"), 3, default)).Should().Be(4);
+    }
+
+    [Fact]
+    public async Task Look_when_the_filesystem_does_not_answer_is_given_up_and_names_the_path()
+    {
+        using var stalled = new StalledFilesystem($"{_folder}/stalled");
+        foreach (var name in (string[])["stalled", "stalled/below"])
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+
+            var look = () => _files.LookAsync(HostPath.Parse($"{_folder}/{name}", "path"), limit.Token);
+
+            (await look.Should().ThrowAsync<KataException>().WithMessage($"{_folder}/{name}, which*does not answer*")).Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+        }
+    }
+
+    [Fact]
+    public async Task Count_when_the_filesystem_does_not_answer_is_given_up_and_names_the_path()
+    {
+        using var stalled = new StalledFilesystem($"{_folder}/stalled");
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+
+        var count = () => _files.CountAsync(HostPath.Parse($"{_folder}/stalled", "path"), 8, limit.Token);
+
+        await count.Should().ThrowAsync<KataException>().WithMessage($"{_folder}/stalled, which*does not answer*");
+    }
+
+    [Fact]
+    public async Task Look_when_it_was_given_up_before_it_began_blames_no_filesystem()
+    {
+        var look = () => _files.LookAsync(HostPath.Parse(_folder, "path"), new CancellationToken(canceled: true));
+
+        await look.Should().ThrowAsync<OperationCanceledException>();
     }
 
     [Fact]

@@ -30,7 +30,15 @@ public sealed class HarnessFiles(HarnessHost host) : IHostFiles
     /// <inheritdoc/>
     public async Task<HostFile?> LookAsync(HostPath path, CancellationToken ct)
     {
-        await host.EnterAsync("files.look", ct);
+        try
+        {
+            await host.EnterAsync("files.look", ct);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new KataException(ErrorKind.DeadlineExceeded, $"{path} does not answer");
+        }
+
         return _files.TryGetValue(path.Value, out var file)
             ? file
             : new HostFile { Kind = HostFileKind.Directory, RealPath = path, FsType = "ext4", Identity = path.Value };

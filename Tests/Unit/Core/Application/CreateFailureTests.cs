@@ -154,6 +154,18 @@ public sealed partial class CreateFailureTests
         shim.Time.Elapsed.Should().BeCloseTo(TimeSpan.FromSeconds(45), TimeSpan.FromSeconds(1));
     }, new FaultSchedule(new Fault("agent.connect", 1, FaultKind.AgentHangs)));
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Create_when_a_volumes_filesystem_does_not_answer_ends_with_the_timeout_and_names_the_path(int look) => HarnessShim.Run(async shim =>
+    {
+        var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: Busy));
+
+        failure.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+        failure.Message.Should().Contain("create_container_timeout").And.Contain("/host/data does not answer");
+        shim.Host.Leftovers().Should().BeEmpty();
+    }, new FaultSchedule(new Fault("files.look", look, FaultKind.Hang)));
+
     [Fact]
     public void Create_when_a_busy_host_keeps_the_machine_waiting_takes_longer_and_succeeds() => HarnessShim.Run(async shim =>
     {
