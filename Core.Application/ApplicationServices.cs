@@ -46,6 +46,7 @@ public static class ApplicationServices
         services.AddSingleton<SandboxStopper>();
         services.AddSingleton<SandboxBoot>();
         services.AddSingleton<SandboxCgroups>();
+        services.AddSingleton<VcpuBinding>();
         services.AddSingleton<SandboxSizer>();
         services.AddSingleton<SandboxNetworking>();
         services.AddSingleton<MachineWatcher>();

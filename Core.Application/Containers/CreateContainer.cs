@@ -6,6 +6,7 @@ using Kata.Core.Application.Sandboxes;
 using Kata.Core.Application.Shim;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
@@ -158,12 +159,12 @@ internal sealed class CreateContainerHandler(
         var volumes = await timeline.RunAsync("volumes", () => placer.PlaceAsync(request.Id, spec, request.Rootfs, ct));
         if (volumes.LeftOut.Count > 0)
             BootLog.LeftOut(log, request.Id.Value, string.Join("; ", volumes.LeftOut));
-        var guestSpec = GuestSpec.Build(request.Id, kind, request.Bundle, spec, volumes, noSeccomp);
-
         var live = containers.Find(request.Id);
-        live.MemoryMounts = [.. guestSpec.Storages.Where(IsMemoryMount)];
+        live.MemoryMounts = [.. volumes.Storages.Where(IsMemoryMount)];
+        var vcpus = CpuList.Empty;
         if (kind != ContainerKind.PodSandbox)
-            await timeline.RunAsync("size", () => sizer.PromiseAsync(request.Id, live.Limits, ct));
+            vcpus = await timeline.RunAsync("size", () => sizer.PromiseAsync(request.Id, live.Limits, ct));
+        var guestSpec = GuestSpec.Build(request.Id, kind, request.Bundle, spec, volumes, vcpus, noSeccomp);
 
         // The container that made the machine goes with it.
         if (kind == ContainerKind.PodContainer)

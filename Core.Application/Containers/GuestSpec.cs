@@ -1,6 +1,7 @@
 using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
@@ -15,8 +16,12 @@ internal static class GuestSpec
 {
     private static readonly string[] DroppedNamespaces = ["cgroup", "network", "time", "pid"];
 
-    /// <summary>The container as the guest shall make it, from what has been placed for it.</summary>
-    public static GuestContainerSpec Build(ContainerId id, ContainerKind kind, HostPath bundle, OciSpec spec, GuestVolumes volumes, bool disableSeccomp)
+    /// <summary>
+    /// The container as the guest shall make it, from what has been placed for it; on these vCPUs, none for all.
+    /// </summary>
+    public static GuestContainerSpec Build(
+        ContainerId id, ContainerKind kind, HostPath bundle, OciSpec spec, GuestVolumes volumes, CpuList vcpus,
+        bool disableSeccomp)
     {
         var linux = spec.Linux ?? new OciLinux();
         return new GuestContainerSpec
@@ -40,7 +45,7 @@ internal static class GuestSpec
                     Devices = volumes.Nodes,
                     Seccomp = disableSeccomp ? null : linux.Seccomp,
                     MountLabel = null,
-                    Resources = Narrow(linux.Resources ?? new OciResources()),
+                    Resources = Narrow(linux.Resources ?? new OciResources(), vcpus),
                 },
             },
         };
@@ -49,11 +54,14 @@ internal static class GuestSpec
     /// <summary>An exec as the guest shall run it: the host's labels mean nothing there.</summary>
     public static OciProcess WithoutLabels(OciProcess process) => process with { SelinuxLabel = null, ApparmorProfile = null };
 
-    /// <summary>Limits that mean something in the guest: its CPUs and memory nodes are not the host's.</summary>
-    public static OciResources Narrow(OciResources resources)
+    /// <summary>Limits that mean something in the guest, whose CPUs and memory nodes are not the host's.</summary>
+    /// <param name="resources">As they came for the host.</param>
+    /// <param name="vcpus">What stands for the host's CPUs; none for all.</param>
+    public static OciResources Narrow(OciResources resources, CpuList vcpus)
     {
         var folded = ResourceRules.Fold(resources);
-        return folded with { Cpu = folded.Cpu is { } cpu ? cpu with { Cpus = null, Mems = null } : null, Other = null };
+        var cpus = vcpus.Count > 0 ? vcpus.ToString() : null;
+        return folded with { Cpu = folded.Cpu is { } cpu ? cpu with { Cpus = cpus, Mems = null } : null, Other = null };
     }
 
     private static Dictionary<string, string> Annotate(IReadOnlyDictionary<string, string> annotations, ContainerKind kind, HostPath bundle) =>

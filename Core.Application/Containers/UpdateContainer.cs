@@ -3,6 +3,7 @@ using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
 using MediatR;
 
@@ -28,7 +29,7 @@ internal sealed class UpdateContainerHandler(LiveSandbox sandbox, ContainerRegis
             var before = live.Limits ?? new OciResources();
             var after = ResourceRules.Merge(before, update);
             if (kind == ContainerKind.PodSandbox)
-                await sandbox.RequireAgent().UpdateAsync(request.Id, GuestSpec.Narrow(update), ct);
+                await sandbox.RequireAgent().UpdateAsync(request.Id, GuestSpec.Narrow(update, CpuList.Empty), ct);
             else
                 await ResizeAsync(request.Id, update, before, after, ct);
             live.Limits = after;
@@ -41,10 +42,10 @@ internal sealed class UpdateContainerHandler(LiveSandbox sandbox, ContainerRegis
     private async Task ResizeAsync(ContainerId id, OciResources update, OciResources before, OciResources after, CancellationToken ct)
     {
         var agent = sandbox.RequireAgent();
-        await sizer.PromiseAsync(id, after, ct);
+        var vcpus = await sizer.PromiseAsync(id, after, ct);
         try
         {
-            await agent.UpdateAsync(id, GuestSpec.Narrow(update), ct);
+            await agent.UpdateAsync(id, GuestSpec.Narrow(update, vcpus), ct);
         }
         catch
         {

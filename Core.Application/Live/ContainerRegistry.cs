@@ -34,6 +34,10 @@ internal sealed class ContainerRegistry(ITaskEvents events)
         }
     }
 
+    /// <summary>Those that have not ended.</summary>
+    public IEnumerable<LiveContainer> Living =>
+        All.Where(c => c.Aggregate.State is not (ContainerState.Stopped or ContainerState.Deleted));
+
     /// <summary>Ids of the containers that have been created.</summary>
     public IReadOnlyList<string> CreatedIds
     {

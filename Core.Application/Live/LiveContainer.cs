@@ -22,6 +22,9 @@ internal sealed class LiveContainer(Container aggregate) : IDisposable
     /// <summary>What the machine has been made large enough for; nothing until it has.</summary>
     public Workload Promised { get; set; } = Workload.None;
 
+    /// <summary>vCPUs that it is bound to in the guest; none for all.</summary>
+    public CpuList Vcpus { get; set; } = CpuList.Empty;
+
     /// <summary>Its volumes in memory that are as large as the machine allows.</summary>
     public IReadOnlyList<GuestMount> MemoryMounts { get; set; } = [];
 

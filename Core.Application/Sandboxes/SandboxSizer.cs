@@ -15,7 +15,8 @@ namespace Kata.Core.Application.Sandboxes;
 /// refused. vCPUs are a bound: with fewer it runs, only slower, so what is missing is told and no more.
 /// </summary>
 internal sealed class SandboxSizer(
-    LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups, SandboxCgroups placement, ILogger<SandboxSizer> log)
+    LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups, SandboxCgroups placement,
+    VcpuBinding binding, ILogger<SandboxSizer> log)
 {
     private const long Mib = 1024 * 1024;
 
@@ -34,8 +35,9 @@ internal sealed class SandboxSizer(
     // The host's CPUs and memory nodes that the sandbox was bound to last.
     private (CpuList Cpus, CpuList Nodes) _bound = (CpuList.Empty, CpuList.Empty);
 
-    // Added memory counts once the guest uses it.
+    // Added memory and vCPUs count once the guest uses them.
     private int _onlineMib;
+    private int _onlineVcpus;
     private int _slotsUsed;
 
     /// <summary>The machine to start for its first container.</summary>
@@ -47,7 +49,7 @@ internal sealed class SandboxSizer(
         _atStart = Workload.OfPod(spec.Annotations) ?? Workload.Of(spec.Linux?.Resources);
         TellCap(_bounds, _atStart);
         _present = Sizing.AtStart(_bounds, _atStart);
-        _onlineMib = _present.MemoryMib;
+        (_onlineMib, _onlineVcpus) = (_present.MemoryMib, _present.Vcpus);
         return _present;
     }
 
@@ -71,8 +73,9 @@ internal sealed class SandboxSizer(
     /// Grows the machine for a container's limits, before the guest is told of them, and remembers them as promised. Limits
     /// that are lower than before are only remembered.
     /// </summary>
+    /// <returns>The vCPUs that stand for the CPUs of the host that it is bound to; none for none.</returns>
     /// <exception cref="KataException">ResourceExhausted if the memory cannot be had; what was promised before stays.</exception>
-    public async Task PromiseAsync(ContainerId id, OciResources? limits, CancellationToken ct)
+    public async Task<CpuList> PromiseAsync(ContainerId id, OciResources? limits, CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
@@ -83,6 +86,7 @@ internal sealed class SandboxSizer(
             await ReachAsync(all, mayShrink: false, ct);
             await BindAsync(id, limits, ct);
             live.Promised = promise;
+            return binding.Choose(live, promise, _onlineVcpus);
         }
         finally
         {
@@ -111,10 +115,10 @@ internal sealed class SandboxSizer(
     // The pause container of a pod is promised nothing of its own: what the pod has is told with it.
     private IEnumerable<Workload> Others(ContainerId? id) => LivingBut(id).Select(c => c.Promised);
 
-    private IEnumerable<LiveContainer> LivingBut(ContainerId? id) => containers.All
-        .Where(c => c.Aggregate.Id != id && c.Aggregate.Kind != ContainerKind.PodSandbox && c.Aggregate.State is not (ContainerState.Stopped or ContainerState.Deleted));
+    private IEnumerable<LiveContainer> LivingBut(ContainerId? id) => containers.Living
+        .Where(c => c.Aggregate.Id != id && c.Aggregate.Kind != ContainerKind.PodSandbox);
 
-    // On the host the machine runs where any of its containers may; in the guest every container sees all of its CPUs.
+    // On the host the machine runs where any of its containers may.
     private async Task BindAsync(ContainerId id, OciResources? limits, CancellationToken ct)
     {
         var all = LivingBut(id).Select(c => c.Limits?.Cpu).Append(limits?.Cpu).OfType<OciCpu>().ToList();
@@ -151,10 +155,14 @@ internal sealed class SandboxSizer(
         var before = _present!;
         try
         {
+            if (vcpus < _onlineVcpus)
+                await FollowVcpusAsync(vcpus, ct);
             _present = await resize.ResizeAsync(before with { Vcpus = vcpus }, ct);
             await placement.MoveVcpusAsync(ct);
             if (_present.Vcpus > before.Vcpus)
                 await sandbox.RequireAgent().OnlineResourcesAsync(_present with { MemoryMib = 0 }, ct);
+            if (_present.Vcpus != _onlineVcpus)
+                await FollowVcpusAsync(_present.Vcpus, ct);
         }
         catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
         {
@@ -166,6 +174,13 @@ internal sealed class SandboxSizer(
             SizingLog.FewerVcpus(log, vcpus, _present.Vcpus, "the machine has no free slot for a vCPU");
         else
             SizingLog.Vcpus(log, before.Vcpus, _present.Vcpus);
+    }
+
+    // Those that go are left before they do, those that come are used once they are online.
+    private Task FollowVcpusAsync(int vcpus, CancellationToken ct)
+    {
+        _onlineVcpus = vcpus;
+        return binding.FollowAsync(vcpus, ct);
     }
 
     private async Task GrowMemoryAsync(MachineBounds bounds, IVmResize resize, long wantedMib, CancellationToken ct)

@@ -26,6 +26,9 @@ internal static partial class SizingLog
     [LoggerMessage(1177, LogLevel.Warning, "the vCPUs are not in the sandbox's cgroup, so the pod's limits do not hold for them: {Reason}")]
     public static partial void VcpusNotMoved(ILogger log, string reason);
 
+    [LoggerMessage(1178, LogLevel.Warning, "container {Id} is not on vCPUs {Vcpus}: {Reason}")]
+    public static partial void NotBound(ILogger log, string id, string vcpus, string reason);
+
     [LoggerMessage(1175, LogLevel.Warning, "volumes in memory keep their size: {Reason}")]
     public static partial void MountsKeepSize(ILogger log, string reason);
 }

@@ -26,6 +26,12 @@ public sealed class CpuList : IEquatable<CpuList>
     /// <summary>The lowest; -1 for none.</summary>
     public int Lowest => _numbers.Count > 0 ? _numbers.Min : -1;
 
+    /// <summary>These numbers, of which none is negative.</summary>
+    public static CpuList Of(IEnumerable<int> numbers) => new([.. numbers]);
+
+    /// <summary>It is one of them.</summary>
+    public bool Contains(int number) => _numbers.Contains(number);
+
     /// <summary>Reads a list; null or empty gives none. False if it is not one.</summary>
     public static bool TryParse(string? text, out CpuList list)
     {

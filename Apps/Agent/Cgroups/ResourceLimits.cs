@@ -28,6 +28,11 @@ internal static class ResourceLimits
             }
         }
 
+        if (resources.CPU?.Cpus is { Length: > 0 } cpus)
+        {
+            writes.Add(("cpuset.cpus", cpus));
+        }
+
         if (resources.Memory is { } memory)
         {
             if (memory.Reservation != 0)

@@ -123,8 +123,7 @@ internal static class GuestSpec
     {
         if (resources?.CPU is { } cpu)
         {
-            // They number the host's CPUs and memory nodes, which this machine does not have.
-            cpu.Cpus = "";
+            // They number the host's memory nodes, which this machine does not have. Its CPUs are this machine's.
             cpu.Mems = "";
         }
 

@@ -1,5 +1,6 @@
 using FluentAssertions;
 using Kata.Platform.Protos.Containerd.Cri;
+using Kata.Tests.Cri;
 using Kata.Tests.Cri.Protos;
 using Kata.Tests.EndToEnd.Containerd;
 using Xunit;
@@ -41,6 +42,28 @@ public sealed class PodLimitTests(PodHost host, SharedPodLife life) : SharedPodT
             }, "tunctl -t own0 && ip -o link show dev own0 | grep -o own0: && tunctl -d own0 > /dev/null")).Should().EndWith("own0:\n");
     }
 
+    /// <summary>As the static CPU manager of a kubelet does.</summary>
+    [MachineFact]
+    public async Task Processors_are_as_many_as_the_host_has_given_and_change_with_them()
+    {
+        var config = Pod.NewContainer("sleep", "1000");
+        config.Linux.Resources = new LinuxContainerResources
+        {
+            CpusetCpus = "1",
+            CpuQuota = 100_000,
+            CpuPeriod = 100_000,
+        };
+        var id = await Pod.StartAsync(config);
+
+        (await Pod.ShellAsync(id, "nproc")).Should().Be("1\n");
+        (await RunAsync(_ => { }, "nproc")).Should().Be("2\n", "who is bound to nothing sees all");
+        await UpdateAsync(id, new LinuxContainerResources { CpusetCpus = "0-1" });
+        (await Pod.ShellAsync(id, "nproc")).Should().Be("2\n");
+        await UpdateAsync(id, new LinuxContainerResources { CpusetCpus = "0" });
+        (await Pod.ShellAsync(id, "nproc")).Should().Be("1\n");
+        await Pod.RemoveAsync(id);
+    }
+
     [MachineFact]
     public async Task Files_and_processes_are_not_limited_as_a_kernels_first_process_is()
     {
@@ -74,6 +97,10 @@ public sealed class PodLimitTests(PodHost host, SharedPodLife life) : SharedPodT
 
         done.Stdout.Should().StartWith("0\n").And.NotContain(Environment.OSVersion.Version.ToString());
     }
+
+    private async Task UpdateAsync(string id, LinuxContainerResources limits) =>
+        await Host.Cri.Runtime.UpdateContainerResourcesAsync(
+            new UpdateContainerResourcesRequest { ContainerId = id, Linux = limits }, CriClient.Call());
 
     private async Task<string> RunAsync(Action<ContainerConfig> change, string line) => (await Pod.RunToEndAsync(change, "sh", "-c", line)).Ok();
 }

@@ -106,7 +106,8 @@ public sealed class HarnessAgent : IGuestAgent
     public Task ResumeAsync(ContainerId id, CancellationToken ct) => DoAsync("agent.resume", () => _guest.Find(id).Resume(), ct);
 
     /// <inheritdoc/>
-    public Task UpdateAsync(ContainerId id, OciResources resources, CancellationToken ct) => DoAsync("agent.update", () => _guest.Find(id), ct);
+    public Task UpdateAsync(ContainerId id, OciResources resources, CancellationToken ct) =>
+        DoAsync("agent.update", () => _guest.Find(id).Update(resources), ct);
 
     /// <inheritdoc/>
     public Task<ContainerStats> StatsAsync(ContainerId id, CancellationToken ct) => CallAsync("agent.stats", () =>

@@ -3,6 +3,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Networking;
+using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Storage;
 
 namespace Kata.Tests.Harness.Agent;
@@ -143,6 +144,8 @@ public sealed class HarnessGuestContainer
     {
         _guest = guest;
         Spec = spec;
+        Vcpus = "";
+        Update(spec.Oci.Linux?.Resources ?? new OciResources());
         Init = new GuestProcess(new ProcessRef(spec.Id), spec.Oci.Process ?? new(), this);
         _processes.Add(Init.Ref, Init);
         _thawed.SetResult();
@@ -150,6 +153,9 @@ public sealed class HarnessGuestContainer
 
     /// <summary>What it was made from.</summary>
     public GuestContainerSpec Spec { get; }
+
+    /// <summary>vCPUs that it may run on, as its specification and its updates say; none for all.</summary>
+    public string Vcpus { get; private set; }
 
     /// <summary>Its init.</summary>
     public GuestProcess Init { get; }
@@ -161,6 +167,15 @@ public sealed class HarnessGuestContainer
     internal GuestProcess Find(ProcessRef process) => _processes.TryGetValue(process, out var found)
         ? found
         : throw new KataException(ErrorKind.NotFound, $"guest: no {process}");
+
+    internal void Update(OciResources resources)
+    {
+        if (resources.Cpu?.Cpus is not { Length: > 0 } cpus)
+            return;
+        if (!CpuList.TryParse(cpus, out var list) || list.Highest >= _guest.OnlineVcpus)
+            throw new KataException(ErrorKind.InvalidArgument, $"guest: vCPUs {cpus} are not online");
+        Vcpus = cpus;
+    }
 
     internal void Start()
     {

@@ -122,6 +122,12 @@ public class CgroupFileTests
     }
 
     [Fact]
+    public void Writes_when_processors_are_named_binds_to_them() =>
+        ResourceLimits.Writes(
+            new Oci.LinuxResources { CPU = new Oci.LinuxCPU { Cpus = "0,2-3", Mems = "1" } }, currentMemoryLimit: null)
+            .Should().Equal(("cpuset.cpus", "0,2-3"));
+
+    [Fact]
     public void Writes_when_nothing_is_set_is_empty() =>
         ResourceLimits.Writes(
             new Oci.LinuxResources { Memory = new(), CPU = new(), Pids = new() }, currentMemoryLimit: 5).Should().BeEmpty();

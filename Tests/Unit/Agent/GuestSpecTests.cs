@@ -43,15 +43,15 @@ public class GuestSpecTests
     }
 
     [Fact]
-    public void Adapt_takes_the_hosts_processors_and_labels_away()
+    public void Adapt_takes_the_hosts_memory_nodes_and_labels_away_and_keeps_its_own_processors()
     {
         var spec = Spec();
-        spec.Linux.Resources.CPU = new Oci.LinuxCPU { Cpus = "0-63", Mems = "0", Shares = 512 };
+        spec.Linux.Resources.CPU = new Oci.LinuxCPU { Cpus = "1", Mems = "0", Shares = 512 };
         spec.Process.SelinuxLabel = "a:b:c:d";
 
         var adapted = GuestSpec.Adapt(spec, Place, "/r");
 
-        adapted.Linux.Resources.CPU.Should().Be(new Oci.LinuxCPU { Shares = 512 });
+        adapted.Linux.Resources.CPU.Should().Be(new Oci.LinuxCPU { Cpus = "1", Shares = 512 });
         adapted.Process.SelinuxLabel.Should().BeEmpty();
     }
 

@@ -3,6 +3,7 @@ using Kata.Core.Application.Containers;
 using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Storage;
 using Xunit;
@@ -79,7 +80,7 @@ public sealed class GuestSpecTests
             },
         })).Oci.Linux!.Resources!;
 
-        resources.Cpu.Should().Be(new OciCpu { Quota = 5, Shares = 6 });
+        resources.Cpu.Should().Be(new OciCpu { Cpus = "1", Quota = 5, Shares = 6 });
         resources.Memory!.Limit.Should().Be(7);
     }
 
@@ -97,7 +98,12 @@ public sealed class GuestSpecTests
 
         var spec = GuestSpec.Build(
             Id, ContainerKind.Single, HostPath.Parse("/b", "b"),
-            new OciSpec { Mounts = [new OciMount { Destination = "/host" }], Linux = new OciLinux { Devices = [new OciDevice { Path = "/dev/host" }] } }, volumes, true);
+            new OciSpec
+            {
+                Mounts = [new OciMount { Destination = "/host" }],
+                Linux = new OciLinux { Devices = [new OciDevice { Path = "/dev/host" }] },
+            },
+            volumes, CpuList.Empty, true);
 
         spec.Storages.Should().Equal(volumes.Storages);
         spec.Devices.Should().Equal(volumes.Devices);
@@ -107,5 +113,7 @@ public sealed class GuestSpecTests
     }
 
     private static GuestContainerSpec Build(OciSpec spec, bool disableSeccomp = true) =>
-        GuestSpec.Build(Id, ContainerKind.PodContainer, HostPath.Parse("/bundles/box", "bundle"), spec, new GuestVolumes(), disableSeccomp);
+        GuestSpec.Build(
+            Id, ContainerKind.PodContainer, HostPath.Parse("/bundles/box", "bundle"), spec, new GuestVolumes(),
+            CpuList.Of([1]), disableSeccomp);
 }

@@ -267,6 +267,89 @@ public sealed class SizingLifeTests
         (await Refusal.OfAsync(() => shim.UpdateAsync("c1", new OciResources { Cpu = new OciCpu { Cpus = "0" } }))).Kind.Should().Be(ErrorKind.InvalidArgument);
     });
 
+    [Fact]
+    public void Create_when_bound_to_cpus_of_the_host_sees_as_many_vcpus_each_container_others() => Run(async shim =>
+    {
+        await PodAsync(shim);
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(Bound("1", cpus: 1)));
+        await shim.CreateAsync("c2", ContainerKind.PodContainer, change: With(Bound("1")));
+        await shim.CreateAsync("c3", ContainerKind.PodContainer, change: With(Bound("0-63")));
+        await shim.CreateAsync("c4", ContainerKind.PodContainer);
+
+        shim.Guest.OnlineVcpus.Should().Be(2);
+        Vcpus(shim, "c1").Should().Be("0");
+        Vcpus(shim, "c2").Should().Be("1");
+        Vcpus(shim, "c3").Should().Be("0-1", "there are no more");
+        Vcpus(shim, "c4").Should().BeEmpty();
+    });
+
+    [Fact]
+    public void Create_when_a_bound_container_makes_the_machine_is_on_vcpus_that_are_online() => Run(async shim =>
+    {
+        await shim.CreateAsync("pod", change: With(Bound("1", cpus: 1)));
+
+        shim.Guest.OnlineVcpus.Should().Be(2);
+        Vcpus(shim, "pod").Should().Be("0");
+    });
+
+    [Fact]
+    public void Update_when_it_binds_to_other_cpus_sees_as_many_vcpus_once_they_are_online() => Run(async shim =>
+    {
+        await PodAsync(shim);
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(Bound("0")));
+        await shim.StartAsync("c1");
+
+        await shim.UpdateAsync("c1", Bound("0-1"));
+        shim.Guest.OnlineVcpus.Should().Be(2);
+        Vcpus(shim, "c1").Should().Be("0-1");
+
+        await shim.UpdateAsync("c1", Bound("1"));
+        shim.Guest.Vcpus.Should().Be(1, "the second is not promised any more");
+        Vcpus(shim, "c1").Should().Be("0");
+
+        await shim.UpdateAsync("c1", Limits(memoryMib: 128));
+        Vcpus(shim, "c1").Should().Be("0");
+    });
+
+    [Fact]
+    public void Container_that_is_bound_to_more_cpus_than_there_are_vcpus_gets_those_that_come() => Run(async shim =>
+    {
+        await PodAsync(shim);
+        shim.Host.Faults.Add(
+            new Fault("machine.add-vcpus", 1, FaultKind.Fail) { Error = ErrorKind.FailedPrecondition });
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(Bound("0-1")));
+        Vcpus(shim, "c1").Should().Be("0");
+
+        await shim.CreateAsync("c2", ContainerKind.PodContainer, change: Limited(cpus: 1));
+
+        shim.Guest.OnlineVcpus.Should().Be(2);
+        Vcpus(shim, "c1").Should().Be("0-1");
+    });
+
+    [Fact]
+    public void Create_when_vcpus_do_not_come_online_is_bound_to_those_that_are() => Run(async shim =>
+    {
+        await PodAsync(shim);
+        shim.Guest.MostOnlineVcpus = 1;
+
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(Bound("0-1")));
+
+        Vcpus(shim, "c1").Should().Be("0");
+    });
+
+    [Fact]
+    public void Create_when_the_guest_does_not_move_another_container_goes_on_and_says_so() => Run(async shim =>
+    {
+        await PodAsync(shim);
+        await shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(Bound("0")));
+        shim.Host.Faults.Add(new Fault("agent.update", 1, FaultKind.Fail) { Error = ErrorKind.Internal });
+
+        await shim.CreateAsync("c2", ContainerKind.PodContainer, change: Limited(cpus: 1));
+
+        shim.Log.Lines.Select(line => line.Text)
+            .Should().Contain(text => text.StartsWith("container c1 is not on vCPUs 0: "));
+    });
+
     [Theory]
     [InlineData(true, true)]
     [InlineData(false, true)]
@@ -368,6 +451,11 @@ public sealed class SizingLifeTests
     private static Func<OciSpec, OciSpec> Limited(long? memoryMib = null, decimal? cpus = null) => With(Limits(memoryMib, cpus));
 
     private static Func<OciSpec, OciSpec> With(OciResources limits) => spec => spec with { Linux = spec.Linux! with { Resources = limits } };
+
+    private static string Vcpus(HarnessShim shim, string id) => shim.Guest.Containers[ContainerId.Parse(id)].Vcpus;
+
+    private static OciResources Bound(string hostCpus, decimal? cpus = null) =>
+        new() { Cpu = Limits(cpus: cpus).Cpu! with { Cpus = hostCpus } };
 
     private static OciResources Limits(long? memoryMib = null, decimal? cpus = null) => new()
     {
