@@ -71,16 +71,18 @@ internal sealed class FifoInput : IInput
 /// <summary>Outputs by fifos, each absent if its path is.</summary>
 internal sealed class FifoOutputs(FifoOutput? stdout, FifoOutput? stderr) : IOutputs
 {
-    public static FifoOutputs Open(StdioUri stdout, StdioUri stderr)
+    public static async Task<FifoOutputs> OpenAsync(StdioUri stdout, StdioUri stderr, TimeProvider time)
     {
-        var first = stdout.Scheme == StdioScheme.Fifo ? FifoOutput.Open(stdout.Path) : null;
+        var first = stdout.Scheme == StdioScheme.Fifo ? FifoOutput.Open(stdout.Path, time) : null;
         try
         {
-            return new FifoOutputs(first, stderr.Scheme == StdioScheme.Fifo ? FifoOutput.Open(stderr.Path) : null);
+            var second = stderr.Scheme == StdioScheme.Fifo ? FifoOutput.Open(stderr.Path, time) : null;
+            return new FifoOutputs(first, second);
         }
         catch
         {
-            first?.Dispose();
+            if (first is not null)
+                await first.DisposeAsync();
             throw;
         }
     }
@@ -92,11 +94,12 @@ internal sealed class FifoOutputs(FifoOutput? stdout, FifoOutput? stderr) : IOut
 
     public void Close(GuestStream stream) => Of(stream)?.End();
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        stdout?.Dispose();
-        stderr?.Dispose();
-        return ValueTask.CompletedTask;
+        if (stdout is not null)
+            await stdout.DisposeAsync();
+        if (stderr is not null)
+            await stderr.DisposeAsync();
     }
 
     private FifoOutput? Of(GuestStream stream) => stream == GuestStream.Stdout ? stdout : stderr;
@@ -106,23 +109,32 @@ internal sealed class FifoOutputs(FifoOutput? stdout, FifoOutput? stderr) : IOut
 /// One output by a fifo. Two opens, not one for both ways: the writing end closes at the end of the stream, since the client
 /// waits for that before it deletes; our reading end stays, or a client that is restarting would lose what it has not read.
 /// </summary>
-internal sealed class FifoOutput : IDisposable
+internal sealed class FifoOutput : IAsyncDisposable
 {
+    // A client that is there takes what it is given in less; for one that is away nobody looks often.
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
+
     private readonly SafeFileHandle _keeper;
     private readonly SafeFileHandle _writer;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _disposing = new();
+    private Task? _ending;
 
-    private FifoOutput(SafeFileHandle keeper, SafeFileHandle writer)
+    private FifoOutput(SafeFileHandle keeper, SafeFileHandle writer, TimeProvider time)
     {
         _keeper = keeper;
         _writer = writer;
+        _time = time;
     }
 
-    public static FifoOutput Open(string path)
+    public static FifoOutput Open(string path, TimeProvider time)
     {
         var keeper = Fifo.OpenReader(path);
         try
         {
-            return new FifoOutput(keeper, Fifo.OpenWriter(path));
+            return new FifoOutput(keeper, Fifo.OpenWriter(path), time);
         }
         catch
         {
@@ -133,11 +145,42 @@ internal sealed class FifoOutput : IDisposable
 
     public ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken ct) => DescriptorIo.WriteAsync(_writer, data, ct);
 
-    public void End() => Poller.Close(_writer);
-
-    public void Dispose()
+    /// <summary>Ends the stream once the client has read all of it. Idempotent.</summary>
+    public void End()
     {
+        lock (_lock)
+            _ending ??= EndWhenReadAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_keeper.IsClosed)
+            await _disposing.CancelAsync();
         End();
+        await _ending!;
         _keeper.Dispose();
+        _disposing.Dispose();
+    }
+
+    // A client that comes back opens the fifo anew and waits there until somebody has it open for writing: without a
+    // writer what it left unread would never reach it. The kernel does not tell when a fifo has become empty.
+    private async Task EndWhenReadAsync()
+    {
+        try
+        {
+            var pause = ShortestPause;
+            for (int left = Fifo.Unread(_keeper), before = left; left > 0; left = Fifo.Unread(_keeper))
+            {
+                pause = left < before ? ShortestPause : pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                before = left;
+                await Task.Delay(pause, _time, _disposing.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Deleted unread.
+        }
+
+        Poller.Close(_writer);
     }
 }

@@ -6,7 +6,7 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Shimv2.Stdio;
 
 /// <summary>Opens a process's streams; the scheme of standard output decides for both outputs.</summary>
-internal sealed class ProcessStdio(BinaryLoggers loggers) : IProcessStdio
+internal sealed class ProcessStdio(BinaryLoggers loggers, TimeProvider time) : IProcessStdio
 {
     public async Task<IStdioPipes> OpenAsync(ProcessRef process, Core.Domain.Containers.Stdio stdio, CancellationToken ct)
     {
@@ -39,7 +39,8 @@ internal sealed class ProcessStdio(BinaryLoggers loggers) : IProcessStdio
     {
         StdioScheme.File => FileOutputs.Open(stdout.Path),
         StdioScheme.Binary or StdioScheme.BinaryV2 => await loggers.StartAsync(process, stdout, terminal, ct),
-        _ when stderr.Scheme is StdioScheme.None or StdioScheme.Fifo => FifoOutputs.Open(stdout, stderr),
+        _ when stderr.Scheme is StdioScheme.None or StdioScheme.Fifo =>
+            await FifoOutputs.OpenAsync(stdout, stderr, time),
         _ => throw new KataException(ErrorKind.InvalidArgument, "standard error must be a fifo when standard output is one"),
     };
 

@@ -36,6 +36,9 @@ public interface IStdioPipes : IAsyncDisposable
     /// <summary>Writes all of the data; waits while the client does not read.</summary>
     ValueTask WriteAsync(GuestStream stream, ReadOnlyMemory<byte> data, CancellationToken ct);
 
-    /// <summary>Ends an output stream: the client sees its end. Idempotent.</summary>
+    /// <summary>
+    /// Ends an output stream: the client sees its end. What it has not read by then it still can until the disposal,
+    /// also a client that comes back and opens its end anew. Idempotent.
+    /// </summary>
     void CloseOutput(GuestStream stream);
 }

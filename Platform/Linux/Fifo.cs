@@ -5,6 +5,8 @@ namespace Kata.Platform.Linux;
 /// <summary>Named pipes. Opening never makes a file, never blocks, and refuses what is no fifo with EINVAL.</summary>
 public static class Fifo
 {
+    private const nuint FIONREAD = 0x541B;
+
     public static void Create(string path, uint mode = 0x180) =>
         LinuxException.Check(Libc.mkfifo(path, mode), "mkfifo", path);
 
@@ -23,6 +25,15 @@ public static class Fifo
 
     /// <summary>Both ends in one: works without the other side, never ends while it is open, and holds the fifo open for others.</summary>
     public static SafeFileHandle OpenBoth(string path) => OpenFifo(path, OpenFlags.O_RDWR);
+
+    /// <summary>Bytes that have been written and nobody has read yet; either end tells.</summary>
+    public static unsafe int Unread(SafeFileHandle end)
+    {
+        var bytes = 0;
+        // SAFETY: FIONREAD writes one integer.
+        LinuxException.Check(Libc.ioctl(end, FIONREAD, &bytes), "ioctl", "FIONREAD");
+        return bytes;
+    }
 
     private static SafeFileHandle OpenFifo(string path, int access)
     {

@@ -18,7 +18,7 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
     private int _clients;
 
     protected override IProcessStdio Port { get; } =
-        new ProcessStdio(new BinaryLoggers(new ShimEnvironment("ns1", ""), TimeProvider.System));
+        new ProcessStdio(new BinaryLoggers(new ShimEnvironment("ns1", ""), TimeProvider.System), TimeProvider.System);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
@@ -85,9 +85,40 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
 
         await WriteAsync(pipes, GuestStream.Stdout, "while you were out");
         pipes.CloseOutput(GuestStream.Stdout);
-        using var reader = Fifo.OpenReader(path);
+        using var reader = await OpenAgainAsync(path);
 
-        (await FifoClient.ReadAsync(reader)).Should().Be("while you were out");
+        (await FifoClient.ReadAsync(reader).WaitAsync(Patience)).Should().Be("while you were out");
+    }
+
+    [Fact]
+    public async Task Write_that_a_client_left_unread_when_it_went_is_there_when_it_is_back()
+    {
+        var path = Path.Combine(_directory, "stdout");
+        Fifo.Create(path);
+        var first = Fifo.OpenReader(path);
+        await using var pipes = await Port.OpenAsync(Process, new Stdio("", path, "", false), CancellationToken.None);
+
+        await WriteAsync(pipes, GuestStream.Stdout, "last words");
+        pipes.CloseOutput(GuestStream.Stdout);
+        first.Dispose();
+        using var reader = await OpenAgainAsync(path);
+
+        (await FifoClient.ReadAsync(reader).WaitAsync(Patience)).Should().Be("last words");
+    }
+
+    [Fact]
+    public async Task Dispose_when_nobody_came_to_read_what_was_written_leaves_nothing_open()
+    {
+        var path = Path.Combine(_directory, "stdout");
+        Fifo.Create(path);
+        var before = OpenFilesUnder(_directory);
+        var pipes = await Port.OpenAsync(Process, new Stdio("", path, "", false), CancellationToken.None);
+        await WriteAsync(pipes, GuestStream.Stdout, "nobody reads this");
+        pipes.CloseOutput(GuestStream.Stdout);
+
+        await pipes.DisposeAsync();
+
+        OpenFilesUnder(_directory).Should().Be(before);
     }
 
     [Fact]
@@ -143,6 +174,14 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
 
         failure.Which.Kind.Should().Be(ErrorKind.FailedPrecondition);
     }
+
+    /// <summary>
+    /// As managers written in Go open a fifo again: in a thread that waits for a writer, so for ever if there is none.
+    /// </summary>
+    private static Task<SafeFileHandle> OpenAgainAsync(string path) =>
+        Task.Factory.StartNew(
+            () => DescriptorIo.Open(path, OpenFlags.O_RDONLY), CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(Patience);
 
     private string Script(string body)
     {

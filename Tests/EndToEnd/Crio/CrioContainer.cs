@@ -20,7 +20,7 @@ internal sealed class CrioContainer : IAsyncDisposable
 
     private readonly CrioHost _crio;
     private readonly SafeFileHandle _log;
-    private readonly CrioStreams _streams;
+    private CrioStreams _streams;
     private readonly JsonObject _specification;
     private TtrpcClient _connection;
     private int _execs;
@@ -160,6 +160,16 @@ internal sealed class CrioContainer : IAsyncDisposable
     {
         await _connection.DisposeAsync();
         _connection = await DialAsync(_crio, await File.ReadAllTextAsync(_crio.Host.Seen($"{Bundle}/address")));
+    }
+
+    /// <summary>What is left of CRI-O's side when it dies.</summary>
+    public void CloseStreams() => _streams.Dispose();
+
+    /// <summary>What CRI-O does with the streams that State tells when it is back.</summary>
+    public async System.Threading.Tasks.Task ReopenStreamsAsync()
+    {
+        var state = await StateAsync();
+        _streams = await CrioStreams.OpenAgainAsync(_crio.Host.Seen(""), state.Stdout, state.Stderr).WaitAsync(Limit);
     }
 
     /// <summary>Delete, then Shutdown; a closed connection counts as success, any other failure of Delete fails it.</summary>

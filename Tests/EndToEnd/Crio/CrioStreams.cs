@@ -20,9 +20,25 @@ internal sealed class CrioStreams : IDisposable
         _stderr = Fifo.OpenReader(seen + Stderr);
     }
 
+    private CrioStreams(string stdout, string stderr, SafeFileHandle[] open)
+    {
+        (Stdout, Stderr) = (stdout, stderr);
+        (_stdout, _stderr) = (open[0], open[1]);
+    }
+
     public string Stdout { get; }
 
     public string Stderr { get; }
+
+    /// <summary>
+    /// As CRI-O does when it is back: in a thread that waits for a writer. The stream that had nothing unread has none
+    /// any more, and CRI-O's thread waits for ever; here it is opened without waiting.
+    /// </summary>
+    public static async Task<CrioStreams> OpenAgainAsync(string seen, string stdout, string stderr)
+    {
+        var first = await OpenWaitingAsync(seen + stdout);
+        return new CrioStreams(stdout, stderr, [first, Fifo.OpenReader(seen + stderr)]);
+    }
 
     /// <summary>What is in the fifos at this moment, and what was before. Nothing is waited for.</summary>
     public string Take()
@@ -43,6 +59,15 @@ internal sealed class CrioStreams : IDisposable
     {
         Take();
         return new[] { _stdout, _stderr }.All(stream => DescriptorIo.TryRead(stream, new byte[1]) == 0);
+    }
+
+    private static async Task<SafeFileHandle> OpenWaitingAsync(string path)
+    {
+        var handle = await Task.Factory.StartNew(
+            () => DescriptorIo.Open(path, OpenFlags.O_RDONLY), CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        DescriptorIo.SetNonBlocking(handle);
+        return handle;
     }
 
     public void Dispose()

@@ -123,6 +123,37 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [MachineFact]
+    public async Task A_container_that_ends_while_CRI_O_is_down_has_said_its_last_words_when_it_is_back()
+    {
+        await using var crio = new CrioHost(Host);
+        var podId = Host.NewId("down");
+        var network = await crio.MakeNetworkAsync("crio5");
+        await using var pod = await CrioContainer.CreateAsync(
+            crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, $"/{Host.Mark}"));
+        await pod.StartAsync();
+        var id = $"{podId}-a";
+        await using var container = await CrioContainer.CreateAsync(crio, id, CrioSpecification.Container(
+            id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", null, Beside));
+        await container.StartAsync();
+        await SaysAsync(container, "beside");
+
+        container.CloseStreams();
+        await container.Task.KillAsync(new KillRequest { Id = id, Signal = 15 });
+        await Until.TrueAsync(
+            async () => (await container.StateAsync()).Status == Status.Stopped, TimeSpan.FromSeconds(30),
+            () => "it does not end");
+        await container.ReconnectAsync();
+        await container.ReopenStreamsAsync();
+
+        await SaysAsync(container, "bye");
+        await Until.TrueAsync(
+            () => container.OutputHasEnded, TimeSpan.FromSeconds(10), () => "its output does not end");
+        (await container.StateAsync()).ExitStatus.Should().Be(7);
+        await EndAsync(container);
+        await EndAsync(pod);
+    }
+
+    [MachineFact]
     public async Task A_pod_whose_overhead_lives_apart_has_its_vcpus_in_the_pods_cgroup_and_leaves_neither()
     {
         using var configuration = Host.Configuration.With(("runtime", "sandbox_cgroup_only", "false"));

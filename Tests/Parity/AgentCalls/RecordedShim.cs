@@ -70,7 +70,7 @@ internal sealed class RecordedShim : IAsyncDisposable
             .AddSingleton<IBundleReader>(new RecordedBundles(recording, _files))
             .AddSingleton<ISettingsSource>(settings)
             .AddSingleton<IGuestAgentConnector>(new ConnectorTo(Agent.Endpoint))
-            .AddSingleton<IProcessStdio>(fifos ? new ProcessStdio(null!) : _stdio)
+            .AddSingleton<IProcessStdio>(fifos ? new ProcessStdio(null!, TimeProvider.System) : _stdio)
             .AddSingleton<IHookRunner>(new HarnessHooks(_host))
             .AddSingleton<ITaskEvents>(_events)
             .AddApplication()
