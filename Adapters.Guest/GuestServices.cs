@@ -21,6 +21,7 @@ public static class GuestServices
         .AddSingleton<ISharedFilesystem, VirtioFs>()
         .AddSingleton<ISandboxNetwork, NetnsNetwork>()
         .AddSingleton<ILocalPorts, Network.LocalPorts>()
+        .AddSingleton<INameServer, DockerNameServer>()
         .AddSingleton<ISandboxCgroup, SandboxCgroup>()
         .AddSingleton<IRootfsMounter, RootfsMounter>()
         .AddSingleton<IHostFiles, HostFiles>()

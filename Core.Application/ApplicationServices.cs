@@ -52,6 +52,7 @@ public static class ApplicationServices
         services.AddSingleton<MachineWatcher>();
         services.AddSingleton<NetworkWatcher>();
         services.AddSingleton<PortForwarder>();
+        services.AddSingleton<NameRelay>();
         services.AddSingleton<OomWatcher>();
         services.AddSingleton<UnmountWatcher>();
         services.AddSingleton<KillWatcher>();

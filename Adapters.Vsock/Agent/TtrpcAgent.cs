@@ -10,6 +10,7 @@ internal sealed partial class TtrpcAgent : IGuestAgent
     private readonly Proto.AgentService.AgentServiceClient _agent;
     private readonly Proto.Health.HealthClient _health;
     private readonly Proto.PortForward.PortForwardClient _ports;
+    private readonly Proto.NameRelay.NameRelayClient _names;
     private readonly AgentCall _call;
     private readonly ProcessStreams _streams = new();
     private readonly IAsyncDisposable _connection;
@@ -26,6 +27,7 @@ internal sealed partial class TtrpcAgent : IGuestAgent
         _agent = new Proto.AgentService.AgentServiceClient(invoker);
         _health = new Proto.Health.HealthClient(invoker);
         _ports = new Proto.PortForward.PortForwardClient(invoker);
+        _names = new Proto.NameRelay.NameRelayClient(invoker);
         _call = new AgentCall(time);
         _connection = connection;
         _time = time;

@@ -57,6 +57,12 @@ public interface IGuestNetwork
     /// listens there, Unimplemented by agents other than ours.
     /// </summary>
     Task RelayPortAsync(int port, ILocalConnection connection, CancellationToken ct);
+
+    /// <summary>
+    /// Has the guest take what its programs ask of 127.0.0.11, and answers it. Completes when the guest takes
+    /// questions, its answer when that has ended. Unimplemented by agents other than ours.
+    /// </summary>
+    Task<Task> ServeNamesAsync(NameAnswerer answer, CancellationToken ct);
 }
 
 /// <summary>What is rarely asked of a guest. Any of it may be Unimplemented there.</summary>

@@ -23,6 +23,7 @@ internal sealed class StartProcessHandler(
     ContainerRegistry containers,
     SandboxNetworking networking,
     NetworkWatcher networkWatcher,
+    NameRelay names,
     IHookRunner hooks,
     FactPublisher publisher,
     ISender sender,
@@ -40,6 +41,8 @@ internal sealed class StartProcessHandler(
             // Some container managers set the network up between Create's answer and this, or have a hook do it; until now it was theirs.
             if (isSandboxes && sandbox.State == SandboxState.Ready)
                 await networking.ConnectNewAsync(ct);
+            if (request.Process.IsInit)
+                await names.EnsureAsync(ct);
             ct.ThrowIfCancellationRequested();
             facts = await StartAsync(process);
             if (isSandboxes && sandbox.Links is { } links)

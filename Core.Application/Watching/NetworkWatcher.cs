@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Watching;
 
 /// <summary>Follows the sandbox's network namespace from the start of its own container on, while the machine runs.</summary>
-internal sealed class NetworkWatcher(SandboxNetworking networking, TimeProvider time, ILogger<NetworkWatcher> log)
+internal sealed class NetworkWatcher(
+    SandboxNetworking networking, NameRelay names, TimeProvider time, ILogger<NetworkWatcher> log)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
@@ -28,6 +29,7 @@ internal sealed class NetworkWatcher(SandboxNetworking networking, TimeProvider 
                 await foreach (var change in links.ChangesAsync(CancellationToken.None))
                 {
                     await networking.FollowAsync(change, CancellationToken.None);
+                    await names.EnsureAsync(CancellationToken.None);
                     pause = ShortestPause;
                 }
                 return;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
+using static Kata.Platform.Linux.SocketLookup;
 
 namespace Kata.Platform.Linux;
 
@@ -11,14 +12,6 @@ namespace Kata.Platform.Linux;
 /// </summary>
 public sealed class LoopbackSteering : IDisposable
 {
-    private const int BPF_MAP_CREATE = 0;
-    private const int BPF_MAP_UPDATE_ELEM = 2;
-    private const int BPF_PROG_LOAD = 5;
-    private const int BPF_LINK_CREATE = 28;
-    private const int BPF_MAP_TYPE_SOCKMAP = 15;
-    private const int BPF_PROG_TYPE_SK_LOOKUP = 30;
-    private const int BPF_SK_LOOKUP = 36;
-    private const int AttributeBytes = 128;
     private const int Backlog = 128;
 
     private readonly SafeFileHandle _link;
@@ -43,13 +36,9 @@ public sealed class LoopbackSteering : IDisposable
         var v6 = Listen(IPAddress.IPv6Loopback);
         try
         {
-            using var map = CreateMap();
-            Put(map, 0, v4);
-            if (v6 is not null)
-                Put(map, 1, v6);
-            using var program = Load(Program((int)map.DangerousGetHandle(), v6 is not null));
-            using var target = DescriptorIo.Open(networkNamespace, OpenFlags.O_RDONLY);
-            return new LoopbackSteering(v4, v6, Link(program, target));
+            Socket[] listeners = v6 is null ? [v4] : [v4, v6];
+            var link = Attach(networkNamespace, listeners, map => Program(map, v6 is not null));
+            return new LoopbackSteering(v4, v6, link);
         }
         catch
         {
@@ -82,56 +71,6 @@ public sealed class LoopbackSteering : IDisposable
             socket?.Dispose();
             return null;
         }
-    }
-
-    private static SafeFileHandle CreateMap()
-    {
-        Span<byte> attribute = stackalloc byte[AttributeBytes];
-        attribute.Clear();
-        Write32(attribute, 0, BPF_MAP_TYPE_SOCKMAP);
-        Write32(attribute, 4, sizeof(int));
-        Write32(attribute, 8, sizeof(long));
-        Write32(attribute, 12, 2);
-        return Call(BPF_MAP_CREATE, attribute, "BPF_MAP_CREATE");
-    }
-
-    private static unsafe void Put(SafeFileHandle map, int key, Socket listener)
-    {
-        var value = (long)listener.Handle;
-        Span<byte> attribute = stackalloc byte[AttributeBytes];
-        attribute.Clear();
-        Write32(attribute, 0, (int)map.DangerousGetHandle());
-        // SAFETY: key and value are locals that outlive the call.
-        Write64(attribute, 8, (long)&key);
-        Write64(attribute, 16, (long)&value);
-        _ = CheckCall(BPF_MAP_UPDATE_ELEM, attribute, "BPF_MAP_UPDATE_ELEM");
-    }
-
-    private static unsafe SafeFileHandle Load(ulong[] instructions)
-    {
-        Span<byte> attribute = stackalloc byte[AttributeBytes];
-        attribute.Clear();
-        // SAFETY: both are pinned for the call, which copies them.
-        fixed (ulong* code = instructions)
-        fixed (byte* license = "Apache-2.0\0"u8)
-        {
-            Write32(attribute, 0, BPF_PROG_TYPE_SK_LOOKUP);
-            Write32(attribute, 4, instructions.Length);
-            Write64(attribute, 8, (long)code);
-            Write64(attribute, 16, (long)license);
-            Write32(attribute, 68, BPF_SK_LOOKUP);
-            return Call(BPF_PROG_LOAD, attribute, "BPF_PROG_LOAD");
-        }
-    }
-
-    private static SafeFileHandle Link(SafeFileHandle program, SafeFileHandle networkNamespace)
-    {
-        Span<byte> attribute = stackalloc byte[AttributeBytes];
-        attribute.Clear();
-        Write32(attribute, 0, (int)program.DangerousGetHandle());
-        Write32(attribute, 4, (int)networkNamespace.DangerousGetHandle());
-        Write32(attribute, 8, BPF_SK_LOOKUP);
-        return Call(BPF_LINK_CREATE, attribute, "BPF_LINK_CREATE");
     }
 
     /// <summary>
@@ -190,24 +129,4 @@ public sealed class LoopbackSteering : IDisposable
             /* 33 */ Op(0x95, 0, 0),
         ];
     }
-
-    private static ulong Op(byte code, int to, int from, int offset = 0, int immediate = 0) =>
-        code | ((ulong)(uint)to << 8) | ((ulong)(uint)from << 12) | ((ulong)(ushort)(short)offset << 16) | ((ulong)(uint)immediate << 32);
-
-    private static SafeFileHandle Call(int command, Span<byte> attribute, string name) => new(CheckCall(command, attribute, name), ownsHandle: true);
-
-    private static unsafe nint CheckCall(int command, Span<byte> attribute, string name)
-    {
-        // SAFETY: the attribute is as long as is said, and pinned for the call.
-        fixed (byte* bytes = attribute)
-        {
-            var result = Libc.syscall(SyscallNumber.Bpf, command, (nint)bytes, AttributeBytes, 0, 0);
-            LinuxException.Check((int)result, "bpf", name);
-            return result;
-        }
-    }
-
-    private static void Write32(Span<byte> bytes, int offset, int value) => BitConverter.TryWriteBytes(bytes[offset..], value);
-
-    private static void Write64(Span<byte> bytes, int offset, long value) => BitConverter.TryWriteBytes(bytes[offset..], value);
 }

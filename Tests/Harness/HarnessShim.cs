@@ -34,6 +34,7 @@ public sealed class HarnessShim : IAsyncDisposable
         Hypervisor = new HarnessHypervisor(Host);
         Network = new HarnessNetwork(Host);
         Ports = new HarnessPorts(Host);
+        Names = new HarnessNameServer(Host);
         Cgroup = new HarnessCgroup(Host);
         Bundles = new HarnessBundles(Host);
         Settings = new HarnessSettings(Host);
@@ -54,6 +55,7 @@ public sealed class HarnessShim : IAsyncDisposable
             .AddSingleton<ISharedFilesystem>(new HarnessShares(Host))
             .AddSingleton<ISandboxNetwork>(Network)
             .AddSingleton<ILocalPorts>(Ports)
+            .AddSingleton<INameServer>(Names)
             .AddSingleton<ISandboxCgroup>(Cgroup)
             .AddSingleton<IRootfsMounter>(Rootfs)
             .AddSingleton<IHostFiles>(Files)
@@ -89,6 +91,9 @@ public sealed class HarnessShim : IAsyncDisposable
 
     /// <inheritdoc cref="Store"/>
     public HarnessPorts Ports { get; }
+
+    /// <inheritdoc cref="Store"/>
+    public HarnessNameServer Names { get; }
 
     /// <inheritdoc cref="Store"/>
     public HarnessCgroup Cgroup { get; }

@@ -31,6 +31,7 @@ internal sealed class AgentServer
         _server.AddService(binder => Platform.Protos.Agent.AgentService.BindService(binder, agent));
         _server.AddService(binder => Health.BindService(binder, health));
         _server.AddService(binder => PortForward.BindService(binder, new PortForwardService()));
+        _server.AddService(binder => NameRelay.BindService(binder, new NameRelayService()));
     }
 
     public async Task ServeUnixAsync(string path, CancellationToken cancellation)

@@ -58,6 +58,29 @@ public abstract class DockerTests(PrivateDocker docker) : IAsyncLifetime
         ended.Exited(0).Stdout.Should().Be("exited 3\n");
     }
 
+    [Fact]
+    public async Task Names_of_containers_on_a_network_of_the_users_are_known_to_each_other()
+    {
+        (await Docker.DockerAsync("network", "create", "own")).Exited(0);
+        (await Docker.StartingAsync(Words(
+            "run", "--detach", "--name", "asked", "--network", "own", "--network-alias", "alias",
+            PrivateDocker.Image, "sleep", "1000"))).Exited(0);
+
+        var run = await Docker.StartingAsync(Words(
+            "run", "--rm", "--name", "asker", "--network", "own", PrivateDocker.Image, "sh", "-c",
+            "nslookup asked && nslookup alias && ping -c 1 -w 10 asked; nc -z -w 10 127.0.0.11 53; echo tcp $?"));
+        var address = await Docker.DockerAsync(
+            "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "asked");
+        var itself = await Docker.DockerAsync("exec", "asked", "nslookup", "asked");
+        (await Docker.StartingAsync("rm", "--force", "asked")).Exited(0);
+        (await Docker.DockerAsync("network", "rm", "own")).Exited(0);
+
+        var output = run.Exited(0).Stdout;
+        output.Split($"Address: {address.Exited(0).Stdout.Trim()}").Should().HaveCountGreaterThanOrEqualTo(3, output);
+        output.Should().Contain("1 packets received").And.EndWith("tcp 0\n");
+        itself.Exited(0);
+    }
+
     // From 28 on the port is taken after the task was created: dockerd kills a task that never ran, and waits for the
     // end of its streams.
     [Fact]

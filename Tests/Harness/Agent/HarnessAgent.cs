@@ -77,6 +77,13 @@ public sealed class HarnessAgent : IGuestAgent
     }
 
     /// <inheritdoc/>
+    public Task<Task> ServeNamesAsync(NameAnswerer answer, CancellationToken ct) => CallAsync("agent.serve-names", () =>
+    {
+        _guest.Names = answer;
+        return (Task)_closed.Task;
+    }, ct);
+
+    /// <inheritdoc/>
     public Task ResizeEphemeralMountsAsync(IReadOnlyList<GuestMount> mounts, CancellationToken ct) =>
         DoAsync("agent.ephemeral", () => _guest.ResizedMounts = mounts, ct);
 

@@ -51,6 +51,9 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     /// <summary>Ports of its localhost that send back what they get.</summary>
     public HashSet<int> EchoPorts { get; } = [];
 
+    /// <summary>Who answers its questions about names; null while nobody does.</summary>
+    public NameAnswerer? Names { get; internal set; }
+
     /// <summary>The in-memory volumes that were last resized.</summary>
     public IReadOnlyList<GuestMount> ResizedMounts { get; internal set; } = [];
 

@@ -62,6 +62,7 @@ internal sealed class RecordedShim : IAsyncDisposable
             .AddSingleton<ISharedFilesystem>(new HarnessShares(_host))
             .AddSingleton<ISandboxNetwork>(new HarnessNetwork(_host))
             .AddSingleton<ILocalPorts>(new HarnessPorts(_host))
+            .AddSingleton<INameServer>(new HarnessNameServer(_host))
             .AddSingleton<ISandboxCgroup>(new HarnessCgroup(_host))
             .AddSingleton<IRootfsMounter>(new HarnessRootfs(_host))
             .AddSingleton<IHostFiles>(_files)

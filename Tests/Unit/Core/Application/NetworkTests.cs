@@ -1,5 +1,6 @@
 using System.Net;
 using FluentAssertions;
+using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
@@ -42,6 +43,63 @@ public sealed class NetworkTests
         await shim.StopAsync();
         shim.Host.Held.Should().BeEmpty();
     });
+
+    [Fact]
+    public void Start_when_resolv_conf_names_dockers_server_has_names_answered() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", change: ResolvConf("/docker/resolv.conf"));
+        // Docker writes it between Create and Start.
+        shim.Names.NamedBy.Add("/docker/resolv.conf");
+        await shim.StartAsync("pod");
+
+        shim.Host.Calls.Should().ContainInOrder("agent.serve-names", "agent.start");
+        var answer = await shim.Guest.Names!(new NameQuestion("who?"u8.ToArray(), ByTcp: false), default);
+        answer!.Value.ToArray().Should().Equal("who?"u8.ToArray());
+        shim.Names.Asked!.Path.Value.Should().StartWith("/run/netns/");
+        await shim.StopAsync();
+        shim.Host.Held.Should().BeEmpty();
+    });
+
+    [Fact]
+    public void Start_when_resolv_conf_names_another_server_asks_nothing() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", change: ResolvConf("/docker/resolv.conf"));
+        await shim.StartAsync("pod");
+
+        shim.Host.Calls.Should().NotContain("agent.serve-names");
+        await shim.StopAsync();
+    });
+
+    [Fact]
+    public void Network_that_is_connected_later_has_its_names_answered_then() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", change: ResolvConf("/docker/resolv.conf"));
+        await shim.StartAsync("pod");
+        shim.Names.NamedBy.Add("/docker/resolv.conf");
+
+        shim.Network.Links.Add(Eth0);
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(5));
+
+        shim.Guest.Names.Should().NotBeNull();
+        await shim.StopAsync();
+    });
+
+    [Fact]
+    public void Start_when_the_guest_knows_no_relay_of_names_goes_on_and_says_so_once() => HarnessShim.Run(
+        async shim =>
+        {
+            shim.Names.NamedBy.Add("/docker/resolv.conf");
+            await shim.CreateAsync("pod", change: ResolvConf("/docker/resolv.conf"));
+            await shim.StartAsync("pod");
+            shim.Network.Links.Add(Eth0);
+            shim.Network.Changed();
+            await shim.Time.Delay(TimeSpan.FromSeconds(5));
+
+            shim.Log.Lines.Select(line => line.Text).Should().ContainSingle(text => text.Contains("127.0.0.11"));
+            await shim.StopAsync();
+        },
+        new FaultSchedule(new Fault("agent.serve-names", 1, FaultKind.Fail) { Error = ErrorKind.Unimplemented }));
 
     [Fact]
     public void Create_on_the_hosts_network_is_refused_before_anything_is_touched() => HarnessShim.Run(async shim =>
@@ -242,6 +300,11 @@ public sealed class NetworkTests
         new FaultSchedule(
             new Fault("network.look", 2, FaultKind.Fail) { Error = ErrorKind.Unavailable },
             new Fault("network.look", 3, FaultKind.Fail) { Error = ErrorKind.Unavailable }));
+
+    private static Func<OciSpec, OciSpec> ResolvConf(string source) => spec => spec with
+    {
+        Mounts = [.. spec.Mounts, new OciMount { Destination = "/etc/resolv.conf", Type = "bind", Source = source }],
+    };
 
     private static Func<OciSpec, OciSpec> In(string path) =>
         spec => spec with { Linux = spec.Linux! with { Namespaces = [new OciNamespace { Type = "network", Path = path }] } };
