@@ -21,10 +21,10 @@ internal static class KernelParameters
             words.Add("reboot=t");
             // On a busy host the kernel's test of its own timer can fail under emulation, and it panics.
             words.Add("no_timer_check");
-            // QEMU before 8.0 computes cmpxchg16b's flags as if by an older instruction: part of an address may stay in EFLAGS
-            // if a timer comes just then, and with its NT bit the kernel's next IRET to itself is a fault. Kernels from 6.6 on,
-            // whose allocator leaves these flags alone for some instructions, die of that at one start of some forty. Only
-            // the kernel gives the instruction up by this; without cx16 in the CPU programs for x86-64-v2 would not start.
+            // QEMU before 8.0 computes cmpxchg16b's flags as if by an older instruction: part of an address stays in EFLAGS if
+            // timers come just then, and with its NT bit the kernel's next IRET to itself is a fault. Kernel 6.12, whose
+            // allocator jumps on these flags, was seen to stand still at one start of some forty (ADR 23). Only the kernel
+            // gives the instruction up by this: without cx16 in the CPU programs for x86-64-v2 would not start.
             if (!host.Kvm)
                 words.Add("clearcpuid=cx16");
             // All root buses there are: asking each device of the other 255 ends in QEMU 16000 times, which KVM's users pay for.

@@ -14,6 +14,8 @@ internal sealed record GuestFiles(string Kernel, string Initrd, string Parameter
     {
         var manifest = JsonNode.Parse(File.ReadAllText(Path.Combine(ShimConfiguration.Guest, "manifest.json")))!;
         return new GuestFiles(
-            Path.Combine(ShimConfiguration.Guest, "vmlinux"), Path.Combine(ShimConfiguration.Guest, "initrd.img"), $"{manifest["kernel_params"]} {Emulated}");
+            Path.Combine(ShimConfiguration.Guest, "vmlinux"),
+            Path.Combine(ShimConfiguration.Guest, "initrd.img"),
+            $"{manifest["kernel_params"]} {Emulated}");
     }
 }

@@ -41,7 +41,8 @@ internal static class NaiveGuest
         var guest = new DirectoryInfo(ShimConfiguration.Guest).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? ShimConfiguration.Guest;
         var package = Path.Combine(Repository.Artifacts, "packages", "guest-trixie", "root");
         var directory = Path.Combine(Repository.Artifacts, "bench", Path.GetFileName(guest));
-        var files = new GuestFiles(Path.Combine(directory, "bzImage"), Path.Combine(directory, "initrd.gz"), $"panic=-1 reboot=t {GuestFiles.Emulated}");
+        var files = new GuestFiles(
+            Path.Combine(directory, "bzImage"), Path.Combine(directory, "initrd.gz"), $"panic=-1 reboot=t {GuestFiles.Emulated}");
         if (File.Exists(files.Initrd))
             return files;
 
