@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 export PREFIX DESTDIR CMD
 
 .DEFAULT_GOAL := help
-.PHONY: help build daemon run run-pod test matrix fast check bench image install uninstall stats clean deps solution
+.PHONY: help build daemon run run-pod test matrix files fast check bench image install uninstall stats clean deps solution
 .NOTPARALLEL:
 
 help: ## this list
@@ -31,7 +31,13 @@ test: build image daemon solution ## every test against the default set-up
 matrix: build image daemon solution ## the same behaviour with other containerds, guest channels and hosts
 	@echo "== peers"
 	@$(tools)/peers.sh
-	@$(tools)/test.sh 'EndToEnd:category=matrix'
+	@$(tools)/test.sh 'EndToEnd:category=matrix&area!=files'
+
+files: build image daemon solution ## files beside runc's: programs in full size, what differs, figures; an hour or so
+	@echo "== programs"
+	@$(tools)/files.sh
+	@KATA_TEST_FILES=whole $(tools)/test.sh 'EndToEnd:area=files'; code=$$?; \
+		cat artifacts/files/differences.md artifacts/files/figures.md; exit $$code
 
 fast: deps solution ## the tests that take seconds and need nothing
 	@$(tools)/test.sh Unit Architecture 'Contracts:category!=real' 'Parity:category!=real'

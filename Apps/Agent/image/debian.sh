@@ -4,7 +4,8 @@
 #   debian.sh SUITE DIRECTORY PACKAGE...
 #
 # Each package is unpacked into DIRECTORY/root, its version is a line of DIRECTORY/versions. Dependencies are not
-# followed. "X>" stands for the one package of the kernel family that the meta package X depends on. A later call
+# followed, but for "X+", which stands for X and all that it depends on. "X>" stands for the one package of the kernel
+# family that the meta package X depends on, "src:X" for the source of X, unpacked into DIRECTORY/source/X. A later call
 # with the same packages asks Debian once a day whether it has newer ones and else does nothing; what is there stays if
 # Debian cannot be asked. DIRECTORY/.stamp remembers suite, packages and files, its time the last question.
 set -euo pipefail
@@ -80,6 +81,7 @@ while read -r uri kind; do
         *) continue ;;
     esac
     line="deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite$kind main"
+    case " $* " in *' src:'*) line+=$'\n'deb-src${line#deb} ;; esac
     echo "$line" > "$apt_root/sources.list"
     if private_apt apt-get update >> "$apt_root/log" 2>&1; then echo "$line" >> "$apt_root/good"; fi
 done < <(mirrors)
@@ -95,9 +97,11 @@ fi
 mv "$apt_root/good" "$apt_root/sources.list"
 quietly private_apt apt-get update
 
-packages=()
+packages=() whole=() sources=()
 for package in "$@"; do
     case $package in
+        *+) whole+=("${package%+}") ;;
+        src:*) sources+=("${package#src:}") ;;
         *\>)
             real=$(private_apt apt-cache depends --important "${package%>}" | awk '$1 == "Depends:" && $2 ~ /^linux-/ { print $2; exit }')
             [ -n "$real" ] || { echo "debian.sh: ${package%>} depends on no kernel package in $suite" >&2; exit 1; }
@@ -105,10 +109,19 @@ for package in "$@"; do
         *) packages+=("$package") ;;
     esac
 done
+if [ "${#whole[@]}" != 0 ]; then
+    # As apt would install them on a machine that has nothing.
+    mapfile -t whole < <(private_apt apt-get -s --no-install-recommends install "${whole[@]}" 2> "$apt_root/log" | awk '$1 == "Inst" { print $2 }')
+    [ "${#whole[@]}" != 0 ] || { tail -20 "$apt_root/log" >&2; exit 1; }
+    packages+=("${whole[@]}")
+fi
 
 # The names of the files hold the versions.
 files=$(private_apt apt-get download --print-uris "${packages[@]}" 2> "$apt_root/log" | awk '/^\047/ { print $2 }' | sort)
 [ -n "$files" ] || { tail -20 "$apt_root/log" >&2; exit 1; }
+if [ "${#sources[@]}" != 0 ]; then
+    files+=$'\n'$(private_apt apt-get source --print-uris "${sources[@]}" 2> "$apt_root/log" | awk '/^\047/ { print $2 }' | sort)
+fi
 if have && [ "$(cat "$directory/.stamp")" = "$wanted"$'\n'"$files" ]; then
     touch "$directory/.stamp"
     exit 0
@@ -116,8 +129,16 @@ fi
 
 echo "    downloading ${#packages[@]} packages of Debian $suite"
 (cd "$apt_root/download" && quietly private_apt apt-get download "${packages[@]}")
+for package in "${sources[@]}"; do
+    mkdir -p "$apt_root/source/$package"
+    (cd "$apt_root/source/$package" && quietly private_apt apt-get source --download-only "$package")
+done
 
-rm -rf "$directory/root" "$directory/.stamp"
+rm -rf "$directory/root" "$directory/source" "$directory/.stamp"
+for package in "${sources[@]}"; do
+    mkdir -p "$directory/source/$package"
+    tar -C "$directory/source/$package" --strip-components=1 -xf "$apt_root/source/$package"/*.orig.tar.?z
+done
 mkdir -p "$directory/root"
 for archive in "$apt_root"/download/*.deb; do
     dpkg-deb -x "$archive" "$directory/root"

@@ -1,0 +1,40 @@
+#!/usr/bin/python3
+"""many.py FOLDER SIZE: one folder with very many files, and how long each kind of call takes in it."""
+import os
+import sys
+import time
+
+from see import figure, see
+
+os.chdir(sys.argv[1])
+os.mkdir('crowd')
+os.chdir('crowd')
+count = 100_000 if sys.argv[2] == 'whole' else 500
+names = [f'file-{number:06}' for number in range(count)]
+
+
+def each(name, action, over=names):
+    def timed():
+        started = time.monotonic()
+        for one in over:
+            action(one)
+        figure(name, len(over) / (time.monotonic() - started), 'a second')
+    see(name, timed)
+
+
+def listed():
+    started = time.monotonic()
+    seen = {entry.name for entry in os.scandir('.')}
+    figure('names listed', len(seen) / (time.monotonic() - started), 'a second')
+    return seen == set(names)
+
+
+each('files made', lambda name: os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY)))
+see('all are listed', listed)
+each('files looked at', os.stat)
+see('none that is not there', lambda: any(os.path.exists(f'{name}x') for name in names[:100]))
+each('files opened and closed', lambda name: os.close(os.open(name, os.O_RDONLY)), names[:count // 2])
+each('files renamed', lambda name: os.rename(name, f'{name}.new'), names[:count // 2])
+see('the renamed are listed', lambda: sum(entry.name.endswith('.new') for entry in os.scandir('.')))
+each('files removed', lambda name: os.unlink(name if name not in renamed else f'{name}.new')) if (renamed := set(names[:count // 2])) else None
+see('none is left', lambda: os.listdir('.'))
