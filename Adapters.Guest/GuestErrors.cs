@@ -17,7 +17,8 @@ internal static class GuestErrors
     /// <summary>It was given up: a call that only looks had no answer.</summary>
     public static KataException Stalled(HostPath path) => new(
         ErrorKind.DeadlineExceeded,
-        $"{path}, which is mounted into the container, does not answer: its filesystem hangs; see to its server, or unmount it (umount -f)");
+        $"{path}, which is mounted into the container, does not answer: its filesystem hangs; "
+        + "see to its server, or unmount it (umount -f)");
 
     private static string Reason(LinuxException cause) => cause.Errno switch
     {

@@ -32,7 +32,9 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
         var there = Below(mounts);
         // Gone with what it was mounted on.
         _clones.RemoveAll(clone => mounts.All(mount => mount.Id != clone.Id));
-        var gone = Enumerable.Reverse(_clones).Where(clone => !there.Exists(mount => IsSame(mount, clone.Origin))).ToList();
+        var gone = Enumerable.Reverse(_clones)
+            .Where(clone => !there.Exists(mount => IsSame(mount, clone.Origin)))
+            .ToList();
         foreach (var clone in gone)
         {
             Detach(clone, mounts);
@@ -41,7 +43,7 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
 
         foreach (var mount in there.Where(mount => !_clones.Exists(clone => IsSame(mount, clone.Origin))))
         {
-            if (_isBegun && mounts.FirstOrDefault(above => above.Id == mount.ParentId) is not { Propagation.Count: > 0 })
+            if (_isBegun && mounts.FirstOrDefault(one => one.Id == mount.ParentId) is not { Propagation.Count: > 0 })
                 continue;
             try
             {
@@ -69,7 +71,8 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
             known = ids.Count;
             foreach (var mount in mounts)
             {
-                if (ids.Contains(mount.ParentId) && mount.MountPoint.StartsWith(Prefix, StringComparison.Ordinal) && ids.Add(mount.Id))
+                if (ids.Contains(mount.ParentId) && mount.MountPoint.StartsWith(Prefix, StringComparison.Ordinal)
+                    && ids.Add(mount.Id))
                     below.Add(mount);
             }
         }
@@ -112,11 +115,13 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
 
     private string PlaceOf(MountInfo mount) => mount.MountPoint[Prefix.Length..];
 
-    private static SafeFileHandle? Find(BeneathPath root, string place) => root.TryOpenFile(place, OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW);
+    private static SafeFileHandle? Find(BeneathPath root, string place) =>
+        root.TryOpenFile(place, OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW);
 
     /// <summary>A number alone is given again as soon as it is free.</summary>
     private static bool IsSame(MountInfo one, MountInfo other) =>
-        (one.Id, one.DeviceMajor, one.DeviceMinor, one.Root, one.MountPoint) == (other.Id, other.DeviceMajor, other.DeviceMinor, other.Root, other.MountPoint);
+        (one.Id, one.DeviceMajor, one.DeviceMinor, one.Root, one.MountPoint)
+        == (other.Id, other.DeviceMajor, other.DeviceMinor, other.Root, other.MountPoint);
 
     /// <param name="Origin">The host's mount.</param>
     /// <param name="Id">The number of ours.</param>

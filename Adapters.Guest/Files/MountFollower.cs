@@ -6,14 +6,17 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.Files;
 
 /// <summary>Lets a share follow the host's mounts, and tells what the guest has to let go of.</summary>
-/// <param name="follow">Makes the share like the host, and answers where something was taken away. Never at the same time as itself.</param>
+/// <param name="follow">
+/// Makes the share like the host, and answers where something was taken away. Never at the same time as itself.
+/// </param>
 /// <param name="time">The clock.</param>
-internal sealed class MountFollower(Func<CancellationToken, Task<IReadOnlyList<GuestPath>>> follow, TimeProvider time) : IAsyncDisposable
+internal sealed class MountFollower(Func<CancellationToken, Task<IReadOnlyList<GuestPath>>> follow, TimeProvider time)
+    : IAsyncDisposable
 {
     /// <summary>Mounts come and go by the dozen as pods do.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>For a second a guest trusts a name that it has looked up (<c>virtio_fs_cache</c> "auto"); and some more.</summary>
+    /// <summary>A guest trusts a name for a second (<c>virtio_fs_cache</c> "auto"); and some more.</summary>
     private static readonly TimeSpan GuestMemory = TimeSpan.FromMilliseconds(1100);
 
     private readonly CancellationTokenSource _stop = new();
@@ -24,7 +27,8 @@ internal sealed class MountFollower(Func<CancellationToken, Task<IReadOnlyList<G
     public void Start() => _completion ??= RunAsync();
 
     /// <summary>
-    /// Where something was taken away, each once a lookup in the guest would find that out. Ends when this is disposed of.
+    /// Where something was taken away, each once a lookup in the guest would find that out. Ends when this is disposed
+    /// of.
     /// </summary>
     public async IAsyncEnumerable<GuestPath> GoneAsync([EnumeratorCancellation] CancellationToken ct)
     {

@@ -116,7 +116,8 @@ internal sealed class ShareLayout
     /// Without what is mounted below: what is mounted there by <see cref="Clone"/> reaches the daemon too.
     /// </param>
     public void Share(
-        ContainerId container, SafeFileHandle held, HostPath source, string segment, bool isDirectory, ShareAccess access, bool isFollowed)
+        ContainerId container, SafeFileHandle held, HostPath source, string segment, bool isDirectory, ShareAccess access,
+        bool isFollowed)
     {
         var target = Mounted.Append(segment);
         _ledger.Record(ResourceOf(segment, container));
@@ -147,7 +148,7 @@ internal sealed class ShareLayout
         }
     }
 
-    /// <summary>Shows a mount of the host inside of a followed folder; as what it was made from goes, this stays.</summary>
+    /// <summary>Shows a mount of the host inside of a followed folder; it stays when what it was made from goes.</summary>
     /// <param name="segment">The folder's name in the share.</param>
     /// <param name="root">The mount's root. Closed as soon as may be: for so long the host cannot unmount it.</param>
     /// <param name="place">A file or folder in the shared folder, as the root is.</param>
@@ -290,8 +291,8 @@ internal sealed class ShareLayout
     }
 
     /// <summary>
-    /// Opens a source to look at it and to bind it. It is a path without links; one that is there all the same was put there
-    /// since it was looked at, and leads wherever somebody else likes.
+    /// Opens a source to look at it and to bind it. It is a path without links; one that is there all the same was put
+    /// there since it was looked at, and leads wherever somebody else likes.
     /// </summary>
     public static SafeFileHandle Open(HostPath source)
     {
@@ -304,12 +305,14 @@ internal sealed class ShareLayout
         {
             throw new KataException(
                 ErrorKind.InvalidArgument,
-                $"{source}, which is mounted into the container, has become a link, or lies behind one, since it was looked at", refusal);
+                $"{source}, which is mounted into the container, has become a link, or lies behind one, since it was looked at",
+                refusal);
         }
         catch (LinuxException refusal)
         {
             throw GuestErrors.Translate(
-                new LinuxException(refusal.Errno, refusal.Call, source.Value), $"opening {source}, which is mounted into the container,");
+                new LinuxException(refusal.Errno, refusal.Call, source.Value),
+                $"opening {source}, which is mounted into the container,");
         }
     }
 

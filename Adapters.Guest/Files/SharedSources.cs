@@ -25,8 +25,8 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
     /// looked at.
     /// </summary>
     public async Task<SharedPath> ShareAsync(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart,
-        CancellationToken ct)
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation,
+        bool mayBePart, CancellationToken ct)
     {
         var segment = ShareLayout.Segment(name);
         using var seen = await LookAsync(source, access, propagation, ct);
@@ -40,7 +40,8 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         foreach (var shared in _sources.Where(shared => mayBePart && MayJoin(shared)))
         {
             if (shared.View.PathTo(view) is { } below
-                && await OwnThread.RunAsync(() => layout.Find(shared.Segment, below), ct) is { } status && view.IsFile(status))
+                && await OwnThread.RunAsync(() => layout.Find(shared.Segment, below), ct) is { } status
+                && view.IsFile(status))
                 return Join(shared, below, container, access);
         }
 
@@ -100,7 +101,8 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
     }
 
     /// <summary>Its filesystem may be one that answers no more, such as that of a server which is gone.</summary>
-    private static async Task<Seen> LookAsync(HostPath source, ShareAccess access, SharePropagation propagation, CancellationToken ct)
+    private static async Task<Seen> LookAsync(
+        HostPath source, ShareAccess access, SharePropagation propagation, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         try
@@ -132,7 +134,8 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
     }
 
     private SharedSource Add(
-        ContainerId container, SafeFileHandle held, SourceView view, HostPath source, string segment, ShareAccess access)
+        ContainerId container, SafeFileHandle held, SourceView view, HostPath source, string segment,
+        ShareAccess access)
     {
         layout.Share(container, held, source, segment, view.IsDirectory, access, view.IsFollowed);
         var added = new SharedSource(view, segment, view.IsFollowed ? new LaterMounts(view, segment, layout) : null)

@@ -113,7 +113,8 @@ internal sealed record SourceView
 
     /// <summary>Through one mount that is followed all see the same below, whenever they come.</summary>
     private bool IsAlike(SourceView other) =>
-        (Looks == other.Looks || (IsFollowed && other.IsFollowed && MountId == other.MountId)) && IsTopOnly == other.IsTopOnly && Propagation == other.Propagation;
+        (Looks == other.Looks || (IsFollowed && other.IsFollowed && MountId == other.MountId))
+        && IsTopOnly == other.IsTopOnly && Propagation == other.Propagation;
 
     private static bool IsWithin(string path, string root) =>
         path == root || path.StartsWith(root.TrimEnd('/') + "/", StringComparison.Ordinal);

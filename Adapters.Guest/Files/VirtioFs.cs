@@ -58,7 +58,8 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         private bool _stopped;
 
         public Shared(
-            FileDaemon description, ShareLayout layout, SharedSources sources, VirtiofsdProcess daemon, SharedDirectoryDevice device, TimeProvider time)
+            FileDaemon description, ShareLayout layout, SharedSources sources, VirtiofsdProcess daemon,
+            SharedDirectoryDevice device, TimeProvider time)
         {
             _description = description;
             _layout = layout;
@@ -113,7 +114,7 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
 
         public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
 
-        /// <summary>What a filesystem has not answered is waited for before the next time, and by nobody else.</summary>
+        /// <summary>What a filesystem has not answered is waited for before the next time, by nobody else.</summary>
         private async Task<IReadOnlyList<GuestPath>> FollowAsync(CancellationToken ct)
         {
             await _following.WaitAsync(ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

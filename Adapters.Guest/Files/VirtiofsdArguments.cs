@@ -20,9 +20,9 @@ internal static class VirtiofsdArguments
     private static readonly string[] Defaults = ["announce-submounts", "xattr"];
 
     /// <summary>
-    /// Where the daemon can: it finds a file again by its handle instead of keeping it open, so that what the host deletes
-    /// gives its room back although the guest remembers it, and a filesystem that the host unmounts is held no longer than
-    /// the guest looks at it. Where the filesystem has no handles it keeps files open.
+    /// Where the daemon can: it finds a file again by its handle instead of keeping it open, so that what the host
+    /// deletes gives its room back although the guest remembers it. Where the filesystem has no handles it keeps files
+    /// open.
     /// </summary>
     private const string FileHandles = "inode-file-handles";
 
@@ -48,7 +48,9 @@ internal static class VirtiofsdArguments
                 .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["--sandbox=namespace"],
                 "--seccomp=kill",
                 .. DefaultsUnless(extra),
-                .. VirtiofsdLacks.HasFileHandles(flavour, version) && !Said(extra).Contains(FileHandles) ? [$"--{FileHandles}=prefer"] : Array.Empty<string>(),
+                .. VirtiofsdLacks.HasFileHandles(flavour, version) && !Said(extra).Contains(FileHandles)
+                    ? [$"--{FileHandles}=prefer"]
+                    : Array.Empty<string>(),
                 .. extra.SelectMany(Words),
             ]
             : [

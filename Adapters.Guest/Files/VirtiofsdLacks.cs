@@ -12,11 +12,13 @@ internal static class VirtiofsdLacks
     private const string Groups =
         "users who are not root cannot make files in a folder that is open to them by a supplementary group alone (a volume's fsGroup)";
 
-    private const string Room = "files that the host deletes keep their room on the disk until the guest forgets them, as it is given no --inode-file-handles";
+    private const string Room =
+        "files that the host deletes keep their room on the disk until the guest forgets them, "
+        + "as it is given no --inode-file-handles";
 
     private const string MetadataCache = "virtio_fs_cache \"metadata\" caches nothing";
 
-    /// <summary>It can find files again by their handles. One that does not tell its version may be older than the option.</summary>
+    /// <summary>It can find files again by their handles. One that tells no version may be older than the option.</summary>
     public static bool HasFileHandles(VirtiofsdFlavour flavour, Version? version) =>
         flavour == VirtiofsdFlavour.Rust && version is not null && version >= FileHandles;
 

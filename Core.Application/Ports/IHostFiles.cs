@@ -6,8 +6,8 @@ namespace Kata.Core.Application.Ports;
 public interface IHostFiles
 {
     /// <summary>
-    /// What is at a path, links followed; null if there is nothing. A filesystem that does not answer before the token fires
-    /// fails as DeadlineExceeded, with the path.
+    /// What is at a path, links followed; null if there is nothing. A filesystem that does not answer before the token
+    /// fires fails as DeadlineExceeded, with the path.
     /// </summary>
     Task<HostFile?> LookAsync(HostPath path, CancellationToken ct);
 

@@ -45,7 +45,9 @@ public interface ISharedDirectory : IAsyncDisposable
     /// somebody in the guest may write there. Recorded under the container.
     /// </summary>
     /// <param name="container">Who it is for.</param>
-    /// <param name="source">What is shown. No part of it may be a link: InvalidArgument, as somebody has put that there since it was looked at.</param>
+    /// <param name="source">
+    /// What is shown. No part of it may be a link: InvalidArgument, as somebody has put that there since it was looked at.
+    /// </param>
     /// <param name="name">One path segment, by which it is found in the guest if it is new there.</param>
     /// <param name="access">What the container may do.</param>
     /// <param name="propagation">What becomes of later mounts.</param>
@@ -63,9 +65,9 @@ public interface ISharedDirectory : IAsyncDisposable
     Task LeaveAsync(ContainerId container, CancellationToken ct);
 
     /// <summary>
-    /// Where the host has unmounted something that it had shown by <see cref="SharePropagation.FromHost"/>. The share no
-    /// longer holds it; a guest that has looked there does, until it looks there again, for which it is time when this is
-    /// told. Ends when the share is stopped.
+    /// Where the host has unmounted something that it had shown by <see cref="SharePropagation.FromHost"/>. The share
+    /// holds it no longer; a guest that has looked there does, until it looks there again, for which it is time when
+    /// this is told. Ends when the share is stopped.
     /// </summary>
     IAsyncEnumerable<GuestPath> TakenBackAsync(CancellationToken ct);
 

@@ -112,7 +112,10 @@ internal sealed class BootLimits : IDisposable
         if (_sandbox.Machine is { Exited.IsCompleted: true })
             return (ErrorKind.Unavailable, "the virtual machine has ended");
         if (_budget.Token.IsCancellationRequested)
-            return (ErrorKind.DeadlineExceeded, $"the whole start may take {_budget.Describe("create_container_timeout")}{Waited(cause)}");
+        {
+            return (ErrorKind.DeadlineExceeded,
+                $"the whole start may take {_budget.Describe("create_container_timeout")}{Waited(cause)}");
+        }
         if (_dialBudget is { Token.IsCancellationRequested: true } dial)
             return (ErrorKind.DeadlineExceeded, $"the agent did not answer within {dial.Describe("dial_timeout")}: {cause.Message}");
         if (cause is KataException known)
@@ -123,7 +126,8 @@ internal sealed class BootLimits : IDisposable
     }
 
     /// <summary>What was waited for all the time, if that knows its name.</summary>
-    private static string Waited(Exception cause) => cause is KataException { Kind: ErrorKind.DeadlineExceeded } known ? $": {known.Message}" : "";
+    private static string Waited(Exception cause) =>
+        cause is KataException { Kind: ErrorKind.DeadlineExceeded } known ? $": {known.Message}" : "";
 
     private async Task WatchAsync(IVirtualMachine machine, ISharedDirectory? share, CancellationTokenSource alive)
     {

@@ -38,6 +38,6 @@ internal static partial class WatchLog
     [LoggerMessage(1209, LogLevel.Warning, "the pod's network cannot be seen and is looked at again in {Seconds:0} s: {Reason}")]
     public static partial void NetworkNotSeen(ILogger log, double seconds, string reason);
 
-    [LoggerMessage(1210, LogLevel.Information, "the guest may still hold {Place}, which the host has unmounted: {Reason}")]
+    [LoggerMessage(1210, LogLevel.Information, "the guest may still hold {Place}, which the host unmounted: {Reason}")]
     public static partial void NotLetGo(ILogger log, GuestPath place, string reason);
 }

@@ -37,7 +37,7 @@ public sealed record MountInfo(
     /// </summary>
     public static MountInfo? Of(SafeFileHandle opened) => IdOf(opened) is { } id ? Find(id) : null;
 
-    /// <summary>The number of the mount that a descriptor was opened through; null if the kernel does not tell it.</summary>
+    /// <summary>The number of the mount that a descriptor was opened through; null if the kernel tells none.</summary>
     public static int? IdOf(SafeFileHandle opened)
     {
         const string key = "mnt_id:";

@@ -137,8 +137,8 @@ public static class Mounts
         LinuxException.Check(Libc.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW), "umount2", target);
 
     /// <summary>
-    /// Detaches the mount whose root is opened, at once, wherever it is by now: a path to a place where somebody else writes
-    /// might lead to another.
+    /// Detaches the mount whose root is opened, at once, wherever it is by now: a path to a place where somebody else
+    /// writes might lead to another.
     /// </summary>
     public static void Detach(SafeFileHandle root)
     {

@@ -4,8 +4,8 @@ namespace Kata.Platform.Linux;
 public static class OwnThread
 {
     /// <summary>
-    /// Runs <paramref name="work"/> on a thread made for it. Given up, it goes on until the kernel answers; what it then
-    /// returns is disposed of, if it can be, and what it throws is not heard.
+    /// Runs <paramref name="work"/> on a thread made for it. Given up, it goes on until the kernel answers; what it
+    /// then returns is disposed of, if it can be, and what it throws is not heard.
     /// </summary>
     public static async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
     {
@@ -30,7 +30,8 @@ public static class OwnThread
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             _ = result.Task.ContinueWith(
-                late => late.IsCompletedSuccessfully ? late.Result as IDisposable : Unheard(late.Exception), TaskScheduler.Default)
+                    late => late.IsCompletedSuccessfully ? late.Result as IDisposable : Unheard(late.Exception),
+                    TaskScheduler.Default)
                 .ContinueWith(late => late.Result?.Dispose(), TaskScheduler.Default);
             throw;
         }

@@ -188,7 +188,8 @@ internal sealed class Placing(
         try
         {
             // Where the look led: a link that is put there since then is not followed.
-            shared = await share.ShareAsync(id, found.RealPath, name, access, MountWords.Propagation(mount.Options), GuestShowsParts, ct);
+            shared = await share.ShareAsync(
+                id, found.RealPath, name, access, MountWords.Propagation(mount.Options), GuestShowsParts, ct);
         }
         catch (KataException e)
         {
