@@ -82,7 +82,6 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [Fact]
-    [Trait("needs", "newest")]
     public async Task Run_when_the_command_may_not_be_executed_names_it()
     {
         var file = Path.Combine(Host.Directory, "no-program");
