@@ -43,6 +43,6 @@ public sealed class OlderPartsTests
         Directory.CreateDirectory(TestSettings.LogDirectory);
         await File.WriteAllTextAsync(Path.Combine(TestSettings.LogDirectory, $"{name}.txt"), run.Stdout + run.Stderr);
         run.ExitCode.Should().Be(0, "{0}", run.Stdout + run.Stderr);
-        run.Stdout.Should().Contain("Passed!");
+        run.Stdout.Should().Contain("Test Run Successful.");
     }
 }
