@@ -26,6 +26,12 @@ internal static class VirtiofsdArguments
     /// </summary>
     private const string FileHandles = "inode-file-handles";
 
+    /// <summary>
+    /// QEMU's daemon would store a list of access that nobody keeps to: to the guest its mask then passes for the rights of
+    /// the group. The other daemon refuses it unless told otherwise.
+    /// </summary>
+    private const string NoAccessLists = "no-posix-acl";
+
     /// <summary>Options of ours, and those that would take away what keeps a broken daemon in.</summary>
     private static readonly string[] Refused =
         ["--shared-dir", "--socket-path", "--fd", "--socket-group", "--seccomp", "--sandbox=none", "--daemonize", "source", "sandbox=none"];
@@ -59,6 +65,7 @@ internal static class VirtiofsdArguments
                 "-o", $"cache={QemuCache(cache)}",
                 .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["-o", "sandbox=namespace"],
                 .. DefaultsUnless(extra).SelectMany(Translate),
+                .. Said(extra).Overlaps(["posix-acl", NoAccessLists]) ? Array.Empty<string>() : Translate($"--{NoAccessLists}"),
                 .. extra.SelectMany(Translate),
             ];
     }

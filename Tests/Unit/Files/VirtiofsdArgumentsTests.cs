@@ -33,7 +33,7 @@ public sealed class VirtiofsdArgumentsTests
     public void For_when_qemus_is_translated() =>
         Print(VirtiofsdFlavour.Qemu, "never", "--thread-pool-size=1", "--modcaps=+sys_admin", "--log-level", "debug", "-o", "no_flock").Should().Equal(
             "--fd=3", "-o", "source=/share/pod1/shared", "-o", "cache=none", "-o", "sandbox=namespace",
-            "-o", "announce_submounts", "-o", "xattr",
+            "-o", "announce_submounts", "-o", "xattr", "-o", "no_posix_acl",
             "--thread-pool-size=1", "-o", "modcaps=+sys_admin", "-o", "log_level=debug", "-o", "no_flock");
 
     [Theory]
@@ -48,10 +48,11 @@ public sealed class VirtiofsdArgumentsTests
     }
 
     [Theory]
-    [InlineData("--no-announce-submounts", "--no-announce-submounts --xattr", "-o xattr")]
+    [InlineData("--no-announce-submounts", "--no-announce-submounts --xattr", "-o xattr -o no_posix_acl")]
+    [InlineData("--posix-acl", "--announce-submounts --xattr --posix-acl", "-o announce_submounts -o xattr -o posix_acl")]
     [InlineData("--no-posix-acl", "--announce-submounts --xattr", "-o announce_submounts -o xattr -o no_posix_acl")]
-    [InlineData("--no-xattr", "--announce-submounts", "-o announce_submounts -o no_xattr")]
-    [InlineData("-o no_xattr", "--announce-submounts -o no_xattr", "-o announce_submounts -o no_xattr")]
+    [InlineData("--no-xattr", "--announce-submounts", "-o announce_submounts -o no_posix_acl -o no_xattr")]
+    [InlineData("-o no_xattr", "--announce-submounts -o no_xattr", "-o announce_submounts -o no_posix_acl -o no_xattr")]
     [InlineData("-o no_posix_acl,no_flock", "--announce-submounts --xattr -o no_posix_acl,no_flock", "-o announce_submounts -o xattr -o no_posix_acl,no_flock")]
     public void For_when_a_default_is_unwanted_leaves_it_out(string extra, string rust, string qemus)
     {
