@@ -13,6 +13,8 @@ namespace Kata.Adapters.Guest.Files;
 /// <param name="layout">The share.</param>
 internal sealed class LaterMounts(SourceView view, string segment, ShareLayout layout)
 {
+    private const int MostTries = 20;
+
     private readonly List<Clone> _clones = [];
     private bool _isBegun;
 
@@ -35,11 +37,8 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
         var gone = Enumerable.Reverse(_clones)
             .Where(clone => !there.Exists(mount => IsSame(mount, clone.Origin)))
             .ToList();
-        foreach (var clone in gone)
-        {
-            Detach(clone, mounts);
+        foreach (var clone in gone.Where(TryDetach))
             _clones.Remove(clone);
-        }
 
         foreach (var mount in there.Where(mount => !_clones.Exists(clone => IsSame(mount, clone.Origin))))
         {
@@ -47,7 +46,7 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
                 continue;
             try
             {
-                if (TryClone(mount, readOnly) is { } id)
+                if (TryClone(mount, mounts, readOnly) is { } id)
                     _clones.Add(new Clone(mount, id));
             }
             catch (LinuxException refusal) when (_isBegun || refusal.Errno == Errno.EINVAL)
@@ -81,7 +80,7 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
     }
 
     /// <summary>Its number in the share; null if another covers it, or what leads there has changed.</summary>
-    private int? TryClone(MountInfo mount, bool readOnly)
+    private int? TryClone(MountInfo mount, IReadOnlyList<MountInfo> before, bool readOnly)
     {
         using var source = BeneathPath.Open(view.Path);
         if (!view.IsFile(FileStatus.Of(source.Handle)))
@@ -92,21 +91,31 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
         if (root is null || place is null || MountInfo.IdOf(root) != mount.Id)
             return null;
         layout.Clone(segment, root, place, readOnly);
-        using var shown = Find(share, PlaceOf(mount));
-        return shown is null ? null : MountInfo.IdOf(shown);
+        // Not by its path: a container may have given a folder on the way another name since.
+        var parent = MountInfo.IdOf(place);
+        return MountInfo.Read().FirstOrDefault(shown => shown.ParentId == parent && before.All(other => other.Id != shown.Id))?.Id;
     }
 
-    /// <summary>A container may have given the folder that it is mounted on another name.</summary>
-    private void Detach(Clone clone, IReadOnlyList<MountInfo> mounts)
+    /// <summary>
+    /// A container may have given the folder that it is mounted on another name, and goes on doing so: then it is tried
+    /// again with the next change.
+    /// </summary>
+    private bool TryDetach(Clone clone)
     {
         var root = Place + "/";
-        var place = mounts.First(mount => mount.Id == clone.Id).MountPoint;
-        if (!place.StartsWith(root, StringComparison.Ordinal))
-            return;
-        using var share = BeneathPath.Open(Place);
-        using var shown = Find(share, place[root.Length..]);
-        if (shown is not null && MountInfo.IdOf(shown) == clone.Id)
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            if (MountInfo.Find(clone.Id)?.MountPoint is not { } place || !place.StartsWith(root, StringComparison.Ordinal))
+                return true;
+            using var share = BeneathPath.Open(Place);
+            using var shown = Find(share, place[root.Length..]);
+            if (shown is null || MountInfo.IdOf(shown) != clone.Id)
+                continue;
             Mounts.Detach(shown);
+            return true;
+        }
+
+        return false;
     }
 
     private string Prefix => view.Path.TrimEnd('/') + "/";
