@@ -272,6 +272,8 @@ public sealed class NameRelayRealTests : IAsyncLifetime
     /// <summary>An agent that asks far more than it may, and one question more once it has been answered.</summary>
     private sealed class FloodingRelay : Proto.NameRelay.NameRelayBase
     {
+        private const uint Last = 1000;
+
         public TaskCompletionSource AllAsked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public TaskCompletionSource LastIsAnswered { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -285,12 +287,13 @@ public sealed class NameRelayRealTests : IAsyncLifetime
             for (uint id = 1; id <= 500; id++)
                 await responses.WriteAsync(new Proto.NameQuestion { Id = id });
             AllAsked.SetResult();
-            await requests.MoveNext(context.CancellationToken);
-            await responses.WriteAsync(new Proto.NameQuestion { Id = 1000 });
+            // What comes while all places are still taken is dropped, so it is asked again with each answer.
             while (await requests.MoveNext(context.CancellationToken))
             {
-                if (requests.Current.Id == 1000)
+                if (requests.Current.Id == Last)
                     LastIsAnswered.TrySetResult();
+                else
+                    await responses.WriteAsync(new Proto.NameQuestion { Id = Last });
             }
         }
     }
