@@ -166,9 +166,8 @@ public sealed class TestHostMachine : IAsyncDisposable
         List<string> arguments =
         [
             "-M", "q35,accel=tcg", 
-            // Five-level paging and protection keys are what this emulation of nested paging is least tried with; cmpxchg16b is
-            // emulated wrongly, and a machine in here, which has KVM, does not keep its kernel from it.
-            "-cpu", "max,+svm,+npt,la57=off,pku=off,cx16=off",
+            // Five-level paging and protection keys are what this emulation of nested paging is least tried with.
+            "-cpu", "max,+svm,+npt,la57=off,pku=off",
             "-smp", options.Cpus.ToString(CultureInfo.InvariantCulture),
             "-m", $"{options.MemoryMib.ToString(CultureInfo.InvariantCulture)}M",
             "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
