@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace Kata.Tests.TestHost;
 
 /// <summary>What QEMU's emulation of nested machines was seen to do by itself.</summary>
@@ -10,6 +12,12 @@ public enum EmulationFault
     /// The test host stands still: its shell answers nothing any more, and its kernel has complained of nothing.
     /// </summary>
     HostSilent,
+
+    /// <summary>
+    /// A processor of the test host runs a nested machine and does not come back from it: its kernel says for how long
+    /// it has been stuck with the VMM. What runs in user mode cannot do that.
+    /// </summary>
+    HostStuck,
 
     /// <summary>
     /// A nested machine stood still before its kernel handed over to our first process, as about one in twenty does.
@@ -32,7 +40,7 @@ public sealed record EmulationEvidence(string Failure, string HostConsole, bool 
 /// silent. Whatever comes later, says anything, or ends by a signal or an error is ours, also where the emulation may
 /// have been the cause.
 /// </summary>
-public static class EmulationRule
+public static partial class EmulationRule
 {
     // The beginning of a report of a failed start, the phase in which only the machine's boot is waited for, and its
     // causes.
@@ -56,6 +64,8 @@ public static class EmulationRule
             return null;
         if (evidence.HostConsole.Contains("Kernel panic", StringComparison.Ordinal))
             return EmulationFault.HostPanicked;
+        if (StuckWithVmm().IsMatch(evidence.HostConsole))
+            return EmulationFault.HostStuck;
         if (!evidence.HostAnswers)
             return Holds(evidence.HostConsole, Complaints) ? null : EmulationFault.HostSilent;
 
@@ -87,6 +97,9 @@ public static class EmulationRule
             ? EmulationFault.MachineSilent
             : null;
     }
+
+    [GeneratedRegex(@"BUG: soft lockup - CPU#\d+ stuck for \d+s! \[qemu-system-")]
+    private static partial Regex StuckWithVmm();
 
     private static bool Holds(string text, string[] parts) => parts.Any(part => text.Contains(part, StringComparison.OrdinalIgnoreCase));
 }
