@@ -93,7 +93,9 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
         layout.Clone(segment, root, place, readOnly);
         // Not by its path: a container may have given a folder on the way another name since.
         var parent = MountInfo.IdOf(place);
-        return MountInfo.Read().FirstOrDefault(shown => shown.ParentId == parent && before.All(other => other.Id != shown.Id))?.Id;
+        return MountInfo.Read().FirstOrDefault(shown => shown.ParentId == parent && IsNew(shown))?.Id;
+
+        bool IsNew(MountInfo shown) => before.All(other => other.Id != shown.Id) && !_clones.Exists(clone => clone.Id == shown.Id);
     }
 
     /// <summary>
@@ -107,12 +109,19 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
         {
             if (MountInfo.Find(clone.Id)?.MountPoint is not { } place || !place.StartsWith(root, StringComparison.Ordinal))
                 return true;
-            using var share = BeneathPath.Open(Place);
-            using var shown = Find(share, place[root.Length..]);
-            if (shown is null || MountInfo.IdOf(shown) != clone.Id)
-                continue;
-            Mounts.Detach(shown);
-            return true;
+            try
+            {
+                using var share = BeneathPath.Open(Place);
+                using var shown = Find(share, place[root.Length..]);
+                if (shown is null || MountInfo.IdOf(shown) != clone.Id)
+                    continue;
+                Mounts.Detach(shown);
+                return true;
+            }
+            catch (LinuxException)
+            {
+                // Gone, or its way changed, since it was looked for; the others are to be looked at all the same.
+            }
         }
 
         return false;

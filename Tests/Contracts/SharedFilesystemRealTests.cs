@@ -466,6 +466,30 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         }
     }
 
+    [Fact]
+    public async Task Unmount_by_the_host_of_one_of_two_that_were_mounted_at_once_takes_that_one_away()
+    {
+        var source = SharedSource();
+        var first = Directory.CreateDirectory(Path.Combine(source.Value, "first")).FullName;
+        var second = Directory.CreateDirectory(Path.Combine(source.Value, "second")).FullName;
+        MountWithFile(first);
+        MountWithFile(second);
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+
+            (await UnmountAsync(second)).Should().Be("");
+
+            await Until(() => !File.Exists(Path.Combine(Shared, "vol/second/file")));
+            File.Exists(Path.Combine(Shared, "vol/first/file")).Should().BeTrue();
+        }
+        finally
+        {
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
     /// <summary>A container can do that in the guest, where nothing is mounted there.</summary>
     [Fact]
     public async Task Unmount_by_the_host_when_the_way_there_was_renamed_and_a_link_put_in_its_place_takes_nothing_else_away()
