@@ -16,7 +16,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 agent=$(realpath "${1:-$top/artifacts/publish/kata-agent}")
-default_suite=bookworm
+default_suite=trixie
 suite=${GUEST_SUITE:-$default_suite}
 packages=$top/artifacts/packages/guest-$suite
 guests=$top/artifacts/guest
