@@ -7,8 +7,9 @@ using Kata.Core.Domain.Machines;
 namespace Kata.Adapters.Qemu;
 
 /// <summary>
-/// Adds vCPUs and memory to a running machine, and takes added vCPUs away again. Memory stays: a guest cannot empty a bank
-/// that it has used, and what nobody uses is not the host's loss.
+/// Adds vCPUs and memory to a running machine, and takes added vCPUs away again. vCPUs that an emulated machine has had
+/// offline since its launch are given first. Memory stays: a guest cannot empty a bank that it has used, and what nobody
+/// uses is not the host's loss.
 /// </summary>
 internal sealed class QemuResize(QemuControl control, VmResources start, TimeProvider time) : IVmResize
 {
@@ -55,8 +56,8 @@ internal sealed class QemuResize(QemuControl control, VmResources start, TimePro
     {
         // QEMU lists the highest socket first.
         var slots = (await SlotsAsync(ct)).Reverse().ToList();
-        _reached = _reached with { Vcpus = slots.Count(slot => PathOf(slot) is not null) };
-        foreach (var slot in slots.Where(slot => PathOf(slot) is null))
+        _reached = _reached with { Vcpus = Math.Min(wanted, slots.Count(IsFilled)) };
+        foreach (var slot in slots.Where(slot => !IsFilled(slot)))
         {
             if (_reached.Vcpus >= wanted)
                 return;
@@ -71,19 +72,24 @@ internal sealed class QemuResize(QemuControl control, VmResources start, TimePro
     // The highest first, so that the guest's numbers stay without a hole.
     private async Task RemoveVcpusAsync(int wanted, CancellationToken ct)
     {
-        foreach (var slot in await SlotsAsync(ct))
+        var slots = (await SlotsAsync(ct)).ToList();
+        var filled = slots.Count(IsFilled);
+        foreach (var slot in slots)
         {
-            if (_reached.Vcpus <= wanted)
+            if (filled <= wanted)
                 return;
             if (PathOf(slot) is not { } path || !path.StartsWith(AddedCpu, StringComparison.Ordinal))
                 continue;
             await control.RemoveDeviceAsync(path[AddedCpu.Length..], GuestTime, time, ct);
-            _reached = _reached with { Vcpus = _reached.Vcpus - 1 };
+            filled--;
+            _reached = _reached with { Vcpus = Math.Min(_reached.Vcpus, filled) };
         }
     }
 
     private async Task<IEnumerable<JsonElement>> SlotsAsync(CancellationToken ct) =>
         (await control.ExecuteAsync("query-hotpluggable-cpus", "tell its CPU slots", ct)).EnumerateArray();
+
+    private static bool IsFilled(JsonElement slot) => PathOf(slot) is not null;
 
     private static string? PathOf(JsonElement slot) => slot.TryGetProperty("qom-path", out var path) ? path.GetString() : null;
 

@@ -70,6 +70,7 @@ internal static class GuestInit
         GuestMounts.PrepareCgroups(GuestPaths.Guest.CgroupRoot);
         composition.Prepare();
         GuestMemory.BringOnlineAsItComes();
+        GuestMemory.ReclaimWithoutGenerations();
 
         // A channel that the kernel lacks completes at once; one that breaks takes the machine with it.
         await await Task.WhenAny(composition.Sandbox.Destroyed, UnlessItBreaks(vsock));

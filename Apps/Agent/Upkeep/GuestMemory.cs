@@ -8,6 +8,7 @@ internal static class GuestMemory
     private const string Directory = "/sys/devices/system/memory";
     private const string Automatic = Directory + "/auto_online_blocks";
     private const string Probe = Directory + "/probe";
+    private const string Generations = "/sys/kernel/mm/lru_gen/enabled";
 
     public static bool SupportsProbe => File.Exists(Probe);
 
@@ -36,16 +37,28 @@ internal static class GuestMemory
     /// <summary>Lets the kernel bring blocks online as they come: a card adds its memory bit by bit, after the host has asked for it.</summary>
     public static void BringOnlineAsItComes()
     {
+        // Else it is brought online when the host says so.
+        SetIfPossible(Automatic, "online");
+    }
+
+    /// <summary>
+    /// Lets the kernel reclaim memory by its two lists instead of by generations. By generations a container at its limit
+    /// evicts and reads its own program again and again, for minutes, before it is told that its memory is at an end.
+    /// </summary>
+    public static void ReclaimWithoutGenerations() => SetIfPossible(Generations, "n");
+
+    private static void SetIfPossible(string file, string value)
+    {
         try
         {
-            if (File.Exists(Automatic))
+            if (File.Exists(file))
             {
-                File.WriteAllText(Automatic, "online");
+                File.WriteAllText(file, value);
             }
         }
         catch (IOException)
         {
-            // Then it is brought online when the host says so.
+            // Both settings are for the better, and none is needed.
         }
     }
 

@@ -15,6 +15,7 @@ public sealed class QemuCommandLineTests
         "-machine q35,accel=tcg",
         "-cpu max",
         "-smp 1,cores=1,threads=1,sockets=2,maxcpus=2",
+        "-device max-x86_64-cpu,id=launch-cpu-1,socket-id=1,core-id=0,thread-id=0",
         "-m 512M,slots=10,maxmem=2048M",
         "-object memory-backend-memfd,id=ram,size=512M,share=on",
         "-numa node,memdev=ram",
@@ -33,7 +34,7 @@ public sealed class QemuCommandLineTests
         "-device vhost-user-fs-pci,id=fs-share,chardev=share,tag=kataShared,queue-size=1024",
         "-kernel /boot/vmlinux",
         "-initrd /boot/initrd.img",
-        "-append cryptomgr.notests=1 reboot=t no_timer_check clearcpuid=cx16 pci=lastbus=0 swiotlb=512 panic=-1 nr_cpus=2 console=ttyS0 quiet",
+        "-append cryptomgr.notests=1 reboot=t no_timer_check clearcpuid=cx16 pci=lastbus=0 swiotlb=512 panic=-1 nr_cpus=2 maxcpus=1 console=ttyS0 quiet",
         "-sandbox on,obsolete=deny");
 
     [Fact]
@@ -60,6 +61,19 @@ public sealed class QemuCommandLineTests
     {
         Lines(A.Vm(), A.Host()).Should().Contain("-cpu max").And.Contain(line => line.Contains(" clearcpuid=cx16 "));
         Lines(A.Vm(), A.Host(kvm: true)).Should().NotContain(line => line.Contains("clearcpuid"));
+    }
+
+    /// <summary>Linux knows KVM for a hypervisor whose processors may come later, and does not know QEMU's emulation.</summary>
+    [Fact]
+    public void Print_when_emulated_has_all_vcpus_from_the_launch_and_with_kvm_those_that_are_wanted()
+    {
+        var vm = A.Vm() with { Resources = new VmResources(2, 4, 512, 512, 0) };
+
+        Lines(vm, A.Host()).Where(l => l.Contains("-cpu,", StringComparison.Ordinal)).Should().Equal(
+            "-device max-x86_64-cpu,id=launch-cpu-2,socket-id=2,core-id=0,thread-id=0",
+            "-device max-x86_64-cpu,id=launch-cpu-3,socket-id=3,core-id=0,thread-id=0");
+        Lines(vm, A.Host(kvm: true)).Should().NotContain(l => l.Contains("launch-cpu"));
+        Lines(vm, A.Host(Architecture.Arm64)).Should().NotContain(l => l.Contains("launch-cpu"));
     }
 
     [Fact]

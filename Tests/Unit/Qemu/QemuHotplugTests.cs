@@ -236,9 +236,37 @@ public sealed class QemuHotplugTests : IAsyncLifetime
             {"return": [{"type": "c", "qom-path": "/machine/peripheral/cpu-1", "props": {"socket-id": 2}}, {"type": "c", "qom-path": "/machine/peripheral/cpu-0", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
             """);
         (await ReplyAsync()).Should().Be("""device_del {"id":"cpu-1"}""");
-        await _server.SayAsync("""{"event": "DEVICE_DELETED", "data": {"device": "cpu-1", "path": "/machine/peripheral/cpu-1"}, "timestamp": {"seconds": 1, "microseconds": 0}}""");
+        await DeletedAsync("cpu-1");
 
         (await shrinking.WaitAsync(Limit)).Vcpus.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Resize_when_emulated_gives_the_vcpus_of_the_launch_takes_them_away_and_fills_their_slots_again()
+    {
+        var resize = new QemuResize(_control, new VmResources(1, 3, 512, 512, 0), TimeProvider.System);
+        var growing = resize.ResizeAsync(new VmResources(2, 3, 512, 512, 0), default);
+        await ReplyAsync("""
+            {"return": [{"type": "c", "qom-path": "/machine/peripheral/launch-cpu-2", "props": {"socket-id": 2}}, {"type": "c", "qom-path": "/machine/peripheral/launch-cpu-1", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
+            """);
+        (await growing.WaitAsync(Limit)).Vcpus.Should().Be(2);
+
+        var shrinking = resize.ResizeAsync(new VmResources(1, 3, 512, 512, 0), default);
+        await ReplyAsync("""
+            {"return": [{"type": "c", "qom-path": "/machine/peripheral/launch-cpu-2", "props": {"socket-id": 2}}, {"type": "c", "qom-path": "/machine/peripheral/launch-cpu-1", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
+            """);
+        (await ReplyAsync()).Should().Be("""device_del {"id":"launch-cpu-2"}""");
+        await DeletedAsync("launch-cpu-2");
+        (await ReplyAsync()).Should().Be("""device_del {"id":"launch-cpu-1"}""");
+        await DeletedAsync("launch-cpu-1");
+        (await shrinking.WaitAsync(Limit)).Vcpus.Should().Be(1);
+
+        var again = resize.ResizeAsync(new VmResources(2, 3, 512, 512, 0), default);
+        await ReplyAsync("""
+            {"return": [{"type": "c", "props": {"socket-id": 2}}, {"type": "c", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
+            """);
+        (await ReplyAsync()).Should().Be("""device_add {"socket-id":1,"driver":"c","id":"cpu-0"}""");
+        (await again.WaitAsync(Limit)).Vcpus.Should().Be(2);
     }
 
     [Fact]
@@ -256,6 +284,10 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         await ReplyAsync();
         return await attaching.WaitAsync(Limit);
     }
+
+    private Task DeletedAsync(string device) => _server.SayAsync(
+        """{"event": "DEVICE_DELETED", "data": {"device": "@", "path": "/machine/peripheral/@"}, "timestamp": {"seconds": 1, "microseconds": 0}}"""
+            .Replace("@", device, StringComparison.Ordinal));
 
     /// <summary>Answers the next command, at-sign for its id, and tells which it was.</summary>
     private async Task<string> ReplyAsync(string reply = """{"return": {}, "id": @}""")
