@@ -24,14 +24,14 @@ public sealed class OtherPartsTests
     }
 
     [Fact]
-    public async Task Guest_of_Debian_13_serves_as_well_and_counts_supplementary_groups()
+    public async Task Guest_of_Debian_12_serves_as_well_but_for_supplementary_groups()
     {
         (await Command.RunAsync(
             Path.Combine(Repository.Root, "Apps", "Agent", "image", "build.sh"), [], limit: TimeSpan.FromMinutes(8),
-            environment: new Dictionary<string, string> { ["GUEST_SUITE"] = "trixie" })).Exited(0);
+            environment: new Dictionary<string, string> { ["GUEST_SUITE"] = "bookworm" })).Exited(0);
 
         await RunAsync(
-            "guest-trixie", $"{Files}|{More}", "KATA_TEST_GUEST_DIR", Path.Combine(Repository.Artifacts, "guest-trixie", "current"));
+            "guest-bookworm", $"needs!=newest&({Files}|{More})", "KATA_TEST_GUEST_DIR", Path.Combine(Repository.Artifacts, "guest-bookworm", "current"));
     }
 
     private static async Task RunAsync(string name, string filter, string variable, string value)

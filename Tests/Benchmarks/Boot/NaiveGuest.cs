@@ -39,7 +39,7 @@ internal static class NaiveGuest
     public static async Task<GuestFiles> MakeAsync()
     {
         var guest = new DirectoryInfo(ShimConfiguration.Guest).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? ShimConfiguration.Guest;
-        var package = Path.Combine(Repository.Artifacts, "packages", "guest-bookworm", "root");
+        var package = Path.Combine(Repository.Artifacts, "packages", "guest-trixie", "root");
         var directory = Path.Combine(Repository.Artifacts, "bench", Path.GetFileName(guest));
         var files = new GuestFiles(
             Path.Combine(directory, "bzImage"), Path.Combine(directory, "initrd.gz"), $"panic=-1 reboot=t {GuestFiles.Emulated}");
