@@ -37,9 +37,10 @@ public sealed class ExecTests(PrivateContainerd host, SharedContainerLife life) 
 
     [Fact]
     [Trait("peers", "no")]
-    public async Task Exec_for_each_exit_code_answers_with_that_code()
+    public async Task Exec_when_it_ends_answers_with_the_exit_code_of_the_command()
     {
-        var codes = Enumerable.Range(0, 256).ToArray();
+        // Each bit, and those that mean something to shells and managers.
+        int[] codes = [0, 1, 2, 4, 8, 16, 32, 64, 125, 126, 127, 128, 129, 130, 137, 143, 254, 255];
         var wrong = new List<string>();
 
         // Two at a time: as many as the smallest machine has cores.
