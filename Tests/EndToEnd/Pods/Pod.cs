@@ -39,6 +39,9 @@ public sealed class Pod : IAsyncDisposable
 
     private RuntimeService.RuntimeServiceClient Runtime => Host.Cri.Runtime;
 
+    /// <summary>How long the kubelet waits for a pod's sandbox: twice its limit for other calls.</summary>
+    private static readonly TimeSpan SandboxLimit = TimeSpan.FromMinutes(4);
+
     internal static PodSandboxConfig NewConfig(PodHost host, string? name = null)
     {
         name ??= host.NewName();
@@ -60,7 +63,7 @@ public sealed class Pod : IAsyncDisposable
         var config = NewConfig(host);
         change?.Invoke(config);
         var reply = await host.Cri.Runtime.RunPodSandboxAsync(
-            new RunPodSandboxRequest { Config = config, RuntimeHandler = handler ?? PodHost.Handler }, CriClient.Call());
+            new RunPodSandboxRequest { Config = config, RuntimeHandler = handler ?? PodHost.Handler }, CriClient.Call(SandboxLimit));
         return new Pod(host, config, reply.PodSandboxId);
     }
 

@@ -35,9 +35,9 @@ public sealed class PodCrowdTests(PodHost host, ITestOutputHelper output) : PodT
 
     [Fact]
     [Trait("category", "matrix")]
-    public async Task Ten_pods_started_at_once_keep_apart()
+    public async Task Twenty_pods_started_at_once_all_start_and_keep_apart()
     {
-        await CrowdAsync(10);
+        await CrowdAsync(20);
     }
 
     [Fact]
