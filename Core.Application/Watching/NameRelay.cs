@@ -18,18 +18,19 @@ internal sealed class NameRelay(
 
     private readonly SemaphoreSlim _turn = new(1, 1);
     private Task? _serving;
-    private bool _isRefused;
+    private bool _isUnknown;
 
     /// <summary>
     /// Begins if it is needed and has not begun. Docker rewrites the file when it sets a network up, between Create and
-    /// Start or later. A guest that cannot is told of once, and its containers do without names.
+    /// Start or later. A guest that cannot is told of once, and its containers do without names; one that fails is asked
+    /// anew when there is cause again.
     /// </summary>
     public async Task EnsureAsync(CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
         {
-            if (_isRefused || _serving is { IsCompleted: false })
+            if (_isUnknown || _serving is { IsCompleted: false })
                 return;
             if (sandbox.Links is not { Namespace: var place } || !await IsNamedAsync(ct))
                 return;
@@ -38,7 +39,8 @@ internal sealed class NameRelay(
         }
         catch (KataException e)
         {
-            _isRefused = true;
+            // An agent that lacks the call lacks it next time; any other trouble may pass.
+            _isUnknown = e.Kind == ErrorKind.Unimplemented;
             NameLog.Unavailable(log, e.Message);
         }
         finally

@@ -102,6 +102,22 @@ public sealed class NetworkTests
         new FaultSchedule(new Fault("agent.serve-names", 1, FaultKind.Fail) { Error = ErrorKind.Unimplemented }));
 
     [Fact]
+    public void Names_that_failed_once_are_answered_when_there_is_cause_to_ask_anew() => HarnessShim.Run(
+        async shim =>
+        {
+            shim.Names.NamedBy.Add("/docker/resolv.conf");
+            await shim.CreateAsync("pod", change: ResolvConf("/docker/resolv.conf"));
+            await shim.StartAsync("pod");
+            shim.Network.Links.Add(Eth0);
+            shim.Network.Changed();
+            await shim.Time.Delay(TimeSpan.FromSeconds(5));
+
+            shim.Guest.Names.Should().NotBeNull();
+            await shim.StopAsync();
+        },
+        new FaultSchedule(new Fault("agent.serve-names", 1, FaultKind.Fail) { Error = ErrorKind.DeadlineExceeded }));
+
+    [Fact]
     public void Create_on_the_hosts_network_is_refused_before_anything_is_touched() => HarnessShim.Run(async shim =>
     {
         var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: spec => spec with { Linux = spec.Linux! with { Namespaces = [] } }));
