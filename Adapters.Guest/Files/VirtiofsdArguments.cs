@@ -27,6 +27,15 @@ internal static class VirtiofsdArguments
     private const string FileHandles = "inode-file-handles";
 
     /// <summary>
+    /// One request for each of these is answered at a time. Alone, as the daemons are by themselves, a single one waits
+    /// for a filesystem that does not answer, and all files of all containers with it.
+    /// </summary>
+    private const string Threads = "thread-pool-size";
+
+    /// <summary>As many callers may be stuck before others are; nine kilobytes each when idle.</summary>
+    private const int EnoughThreads = 64;
+
+    /// <summary>
     /// QEMU's daemon would store a list of access that nobody keeps to: to the guest its mask then passes for the rights of
     /// the group. The other daemon refuses it unless told otherwise.
     /// </summary>
@@ -57,6 +66,7 @@ internal static class VirtiofsdArguments
                 .. VirtiofsdLacks.HasFileHandles(flavour, version) && !Said(extra).Contains(FileHandles)
                     ? [$"--{FileHandles}=prefer"]
                     : Array.Empty<string>(),
+                .. ThreadsUnless(extra),
                 .. extra.SelectMany(Words),
             ]
             : [
@@ -66,6 +76,7 @@ internal static class VirtiofsdArguments
                 .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["-o", "sandbox=namespace"],
                 .. DefaultsUnless(extra).SelectMany(Translate),
                 .. Said(extra).Overlaps(["posix-acl", NoAccessLists]) ? Array.Empty<string>() : Translate($"--{NoAccessLists}"),
+                .. ThreadsUnless(extra),
                 .. extra.SelectMany(Translate),
             ];
     }
@@ -94,6 +105,9 @@ internal static class VirtiofsdArguments
         var said = Said(extra);
         return Defaults.Where(option => !said.Contains(option) && !said.Contains($"no-{option}")).Select(option => $"--{option}");
     }
+
+    private static IEnumerable<string> ThreadsUnless(IReadOnlyList<string> extra) =>
+        Said(extra).Contains(Threads) ? [] : [$"--{Threads}={EnoughThreads}"];
 
     /// <summary>The names of the options, those of <c>-o</c> as those of the other daemon.</summary>
     private static HashSet<string> Said(IReadOnlyList<string> extra) =>

@@ -61,6 +61,19 @@ public sealed class VirtiofsdArgumentsTests
     }
 
     [Theory]
+    [InlineData("", 64)]
+    [InlineData("--thread-pool-size=0", 0)]
+    [InlineData("--thread-pool-size 1", 1)]
+    public void For_lets_one_request_wait_without_the_others_unless_something_is_said(string extra, int expected)
+    {
+        foreach (var flavour in Enum.GetValues<VirtiofsdFlavour>())
+        {
+            Print(flavour, "auto", extra.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                .Where(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal)).Should().Equal($"--thread-pool-size={expected}");
+        }
+    }
+
+    [Theory]
     [InlineData("auto", "auto")]
     [InlineData("always", "always")]
     [InlineData("metadata", "none")]
@@ -122,7 +135,8 @@ public sealed class VirtiofsdArgumentsTests
 
     /// <summary>What follows the daemon's own protection.</summary>
     private static IEnumerable<string> Chosen(VirtiofsdFlavour flavour, string extra) =>
-        Print(flavour, "auto", extra.Split(' ')).SkipWhile(a => a != (flavour == VirtiofsdFlavour.Rust ? "--seccomp=kill" : "sandbox=namespace")).Skip(1);
+        Print(flavour, "auto", extra.Split(' ')).SkipWhile(a => a != (flavour == VirtiofsdFlavour.Rust ? "--seccomp=kill" : "sandbox=namespace")).Skip(1)
+            .Where(a => !a.StartsWith("--thread-pool-size", StringComparison.Ordinal));
 
     private static IReadOnlyList<string> Print(VirtiofsdFlavour flavour, string cache, params string[] extra) =>
         VirtiofsdArguments.For(flavour, null, Exported, 3, Settings(cache, extra));
