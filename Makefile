@@ -31,7 +31,8 @@ test: build image daemon solution ## every test against the default set-up
 matrix: build image daemon solution ## the same behaviour with other containerds, guest channels and hosts
 	@echo "== peers"
 	@$(tools)/peers.sh
-	@$(tools)/test.sh 'EndToEnd:category=matrix&area!=files'
+	@$(tools)/files.sh
+	@$(tools)/test.sh 'EndToEnd:category=matrix'
 
 files: build image daemon solution ## files beside runc's: programs in full size, what differs, figures; an hour or so
 	@echo "== programs"

@@ -10,12 +10,12 @@ namespace Kata.Tests.EndToEnd.Files;
 
 /// <summary>
 /// The two pods that all programs run in, and the record of what they saw and measured, <c>artifacts/files/</c>:
-/// <c>figures.md</c> and <c>differences.md</c>.
+/// <c>figures.md</c> and <c>differences.md</c>; of the short form, <c>artifacts/files-short/</c>.
 /// </summary>
 public sealed class FilePods : IAsyncLifetime
 {
-    /// <summary>"whole" for programs in their full sizes, as <c>make files</c> runs them.</summary>
-    private static readonly string Size = Environment.GetEnvironmentVariable("KATA_TEST_FILES") is { Length: > 0 } told ? told : "short";
+    /// <summary>Programs in their full sizes and in all places, as <c>make files</c> runs them.</summary>
+    internal static bool IsWhole { get; } = Environment.GetEnvironmentVariable("KATA_TEST_FILES") == "whole";
 
     private readonly List<string> _figures = ["| place | program | figure | runc | ours |", "|---|---|---|---|---|"];
     private readonly List<string> _differences = ["| place | program | observation | runc | ours | reason |", "|---|---|---|---|---|---|"];
@@ -43,7 +43,7 @@ public sealed class FilePods : IAsyncLifetime
 
     private async Task WriteAsync()
     {
-        var results = Path.Combine(Repository.Artifacts, "files");
+        var results = Path.Combine(Repository.Artifacts, IsWhole ? "files" : "files-short");
         Directory.CreateDirectory(results);
         await File.WriteAllLinesAsync(Path.Combine(results, "figures.md"), _figures);
         await File.WriteAllLinesAsync(Path.Combine(results, "differences.md"), _differences);
@@ -52,7 +52,7 @@ public sealed class FilePods : IAsyncLifetime
     private static async Task<(FileReport Report, string Took)> TimedAsync(FilePod pod, FileProgram program, string place)
     {
         var watch = Stopwatch.StartNew();
-        var report = await pod.RunAsync(program, place, Size);
+        var report = await pod.RunAsync(program, place, IsWhole ? "whole" : "short");
         return (report, string.Create(CultureInfo.InvariantCulture, $"{watch.Elapsed.TotalSeconds:0.0} s"));
     }
 

@@ -5,28 +5,36 @@ namespace Kata.Tests.EndToEnd.Files;
 /// <summary>A program of the folder <c>programs</c>: it prints a line for each thing that it observes.</summary>
 /// <param name="Name">What the table calls it.</param>
 /// <param name="File">Its file.</param>
-/// <param name="Places">Where it is run.</param>
+/// <param name="Places">Where it is run in full size.</param>
+/// <param name="Soon">Where the short form runs it, smaller.</param>
 /// <param name="Parts">Empty, or the parts that containers of the pod run at once, with "after" for what follows them.</param>
-internal sealed record FileProgram(string Name, string File, IReadOnlyList<string> Places, params IReadOnlyList<string> Parts)
+internal sealed record FileProgram(
+    string Name, string File, IReadOnlyList<string> Places, IReadOnlyList<string> Soon, params IReadOnlyList<string> Parts)
 {
     public const string After = "after";
 
+    /// <summary>
+    /// The short form has each kind of place, and what is quick where the processor is emulated. Node takes a minute
+    /// there to start and PostgreSQL some to make its cluster: these are for the whole form alone.
+    /// </summary>
     public static IReadOnlyList<FileProgram> All { get; } =
     [
-        new("posix", "posix.py", FilePlaces.Ordinary),
-        new("libfuse", "fuse-syscalls.sh", FilePlaces.Ordinary),
-        new("fio", "fio.sh", FilePlaces.Ordinary),
-        new("git", "git.sh", FilePlaces.Ordinary),
-        new("archives", "archives.py", FilePlaces.Ordinary),
-        new("inotify", "inotify.py", FilePlaces.Ordinary),
-        new("many", "many.py", FilePlaces.Ordinary),
-        new("npm", "npm.sh", FilePlaces.Ordinary),
-        new("postgres", "postgres.sh", FilePlaces.Ordinary),
-        new("sqlite", "sqlite.sh", FilePlaces.Shared, "first", "second", After),
-        new("peers", "peers.py", FilePlaces.Shared, "first", "second"),
-        new("room", "room.py", [FilePlaces.Small]),
-        new("source", "source.py", [.. FilePlaces.Changing.Keys], "first", After),
-        new("readonly", "readonly.py", [FilePlaces.ReadOnly, FilePlaces.HostReadOnly]),
+        new("posix", "posix.py", FilePlaces.Ordinary,
+            [FilePlaces.Root, FilePlaces.HostPath, FilePlaces.Memory, FilePlaces.Block]),
+        new("libfuse", "fuse-syscalls.sh", FilePlaces.Ordinary, [FilePlaces.HostPath]),
+        new("fio", "fio.sh", FilePlaces.Ordinary, [FilePlaces.HostPath]),
+        new("git", "git.sh", FilePlaces.Ordinary, [FilePlaces.Root]),
+        new("archives", "archives.py", FilePlaces.Ordinary, [FilePlaces.Disk]),
+        new("inotify", "inotify.py", FilePlaces.Ordinary, [FilePlaces.HostPath]),
+        new("many", "many.py", FilePlaces.Ordinary, [FilePlaces.Disk]),
+        new("npm", "npm.sh", FilePlaces.Ordinary, []),
+        new("postgres", "postgres.sh", FilePlaces.Ordinary, []),
+        new("sqlite", "sqlite.sh", FilePlaces.Shared, [FilePlaces.Disk], "first", "second", After),
+        new("peers", "peers.py", FilePlaces.Shared, [FilePlaces.HostPath], "first", "second"),
+        new("room", "room.py", [FilePlaces.Small], [FilePlaces.Small]),
+        new("source", "source.py",
+            [.. FilePlaces.Changing.Keys], [FilePlaces.Changing.Keys.First()], "first", After),
+        new("readonly", "readonly.py", [FilePlaces.ReadOnly, FilePlaces.HostReadOnly], [FilePlaces.ReadOnly]),
     ];
 
     public override string ToString() => Name;

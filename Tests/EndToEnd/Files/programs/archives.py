@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 """archives.py FOLDER: trees through tar and rsync and cp, with all that a file has besides its content compared."""
 import os
 import stat

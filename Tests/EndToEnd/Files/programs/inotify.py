@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 """inotify.py FOLDER: what a container is told of its own doings, by inotify."""
 import ctypes
 import os

@@ -1,5 +1,5 @@
-#!/usr/bin/python3
-"""many.py FOLDER SIZE: one folder with very many files, and how long each kind of call takes in it."""
+#!/usr/bin/python3 -SE
+"""many.py FOLDER SIZE: one folder with very many files, most of all in a hostPath, and how long each kind of call takes in it."""
 import os
 import sys
 import time
@@ -9,7 +9,7 @@ from see import figure, see
 os.chdir(sys.argv[1])
 os.mkdir('crowd')
 os.chdir('crowd')
-count = 100_000 if sys.argv[2] == 'whole' else 500
+count = 500 if sys.argv[2] != 'whole' else 100_000 if sys.argv[1].endswith('hostPath') else 10_000
 names = [f'file-{number:06}' for number in range(count)]
 
 

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 """peers.py FOLDER SIZE PART: two containers that use the same files at once. "first" holds and serves, "second" tries."""
 import fcntl
 import mmap

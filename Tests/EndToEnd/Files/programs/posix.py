@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 """posix.py FOLDER: how files behave there, call by call."""
 import array
 import ctypes

@@ -4,7 +4,7 @@ if [ "$(id -u)" = 0 ]; then
     mkdir "$1/postgres" && chown 1000:1001 "$1/postgres" && exec setpriv --reuid=1000 --regid=1001 --clear-groups "$0" "$1/postgres" "$2"
 fi
 cd "$1" || exit 1
-[ "$2" = whole ] && rows=100000 || rows=5000
+[ "$2" = whole ] && rows=20000 || rows=2000
 export PGDATA=$1/data PGHOST=$1 PGUSER=postgres PGDATABASE=postgres HOME=$1 PGTZ=UTC
 say() { name=$1; shift; if out=$("$@" 2> error); then echo "$name: ${out:-ok}"; else echo "$name: exit $? $(head -c 300 error)" | tr '\n' ' '; echo; fi; }
 ask() { psql -qAtX -c "$1"; }

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 """readonly.py FOLDER: a volume that may not be written. Its file is "file", its folder "folder", its link "link"."""
 import os
 import sys

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 """room.py FOLDER: a small file system that fills up."""
 import errno
 import mmap
@@ -34,17 +34,17 @@ see('size of what was written, in 64 KiB', lambda: os.stat('full').st_size > 10 
 see('what was written before', lambda: set(open('full', 'rb').read(65536)) == {120})
 see('room that is left', lambda: os.statvfs('.').f_bavail)
 see('one more byte', lambda: fill('more'))
-see('a folder', lambda: [os.mkdir(f'folder-{n}') for n in range(10000)] and None)
+see('a folder', lambda: [os.mkdir(f'folder-{n}') for n in range(100)] and None)
 see('room by fallocate', lambda: os.posix_fallocate(os.open('alloc', os.O_CREAT | os.O_RDWR), 0, 1 << 20))
 see('file is shorter, then there is room', with_reserve)
 
 
 def too_large():
     with open('mapped', 'wb') as file:
-        file.truncate(64 << 20)
+        file.truncate(8 << 20)
     with open('mapped', 'r+b') as file:
         memory = mmap.mmap(file.fileno(), 0)
-        for at in range(0, 64 << 20, 4096):
+        for at in range(0, 8 << 20, 4096):
             memory[at] = 1
         memory.flush()
 

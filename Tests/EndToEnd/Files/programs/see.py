@@ -1,7 +1,13 @@
 """One observation is one line, `name: outcome`: what a call gave, or the name of the error that it met."""
 import errno
 import os
-import traceback
+
+
+def line_of(exception):
+    trace = exception.__traceback__
+    while trace.tb_next:
+        trace = trace.tb_next
+    return trace.tb_lineno
 
 
 def outcome(action):
@@ -10,7 +16,7 @@ def outcome(action):
     except OSError as e:
         return errno.errorcode.get(e.errno, str(e.errno))
     except Exception as e:  # An observation that breaks must not hide those after it.
-        return f'{type(e).__name__} {traceback.extract_tb(e.__traceback__)[-1].lineno}'
+        return f'{type(e).__name__} {line_of(e)}'
     return 'ok' if seen is None else str(seen).replace('\n', ' ')
 
 

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -SE
 """source.py FOLDER SIZE PART: a volume "first" and "after" the host has done something to what it is made from."""
 import os
 import sys
