@@ -8,7 +8,7 @@ cd "$1" || exit 1
 export PGDATA=$1/data PGHOST=$1 PGUSER=postgres PGDATABASE=postgres HOME=$1 PGTZ=UTC
 say() { name=$1; shift; if out=$("$@" 2> error); then echo "$name: ${out:-ok}"; else echo "$name: exit $? $(head -c 300 error)" | tr '\n' ' '; echo; fi; }
 ask() { psql -qAtX -c "$1"; }
-start() { pg_ctl -s -w -t 120 -l log -o "-c listen_addresses= -c unix_socket_directories=$PGHOST -c shared_buffers=4MB -c max_connections=10 -c autovacuum=off -c jit=off" start; }
+start() { pg_ctl -s -w -t 300 -l log -o "-c listen_addresses= -c unix_socket_directories=$PGHOST -c shared_buffers=4MB -c max_connections=10 -c autovacuum=off -c jit=off" start; }
 say initdb sh -c 'initdb -U postgres -A trust --no-instructions --locale=C --encoding=UTF8 > /dev/null'
 say start start
 say table ask 'CREATE TABLE t (n int PRIMARY KEY, word text)'
