@@ -19,14 +19,13 @@ internal sealed record FileProgram(
     /// </summary>
     public static IReadOnlyList<FileProgram> All { get; } =
     [
-        new("posix", "posix.py", FilePlaces.Ordinary,
-            [FilePlaces.Root, FilePlaces.HostPath, FilePlaces.Memory, FilePlaces.Block]),
+        new("posix", "posix.py", FilePlaces.Ordinary, [FilePlaces.Root, FilePlaces.HostPath]),
         new("libfuse", "fuse-syscalls.sh", FilePlaces.Ordinary, [FilePlaces.HostPath]),
         new("fio", "fio.sh", FilePlaces.Ordinary, [FilePlaces.HostPath]),
-        new("git", "git.sh", FilePlaces.Ordinary, [FilePlaces.Root]),
+        new("git", "git.sh", FilePlaces.Ordinary, [FilePlaces.Memory]),
         new("archives", "archives.py", FilePlaces.Ordinary, [FilePlaces.Disk]),
-        new("inotify", "inotify.py", FilePlaces.Ordinary, [FilePlaces.HostPath]),
-        new("many", "many.py", FilePlaces.Ordinary, [FilePlaces.Disk]),
+        new("inotify", "inotify.py", FilePlaces.Ordinary, [FilePlaces.Memory]),
+        new("many", "many.py", FilePlaces.Ordinary, [FilePlaces.Block]),
         new("npm", "npm.sh", FilePlaces.Ordinary, []),
         new("postgres", "postgres.sh", FilePlaces.Ordinary, []),
         new("sqlite", "sqlite.sh", FilePlaces.Shared, [FilePlaces.Disk], "first", "second", After),
