@@ -14,15 +14,15 @@ internal sealed record FileProgram(
     public const string After = "after";
 
     /// <summary>
-    /// The short form has each kind of place, and what is quick where the processor is emulated. Node takes a minute
-    /// there to start and PostgreSQL some to make its cluster: these are for the whole form alone.
+    /// The short form has each kind of place, and what is quick where the processor is emulated. There Node takes a
+    /// minute to start, PostgreSQL some to make its cluster, and git runs many processes: they are for the whole form.
     /// </summary>
     public static IReadOnlyList<FileProgram> All { get; } =
     [
         new("posix", "posix.py", FilePlaces.Ordinary, [FilePlaces.Root, FilePlaces.HostPath]),
         new("libfuse", "fuse-syscalls.sh", FilePlaces.Ordinary, [FilePlaces.HostPath]),
         new("fio", "fio.sh", FilePlaces.Ordinary, [FilePlaces.HostPath]),
-        new("git", "git.sh", FilePlaces.Ordinary, [FilePlaces.Memory]),
+        new("git", "git.sh", FilePlaces.Ordinary, []),
         new("archives", "archives.py", FilePlaces.Ordinary, [FilePlaces.Disk]),
         new("inotify", "inotify.py", FilePlaces.Ordinary, [FilePlaces.Memory]),
         new("many", "many.py", FilePlaces.Ordinary, [FilePlaces.Block]),
