@@ -34,7 +34,7 @@ matrix: build image daemon solution ## the same behaviour with other containerds
 	@$(tools)/files.sh
 	@$(tools)/test.sh 'EndToEnd:category=matrix'
 
-files: build image daemon solution ## files beside runc's: programs in full size, what differs, figures; an hour or so
+files: build image daemon solution ## files beside runc's: programs in full size, what differs, figures; an hour or two
 	@echo "== programs"
 	@$(tools)/files.sh
 	@KATA_TEST_FILES=whole $(tools)/test.sh 'EndToEnd:area=files'; code=$$?; \
