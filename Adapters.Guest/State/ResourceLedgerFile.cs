@@ -1,36 +1,38 @@
-using System.Text;
-using System.Text.Json;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Adapters.Guest.State;
 
 /// <summary>
 /// A ledger as lines of JSON behind a header, one write each: it must outlive this process, not a power cut. A line that is
-/// torn at the end is one that was never acted on.
+/// torn is one that was never acted on. When most lines tell of what has been given back, the file is written anew, so that
+/// it stays small however long its sandbox lives.
 /// </summary>
 internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
 {
     /// <summary>Its name in a state directory.</summary>
     public const string FileName = "ledger";
 
-    // A sandbox holds some dozens of things; a file beyond this was not written by us.
-    private const int MaxBytes = 16 * 1024 * 1024;
+    // Some lives of a container's; to write them anew costs about as much as a few lines.
+    private const int MaxDeadLines = 128;
 
     private readonly Lock _lock = new();
     private readonly ResourceList _held;
-    private readonly SafeFileHandle _file;
+    private readonly StateHeader _header;
     private readonly string _path;
+    private StateLines _file;
+    private int _lines;
 
-    private ResourceLedgerFile(string path, SafeFileHandle file, ResourceList held)
+    private ResourceLedgerFile(string path, StateHeader header, StateLines file, ResourceList held, int lines)
     {
         _path = path;
+        _header = header;
         _file = file;
         _held = held;
+        _lines = lines;
     }
 
     /// <summary>Begins an empty ledger.</summary>
@@ -38,10 +40,8 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
     {
         try
         {
-            File.Delete(path);
-            var file = AtomicFile.OpenAppend(path);
-            DescriptorIo.Append(file, Line(JsonSerializer.SerializeToUtf8Bytes(header, StateJson.Default.StateHeader)));
-            return new ResourceLedgerFile(path, file, new ResourceList());
+            var held = new ResourceList();
+            return new ResourceLedgerFile(path, header, Rewrite(path, header, held), held, 0);
         }
         catch (IOException e)
         {
@@ -49,9 +49,10 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
         }
     }
 
-    /// <summary>Opens what another process left; null if the file is missing, or torn before its first line ends.</summary>
-    public static (ResourceLedgerFile Ledger, StateHeader Header)? TryOpen(string path) =>
-        TryRead(path) is { } left ? (new ResourceLedgerFile(path, AtomicFile.OpenAppend(path), left.Held), left.Header) : null;
+    /// <summary>Opens what another process left; null if the file is missing, or torn in its first line.</summary>
+    public static (ResourceLedgerFile Ledger, StateHeader Header)? TryOpen(string path) => TryRead(path) is { } left
+        ? (new ResourceLedgerFile(path, left.Header, new StateLines(AtomicFile.OpenAppend(path), torn: true), left.Held, left.Lines), left.Header)
+        : null;
 
     /// <summary>What another process's ledger holds, unchanged; null as with <see cref="TryOpen"/>.</summary>
     public static ResourceList? TryReadHeld(string path) => TryRead(path)?.Held;
@@ -66,7 +67,7 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
         {
             try
             {
-                names.UnionWith(TryRead($"{directory}/{FileName}")?.Held.Held.Where(held => held.Kind == kind).Select(held => held.Name) ?? []);
+                names.UnionWith(TryRead($"{directory}/{FileName}", kind)?.Held.Held.Select(held => held.Name) ?? []);
             }
             catch (Exception e) when (e is IOException or KataException)
             {
@@ -83,6 +84,7 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
         {
             Append(resource, released: false);
             _held.Record(resource);
+            CompactIfDue();
         }
     }
 
@@ -99,6 +101,8 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
             {
                 // Whoever reads the ledger later finds the thing already gone, which is success.
             }
+
+            CompactIfDue();
         }
     }
 
@@ -117,46 +121,85 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
 
     private void Append(AcquiredResource resource, bool released)
     {
-        var entry = new LedgerEntry(resource.Kind.ToString(), resource.Name)
-        {
-            Released = released,
-            Owner = resource.Owner?.Value,
-            Pid = resource.ProcessId,
-            StartTime = resource.StartTime,
-        };
         try
         {
-            DescriptorIo.Append(_file, Line(JsonSerializer.SerializeToUtf8Bytes(entry, StateJson.Default.LedgerEntry)));
+            _file.Append(Line(resource, released));
         }
         catch (IOException e)
         {
             throw GuestErrors.Translate(e, $"writing the ledger {_path}");
         }
+        finally
+        {
+            _lines++;
+        }
     }
 
-    private static (ResourceList Held, StateHeader Header)? TryRead(string path)
+    private void CompactIfDue()
+    {
+        if (_lines - _held.Held.Count < MaxDeadLines)
+            return;
+        try
+        {
+            var anew = Rewrite(_path, _header, _held);
+            _file.Dispose();
+            _file = anew;
+        }
+        catch (IOException)
+        {
+            // It is whole as it is, only longer than it need be; after as many more lines it is tried again.
+        }
+
+        _lines = _held.Held.Count;
+    }
+
+    private static StateLines Rewrite(string path, StateHeader header, ResourceList held)
+    {
+        IEnumerable<byte> bytes = StateLines.Line(header, StateJson.Default.StateHeader);
+        foreach (var resource in held.Held)
+            bytes = bytes.Concat(Line(resource, released: false));
+        return new StateLines(AtomicFile.WriteAndAppend(path, bytes.ToArray()));
+    }
+
+    private static byte[] Line(AcquiredResource resource, bool released) => StateLines.Line(
+        new LedgerEntry(resource.Kind.ToString(), resource.Name)
+        {
+            Released = released,
+            Owner = resource.Owner?.Value,
+            Pid = resource.ProcessId,
+            StartTime = resource.StartTime,
+        },
+        StateJson.Default.LedgerEntry);
+
+    // With a kind, lines of others are not even parsed: a pod's start looks into the ledgers of all the others.
+    private static (ResourceList Held, StateHeader Header, int Lines)? TryRead(string path, ResourceKind? only = null)
     {
         if (!File.Exists(path))
             return null;
-        if (new FileInfo(path).Length > MaxBytes)
-            throw new KataException(ErrorKind.Internal, $"the ledger {path} is larger than {MaxBytes} bytes; it was not written by this program");
-
-        var lines = Encoding.UTF8.GetString(File.ReadAllBytes(path)).Split('\n');
-        if (lines.Length < 2 || TryParse(lines[0], StateJson.Default.StateHeader) is not { } header)
+        using var lines = File.ReadLines(path).GetEnumerator();
+        if (!lines.MoveNext() || StateLines.TryParse(lines.Current, StateJson.Default.StateHeader) is not { } header)
             return null;
         if (header.Version > StateHeader.Current)
             throw new KataException(ErrorKind.FailedPrecondition, $"the ledger {path} has format {header.Version}, newer than {StateHeader.Current}: use the version that wrote it");
 
         var held = new ResourceList();
-        foreach (var line in lines.AsSpan(1, lines.Length - 2))
-            Apply(line, held);
-        return (held, header);
+        var word = only is null ? "" : $"\"{only}\"";
+        var count = 0;
+        for (; lines.MoveNext(); count++)
+        {
+            if (lines.Current.Contains(word, StringComparison.Ordinal))
+                Apply(lines.Current, held, only);
+        }
+
+        return (held, header, count);
     }
 
-    private static void Apply(string line, ResourceList held)
+    private static void Apply(string line, ResourceList held, ResourceKind? only)
     {
         // A kind that is not known is from a newer version of the same format: it is left alone, as we cannot release it.
-        if (TryParse(line, StateJson.Default.LedgerEntry) is not { } entry || !Enum.TryParse<ResourceKind>(entry.Kind, out var kind))
+        if (StateLines.TryParse(line, StateJson.Default.LedgerEntry) is not { } entry
+            || !Enum.TryParse<ResourceKind>(entry.Kind, out var kind)
+            || (only is not null && kind != only))
             return;
         var resource = new AcquiredResource(kind, entry.Name)
         {
@@ -168,25 +211,5 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
             held.Forget(resource);
         else
             held.Record(resource);
-    }
-
-    private static T? TryParse<T>(string line, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
-        where T : class
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(line, type);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
-
-    private static byte[] Line(byte[] json)
-    {
-        Array.Resize(ref json, json.Length + 1);
-        json[^1] = (byte)'\n';
-        return json;
     }
 }

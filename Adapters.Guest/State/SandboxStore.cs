@@ -1,11 +1,9 @@
-using System.Text;
 using System.Text.Json;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Adapters.Guest.State;
 
@@ -16,13 +14,12 @@ namespace Kata.Adapters.Guest.State;
 internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, IDisposable
 {
     private const string SnapshotName = "sandbox.json";
-    private const string TimelineName = "timeline.jsonl";
 
     private static readonly string BootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
     private FileLock? _lock;
     private ResourceLedgerFile? _ledger;
-    private SafeFileHandle? _timeline;
+    private TimelineFile? _timeline;
 
     public async Task<IResourceLedger> ClaimAsync(SandboxId id, SandboxOwner owner, CancellationToken ct)
     {
@@ -143,12 +140,11 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
             return;
         try
         {
-            _timeline ??= AtomicFile.OpenAppend($"{SandboxPaths.State(id)}/{TimelineName}");
-            var entry = new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3))
+            _timeline ??= new TimelineFile($"{SandboxPaths.State(id)}/{TimelineFile.FileName}");
+            _timeline.Append(new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3))
             {
                 Container = container.Value,
-            };
-            DescriptorIo.Append(_timeline, Encoding.UTF8.GetBytes(JsonSerializer.Serialize(entry, StateJson.Default.TimelineEntry) + "\n"));
+            });
         }
         catch (IOException)
         {

@@ -2,6 +2,7 @@ using FluentAssertions;
 using Kata.Adapters.Guest.Cleanup;
 using Kata.Adapters.Guest.State;
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
 using Kata.Tests.Harness;
@@ -28,6 +29,24 @@ public sealed class SandboxStoreRealTests : SandboxStoreContract
     protected override IResourceReleaser Releaser { get; } = new ResourceReleaser();
 
     protected override ISandboxStore NewShim() => new SandboxStore(Releaser);
+
+    [Fact]
+    public async Task Timeline_of_a_pod_whose_container_lives_again_and_again_keeps_the_beginning_and_the_end()
+    {
+        var shim = NewShim();
+        await shim.ClaimAsync(Id, new SandboxOwner("tests", "/run/containerd.sock"), default);
+
+        for (var life = 0; life < 5000; life++)
+            shim.WritePhase(Id, ContainerId.Parse($"c{life}"), "agent", isEnd: false, TimeSpan.FromMilliseconds(life));
+
+        var file = new FileInfo($"{SandboxPaths.State(Id)}/timeline.jsonl");
+        var lines = File.ReadAllLines(file.FullName);
+        file.Length.Should().BeLessThan(256 * 1024);
+        lines[0].Should().Contain("\"c0\"");
+        lines[^1].Should().Contain("\"c4999\"");
+        lines.Should().OnlyContain(line => line.StartsWith('{') && line.EndsWith('}')).And.OnlyHaveUniqueItems();
+        await shim.DeleteAsync(Id, default);
+    }
 
     // A process that another test spawns at this moment has the lock too, until it has become its program.
     protected override void Kill(ISandboxStore store)
