@@ -11,8 +11,7 @@ public sealed class ChildReaper : IDisposable
 
     private readonly Lock _gate = new();
     private readonly Dictionary<int, TaskCompletionSource<ProcessExit>> _adopted = [];
-    private readonly Dictionary<int, ProcessExit> _ended = [];
-    private readonly Queue<int> _endedOrder = new();
+    private readonly EndedOrphans _ended = new(KeptExits);
     private volatile bool _disposed;
 
     private ChildReaper()
@@ -36,7 +35,7 @@ public sealed class ChildReaper : IDisposable
         lock (_gate)
         {
             // If a process with this pid exists, the remembered end was another's.
-            if (_ended.Remove(processId, out var exit) && !Exists(processId))
+            if (_ended.Take(processId) is { } exit && !Exists(processId))
                 return Task.FromResult(exit);
             if (!_adopted.TryGetValue(processId, out var waiting))
                 _adopted[processId] = waiting = new TaskCompletionSource<ProcessExit>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -102,10 +101,6 @@ public sealed class ChildReaper : IDisposable
             waiting.SetResult(exit);
             return;
         }
-        if (!_ended.ContainsKey(processId))
-            _endedOrder.Enqueue(processId);
-        _ended[processId] = exit;
-        while (_endedOrder.Count > KeptExits)
-            _ended.Remove(_endedOrder.Dequeue());
+        _ended.Add(processId, exit);
     }
 }

@@ -55,6 +55,32 @@ public class ChildReaperTests
         }
     }
 
+    [Fact]
+    public void Ends_when_a_pid_comes_again_are_remembered_as_long_as_any()
+    {
+        var ends = new EndedOrphans(most: 3);
+        ends.Add(7, new ProcessExit(1, 0));
+        ends.Take(7);
+        ends.Add(7, new ProcessExit(2, 0));
+        ends.Add(8, new ProcessExit(3, 0));
+        ends.Add(9, new ProcessExit(4, 0));
+
+        ends.Take(7)!.Value.Code.Should().Be(2);
+        ends.Take(7).Should().BeNull();
+    }
+
+    [Fact]
+    public void Ends_when_there_are_too_many_forget_the_one_that_came_first()
+    {
+        var ends = new EndedOrphans(most: 2);
+        foreach (var pid in (int[])[7, 8, 7, 9])
+            ends.Add(pid, new ProcessExit(pid, 0));
+
+        ends.Take(8).Should().BeNull();
+        ends.Take(7).Should().NotBeNull();
+        ends.Take(9).Should().NotBeNull();
+    }
+
     private static Task<int> Orphan(string script, out IDisposable hold)
     {
         var input = Pipe.Create();
