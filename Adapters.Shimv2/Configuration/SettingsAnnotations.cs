@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
 using Kata.Platform.Linux;
 using Tomlyn.Model;
@@ -6,9 +7,9 @@ using Tomlyn.Model;
 namespace Kata.Adapters.Shimv2.Configuration;
 
 /// <summary>
-/// A pod's annotations that stand for keys of the configuration. Whoever may make pods writes them, so those that reach the
-/// host are taken only if the operator's <c>enable_annotations</c> names them, whole; what is not taken is refused, never
-/// passed over.
+/// A pod's annotations that stand for keys of the configuration. Whoever may make pods writes them, so they are taken only if
+/// the operator's <c>enable_annotations</c> names them, whole, or if they can only narrow what the operator allows; what is
+/// not taken is refused, never passed over.
 /// </summary>
 internal static class SettingsAnnotations
 {
@@ -24,24 +25,24 @@ internal static class SettingsAnnotations
         List,
     }
 
-    // Section and name of the annotation, the key that it stands for, and whether the operator must have named it.
-    private static readonly (string Name, string Key, Form Form, bool Gated)[] Known =
+    // Section and name of the annotation, and the key that it stands for.
+    private static readonly (string Name, string Key, Form Form)[] Known =
     [
-        ("hypervisor.default_vcpus", "default_vcpus", Form.Number, true),
-        ("hypervisor.default_max_vcpus", "default_maxvcpus", Form.Whole, true),
-        ("hypervisor.default_memory", "default_memory", Form.Whole, true),
-        ("hypervisor.memory_slots", "memory_slots", Form.Whole, true),
-        ("hypervisor.kernel_params", "kernel_params", Form.Words, true),
-        ("hypervisor.virtio_fs_cache", "virtio_fs_cache", Form.Text, true),
-        ("hypervisor.virtio_fs_cache_size", "virtio_fs_cache_size", Form.Whole, true),
-        ("hypervisor.disable_vhost_net", "disable_vhost_net", Form.Switch, true),
-        ("hypervisor.network_queues", "network_queues", Form.Whole, true),
-        ("hypervisor.disable_image_nvdimm", "disable_image_nvdimm", Form.Switch, true),
-        ("runtime.sandbox_cgroup_only", "sandbox_cgroup_only", Form.Switch, true),
-        ("runtime.disable_guest_seccomp", "disable_guest_seccomp", Form.Switch, false),
-        ("runtime.internetworking_model", "internetworking_model", Form.Text, false),
-        ("runtime.create_container_timeout", "create_container_timeout", Form.Whole, false),
-        ("agent.kernel_modules", "kernel_modules", Form.List, false),
+        ("hypervisor.default_vcpus", "default_vcpus", Form.Number),
+        ("hypervisor.default_max_vcpus", "default_maxvcpus", Form.Whole),
+        ("hypervisor.default_memory", "default_memory", Form.Whole),
+        ("hypervisor.memory_slots", "memory_slots", Form.Whole),
+        ("hypervisor.kernel_params", "kernel_params", Form.Words),
+        ("hypervisor.virtio_fs_cache", "virtio_fs_cache", Form.Text),
+        ("hypervisor.virtio_fs_cache_size", "virtio_fs_cache_size", Form.Whole),
+        ("hypervisor.disable_vhost_net", "disable_vhost_net", Form.Switch),
+        ("hypervisor.network_queues", "network_queues", Form.Whole),
+        ("hypervisor.disable_image_nvdimm", "disable_image_nvdimm", Form.Switch),
+        ("runtime.sandbox_cgroup_only", "sandbox_cgroup_only", Form.Switch),
+        ("runtime.disable_guest_seccomp", "disable_guest_seccomp", Form.Switch),
+        ("runtime.internetworking_model", "internetworking_model", Form.Text),
+        ("runtime.create_container_timeout", "create_container_timeout", Form.Whole),
+        ("agent.kernel_modules", "kernel_modules", Form.List),
     ];
 
     /// <summary>Writes what the annotations say over the tables; answers which were used.</summary>
@@ -55,16 +56,17 @@ internal static class SettingsAnnotations
             if (Known.FirstOrDefault(known => known.Name == name) is not { Key: { } key } found)
                 throw Wrong(annotation, "is not supported by this version; take it out of the pod");
             var last = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
-            if (found.Gated && !IsEnabled(hypervisor, last))
-                throw Wrong(annotation, $"is not enabled: {source} must name \"{last}\" in enable_annotations of the hypervisor's table");
-
             var table = name[0] switch
             {
                 'h' => hypervisor,
                 'r' => runtime,
                 _ => agent,
             };
-            table[key] = Parse(annotation, value, found.Form, table.TryGetValue(key, out var present) ? present : null);
+            var present = table.TryGetValue(key, out var configured) ? configured : null;
+            var wanted = Parse(annotation, value, found.Form, present);
+            if (!IsEnabled(hypervisor, last) && !Narrows(key, wanted, present))
+                throw Wrong(annotation, $"is not enabled: {source} must name \"{last}\" in enable_annotations of the hypervisor's table");
+            table[key] = wanted;
             RequireTheHostHas(annotation, key, table[key]);
             used.Add(annotation);
         }
@@ -114,6 +116,13 @@ internal static class SettingsAnnotations
         if (key == "default_memory" && (long)value > (long)(Machine.Info().TotalMemory >> 20))
             throw Wrong(annotation, $"asks for {value} MiB, more than the {Machine.Info().TotalMemory >> 20} MiB of the host");
     }
+
+    private static bool Narrows(string key, object wanted, object? present) => key switch
+    {
+        "disable_guest_seccomp" => wanted is false,
+        "create_container_timeout" => (long)wanted <= (present as long? ?? (long)RuntimeSettings.UsualCreateContainerTimeout.TotalSeconds),
+        _ => false,
+    };
 
     private static bool IsEnabled(TomlTable hypervisor, string name) =>
         hypervisor.TryGetValue("enable_annotations", out var entries) && entries is TomlArray list && list.OfType<string>().Any(entry => Matches(entry, name));

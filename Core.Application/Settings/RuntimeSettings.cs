@@ -11,6 +11,9 @@ public sealed record RuntimeSettings
     /// <summary>The hypervisor.</summary>
     public required HypervisorSettings Hypervisor { get; init; }
 
+    /// <summary>What <see cref="CreateContainerTimeout"/> is if nobody says.</summary>
+    public static readonly TimeSpan UsualCreateContainerTimeout = TimeSpan.FromSeconds(60);
+
     /// <summary>The agent and the guest.</summary>
     public GuestSettings Guest { get; init; } = new();
 
@@ -33,5 +36,5 @@ public sealed record RuntimeSettings
     public bool Debug { get; init; }
 
     /// <summary>Budget of a container's creation, machine included.</summary>
-    public TimeSpan CreateContainerTimeout { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan CreateContainerTimeout { get; init; } = UsualCreateContainerTimeout;
 }

@@ -35,7 +35,7 @@ public sealed class SettingsReaderTests
         var settings = SettingsReader.Parse(Source, Least + """
 
             kernel_params = "a=1 b=2"
-            enable_annotations = ["default_vcpus", "default_m.*", "kernel_params"]
+            enable_annotations = ["default_vcpus", "default_m.*", "kernel_params", "kernel_modules"]
             [runtime]
             disable_guest_seccomp = true
             """, Annotations(
@@ -60,10 +60,26 @@ public sealed class SettingsReaderTests
     [InlineData("[\"vcpus\", \"[\"]", "hypervisor.default_vcpus", "1", "*is not enabled*")]
     [InlineData("[\".*\"]", "hypervisor.path", "/bin/sh", "*hypervisor.path is not supported by this version*")]
     [InlineData("[]", "runtime.sandbox_cgroup_only", "false", "*is not enabled*")]
+    [InlineData("[]", "runtime.disable_guest_seccomp", "true", "*is not enabled*")]
+    [InlineData("[]", "runtime.internetworking_model", "macvtap", "*is not enabled*")]
+    [InlineData("[]", "runtime.create_container_timeout", "86400", "*is not enabled*")]
+    [InlineData("[]", "agent.kernel_modules", "nfs", "*is not enabled*")]
     [InlineData("[]", "runtime.disable_guest_seccomp", "maybe", "*must be true or false, not \"maybe\"")]
     public void Annotation_that_is_not_enabled_or_nonsense_is_refused(string enabled, string name, string value, string sentence) =>
         FluentActions.Invoking(() => SettingsReader.Parse(Source, $"{Least}\nenable_annotations = {enabled}\n", Annotations((name, value))))
             .Should().Throw<KataException>().WithMessage(sentence).Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+
+    [Fact]
+    public void Annotations_that_only_narrow_need_not_be_enabled()
+    {
+        var settings = SettingsReader.Parse(Source, $"{Least}\n[runtime]\ndisable_guest_seccomp = true\ncreate_container_timeout = 40\n", Annotations(
+            ("runtime.disable_guest_seccomp", "false"), ("runtime.create_container_timeout", "30")));
+
+        settings.DisableGuestSeccomp.Should().BeFalse();
+        settings.CreateContainerTimeout.Should().Be(TimeSpan.FromSeconds(30));
+        SettingsReader.Parse(Source, Least, Annotations(("runtime.create_container_timeout", "30")))
+            .CreateContainerTimeout.Should().Be(TimeSpan.FromSeconds(30));
+    }
 
     private static Dictionary<string, string> Annotations(params (string Name, string Value)[] annotations) =>
         annotations.ToDictionary(a => $"io.katacontainers.config.{a.Name}", a => a.Value);
