@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
@@ -17,6 +18,9 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
 
     private static readonly string BootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
+    private static readonly TimeSpan LockTime = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LockStep = TimeSpan.FromMilliseconds(10);
+
     private FileLock? _lock;
     private ResourceLedgerFile? _ledger;
     private TimelineFile? _timeline;
@@ -27,8 +31,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         try
         {
             Directory.CreateDirectory(SandboxPaths.StateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            _lock = TryLock(directory) ?? throw SandboxErrors.InUse(id, (await LoadAsync(id, ct))?.Owner.ToString() ?? "another shim");
+            _lock = await LockNewAsync(directory, ct)
+                ?? throw SandboxErrors.InUse(id, (await LoadAsync(id, ct))?.Owner.ToString() ?? "another shim");
             if (ResourceLedgerFile.TryOpen($"{directory}/{ResourceLedgerFile.FileName}") is { } left)
                 await ReleaseLeftoversAsync(id, left.Ledger, left.Header, ct);
             return _ledger = ResourceLedgerFile.Create($"{directory}/{ResourceLedgerFile.FileName}", Header(owner));
@@ -186,6 +190,28 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         _timeline = null;
         _ledger = null;
         _lock = null;
+    }
+
+    // A manager runs the clean-up of a former life after each deletion, and may begin the next life of the id before it has
+    // ended: it can have the directory that was just made, and remove it. No event tells that a lock is free.
+    private static async Task<FileLock?> LockNewAsync(string directory, CancellationToken ct)
+    {
+        for (var began = Stopwatch.GetTimestamp(); ; await Task.Delay(LockStep, ct))
+        {
+            try
+            {
+                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                if (TryLock(directory) is { } held)
+                    return held;
+            }
+            catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+            {
+                // Removed since it was made.
+            }
+
+            if (Stopwatch.GetElapsedTime(began) > LockTime)
+                return null;
+        }
     }
 
     // The directory that was locked may have been removed by its former holder in between: then it is not the one at the path.

@@ -48,6 +48,23 @@ public sealed class SandboxStoreRealTests : SandboxStoreContract
         await shim.DeleteAsync(Id, default);
     }
 
+    [Fact]
+    public async Task Claim_when_the_clean_up_of_the_former_life_has_the_directory_for_a_moment_waits_for_it()
+    {
+        var directory = SandboxPaths.State(Id).Value;
+        Directory.CreateDirectory(directory);
+        var cleanUp = FileLock.TryAcquire(directory)!;
+        var shim = NewShim();
+
+        var claiming = shim.ClaimAsync(Id, new SandboxOwner("tests", "/run/containerd.sock"), default);
+        Directory.Delete(directory);
+        cleanUp.Dispose();
+
+        (await claiming).Read().IsEmpty.Should().BeTrue();
+        FileLock.IsHeld(directory).Should().BeTrue();
+        await shim.DeleteAsync(Id, default);
+    }
+
     // A process that another test spawns at this moment has the lock too, until it has become its program.
     protected override void Kill(ISandboxStore store)
     {
