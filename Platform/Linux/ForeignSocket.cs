@@ -10,7 +10,8 @@ internal static class ForeignSocket
     private const int SO_ERROR = 4;
     private const int SOCK_STREAM = 1;
 
-    internal static SocketListener Listen(int family, ReadOnlySpan<byte> address, int backlog, string subject)
+    internal static SocketListener Listen(int family, ReadOnlySpan<byte> address, int backlog, string subject,
+        PeerFilter? admits = null)
     {
         var socket = DescriptorIo.Own(
             Libc.socket(family, SOCK_STREAM | OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK, 0), "socket", subject);
@@ -18,7 +19,7 @@ internal static class ForeignSocket
         {
             Bind(socket, address, subject);
             LinuxException.Check(Libc.listen(socket, backlog), "listen", subject);
-            return new SocketListener(socket);
+            return new SocketListener(socket, admits);
         }
         catch
         {

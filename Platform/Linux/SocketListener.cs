@@ -3,10 +3,22 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Platform.Linux;
 
+/// <summary>Whether a peer with this address, as the kernel tells it, may connect.</summary>
+internal delegate bool PeerFilter(ReadOnlySpan<byte> address);
+
 /// <summary>A listening stream socket of any family. Waits in <see cref="Poller"/>, since <see cref="Socket"/> accepts only from families it knows.</summary>
 public sealed class SocketListener : IDisposable
 {
-    internal SocketListener(SafeFileHandle handle) => Handle = handle;
+    /// <summary>No address family has longer ones.</summary>
+    private const int MaxAddress = 128;
+
+    private readonly PeerFilter? _admits;
+
+    internal SocketListener(SafeFileHandle handle, PeerFilter? admits = null)
+    {
+        Handle = handle;
+        _admits = admits;
+    }
 
     public SafeFileHandle Handle { get; }
 
@@ -34,12 +46,21 @@ public sealed class SocketListener : IDisposable
 
     private unsafe SafeSocketHandle? TryAccept()
     {
+        var address = stackalloc byte[MaxAddress];
         while (true)
         {
-            // SAFETY: the peer's address is not asked for.
-            var descriptor = Libc.accept4(Handle, null, null, OpenFlags.O_CLOEXEC);
+            var length = (uint)MaxAddress;
+            // SAFETY: the kernel writes at most so many bytes, and says how many the address has.
+            var descriptor = Libc.accept4(Handle, address, &length, OpenFlags.O_CLOEXEC);
             if (descriptor >= 0)
-                return new SafeSocketHandle(descriptor, ownsHandle: true);
+            {
+                var accepted = new SafeSocketHandle(descriptor, ownsHandle: true);
+                if (_admits?.Invoke(new ReadOnlySpan<byte>(address, (int)Math.Min(length, MaxAddress))) ?? true)
+                    return accepted;
+                accepted.Dispose();
+                continue;
+            }
+
             switch (LinuxException.LastErrno)
             {
                 case Errno.EAGAIN:

@@ -27,12 +27,13 @@ public static class VsockSocket
         return ForeignSocket.ConnectAsync(AF_VSOCK, address, $"vsock {cid}:{port}", timeout, cancellation);
     }
 
-    /// <summary>Listens on <paramref name="port"/> for any peer.</summary>
-    public static SocketListener Listen(uint port, int backlog = 128, uint cid = VMADDR_CID_ANY)
+    /// <summary>Listens on <paramref name="port"/>; with <paramref name="peer"/>, connections of other machines are closed unheard.</summary>
+    public static SocketListener Listen(uint port, int backlog = 128, uint cid = VMADDR_CID_ANY, uint peer = VMADDR_CID_ANY)
     {
         Span<byte> address = stackalloc byte[SizeOfAddress];
         WriteAddress(address, cid, port);
-        return ForeignSocket.Listen(AF_VSOCK, address, backlog, $"vsock {port}");
+        return ForeignSocket.Listen(
+            AF_VSOCK, address, backlog, $"vsock {port}", peer == VMADDR_CID_ANY ? null : from => IsOf(from, peer));
     }
 
     /// <summary>Whether the kernel has AF_VSOCK.</summary>
@@ -44,6 +45,12 @@ public static class VsockSocket
         using var handle = new SafeFileHandle(descriptor, true);
         return true;
     }
+
+    /// <summary>Whether the address is one of that machine's.</summary>
+    internal static bool IsOf(ReadOnlySpan<byte> address, uint cid) =>
+        address.Length >= SizeOfAddress
+        && BinaryPrimitives.ReadUInt16LittleEndian(address) == AF_VSOCK
+        && BinaryPrimitives.ReadUInt32LittleEndian(address[8..]) == cid;
 
     private static void WriteAddress(Span<byte> address, uint cid, uint port)
     {

@@ -50,13 +50,10 @@ internal sealed class AgentServer
             return;
         }
 
-        using var listener = VsockSocket.Listen(port);
+        using var listener = Door.ForHost(port);
         _log.Info($"listening on vsock port {port}");
-        while (true)
-        {
-            var socket = await listener.AcceptAsync();
-            _ = _server.ServeConnectionAsync(socket, CancellationToken.None);
-        }
+        await Door.ServeAsync(
+            () => listener.AcceptAsync(), socket => _ = _server.ServeConnectionAsync(socket, CancellationToken.None), TimeProvider.System);
     }
 
     /// <summary>Blocks its thread for the life of the machine.</summary>

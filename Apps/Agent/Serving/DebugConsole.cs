@@ -12,13 +12,9 @@ internal static class DebugConsole
     /// <summary>A shell on a terminal of its own for each connection; ends only with the machine.</summary>
     public static async Task ServeVsockAsync(uint port, AgentLog log)
     {
-        using var listener = VsockSocket.Listen(port);
+        using var listener = Door.ForHost(port);
         log.Info($"debug console on vsock port {port}");
-        while (true)
-        {
-            var socket = await listener.AcceptAsync();
-            _ = ServeAsync(socket, log);
-        }
+        await Door.ServeAsync(() => listener.AcceptAsync(), socket => _ = ServeAsync(socket, log), TimeProvider.System);
     }
 
     /// <summary>A shell on the guest's own console, begun anew when it ends.</summary>

@@ -48,6 +48,35 @@ public class SocketTests
     }
 
     [Fact]
+    public async Task Accept_when_a_peer_is_not_admitted_closes_it_and_takes_the_next()
+    {
+        using var scratch = new Scratch();
+        var asked = 0;
+        using var listener = ForeignSocket.Listen(1, UnixAddress(scratch["s"]), 8, "test", _ => asked++ > 0);
+        using var stranger = await ForeignSocket.ConnectAsync(1, UnixAddress(scratch["s"]), "test", Waits.Limit, default).InTime();
+        using var friend = await ForeignSocket.ConnectAsync(1, UnixAddress(scratch["s"]), "test", Waits.Limit, default).InTime();
+
+        using var accepted = await listener.AcceptAsync().InTime();
+        accepted.Send("hello"u8);
+
+        (await stranger.ReceiveAsync(new byte[16]).InTime()).Should().Be(0);
+        (await friend.ReceiveAsync(new byte[16]).InTime()).Should().Be(5);
+    }
+
+    [Fact]
+    public void Vsock_address_is_of_the_machine_that_it_names()
+    {
+        // Family 40, port 1024, machine 2.
+        byte[] host = [40, 0, 0, 0, 0, 4, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+        byte[] local = [40, 0, 0, 0, 0, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+
+        VsockSocket.IsOf(host, VsockSocket.VMADDR_CID_HOST).Should().BeTrue();
+        VsockSocket.IsOf(local, VsockSocket.VMADDR_CID_HOST).Should().BeFalse();
+        VsockSocket.IsOf([], VsockSocket.VMADDR_CID_HOST).Should().BeFalse();
+        VsockSocket.IsOf([1, 0, .. host[2..]], VsockSocket.VMADDR_CID_HOST).Should().BeFalse();
+    }
+
+    [Fact]
     public async Task Connect_when_nobody_listens_says_so()
     {
         using var scratch = new Scratch();
