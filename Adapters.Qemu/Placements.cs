@@ -17,6 +17,7 @@ internal static class Placements
     {
         Cgroups = [.. placement.Cgroups.Select(cgroup => cgroup.Value)],
         ExecLabel = placement.ExecLabel,
+        OomScoreAdjustment = placement.OomScoreAdjustment,
         ParentDeathSignal = SIGKILL,
     };
 }

@@ -91,6 +91,7 @@ internal sealed class VirtiofsdProcess
                     {
                         Cgroups = [.. placement.Cgroups.Select(cgroup => cgroup.Value)],
                         ExecLabel = placement.ExecLabel,
+                        OomScoreAdjustment = placement.OomScoreAdjustment,
                         ParentDeathSignal = Signals.SIGKILL,
                     },
                 },

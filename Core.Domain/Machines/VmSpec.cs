@@ -95,6 +95,9 @@ public sealed record VmPlacement
 
     /// <summary>SELinux label for the processes; null for none.</summary>
     public string? ExecLabel { get; init; }
+
+    /// <summary>How gladly the kernel ends the processes when memory runs out, from -1000 (never) to 1000; an ordinary process has 0.</summary>
+    public int OomScoreAdjustment { get; init; }
 }
 
 /// <summary>Path of a network namespace, such as <c>/run/netns/name</c> or <c>/proc/PID/ns/net</c>.</summary>

@@ -90,6 +90,15 @@ public abstract class HypervisorContract : IDisposable
     }
 
     [Fact]
+    public async Task Launch_when_placed_has_the_score_by_which_memory_is_taken_back()
+    {
+        var placed = Placement with { OomScoreAdjustment = 321 };
+        await using var machine = await Hypervisor.LaunchAsync(Machine(VmmBehaviour.Works), placed, Ledger, Ct);
+
+        (await File.ReadAllTextAsync($"/proc/{machine.ProcessId}/oom_score_adj", Ct)).Trim().Should().Be("321");
+    }
+
+    [Fact]
     public async Task Stop_when_running_leaves_nothing()
     {
         await using var machine = await LaunchAsync();

@@ -38,9 +38,15 @@ internal static class QemuStandIn
     private const string Launcher = """
         #!/usr/bin/perl
         use strict;
-        my $status;
+        my ($status, $score);
         shift;
-        while (defined(my $option = shift)) { last if $option eq '--'; my $value = shift; $status = $value if $option eq '--status-fd'; }
+        while (defined(my $option = shift)) {
+            last if $option eq '--';
+            my $value = shift;
+            $status = $value if $option eq '--status-fd';
+            $score = $value if $option eq '--oom-score-adj';
+        }
+        if (defined $score) { open(my $file, '>', '/proc/self/oom_score_adj'); print $file $score; close($file); }
         open(my $report, '>&=', $status) or die; fcntl($report, 2, 1) or die;
         exec { $ARGV[0] } @ARGV or syswrite($report, "2 execv $ARGV[0]");
         exit 127;
@@ -51,7 +57,7 @@ internal static class QemuStandIn
     /// <summary>The path of a stand-in for QEMU.</summary>
     public static string Qemu(VmmBehaviour behaviour) => Path.Combine(Folder, behaviour.ToString());
 
-    /// <summary>Lets processes be placed without a binary of ours; the places themselves are not entered.</summary>
+    /// <summary>Lets processes be placed without a binary of ours; of the places only the score for memory's end is entered.</summary>
     public static void UseLauncher() =>
         ProcessSpawner.LauncherPath = Environment.GetEnvironmentVariable("KATA_TEST_LAUNCHER") ?? Path.Combine(Folder, "launcher");
 

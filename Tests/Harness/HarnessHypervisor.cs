@@ -28,6 +28,9 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
     /// <summary>The specifications of the machines that were launched.</summary>
     public List<VmSpec> Launched { get; } = [];
 
+    /// <summary>Where they were to run.</summary>
+    public List<VmPlacement> Placed { get; } = [];
+
     /// <inheritdoc/>
     public string Name => "qemu";
 
@@ -35,6 +38,7 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
     public async Task<IVirtualMachine> LaunchAsync(VmSpec spec, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
     {
         Launched.Add(spec);
+        Placed.Add(placement);
         var taken = new List<AcquiredResource>();
         try
         {

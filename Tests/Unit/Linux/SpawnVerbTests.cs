@@ -24,7 +24,7 @@ public sealed class SpawnVerbTests : IDisposable
         var output = await ProcessSpawnerTests.OutputOf(new SpawnRequest
         {
             Path = "/bin/sh",
-            Arguments = ["other-name", "-c", "echo $0; id -u; id -g; id -G; ulimit -Sn; ulimit -Hn; pwd; readlink /proc/self/ns/net; ls /proc/self/fd | tr '\\n' ' '; grep ^SigIgn /proc/self/status"],
+            Arguments = ["other-name", "-c", "echo $0; cat /proc/self/oom_score_adj; id -u; id -g; id -G; ulimit -Sn; ulimit -Hn; pwd; readlink /proc/self/ns/net; ls /proc/self/fd | tr '\\n' ' '; grep ^SigIgn /proc/self/status"],
             Environment = LauncherFactAttribute.Runtime,
             WorkingDirectory = "/usr",
             Placement = new SpawnPlacement
@@ -33,12 +33,12 @@ public sealed class SpawnVerbTests : IDisposable
                 UserId = 1234,
                 GroupId = 2345,
                 SupplementaryGroups = [3456, 4567],
-                OomScoreAdjustment = -10,
+                OomScoreAdjustment = 10,
                 Limits = [new ResourceLimit(Rlimit.NOFILE, 100, 200)],
             },
         });
 
-        output.Should().Be($"other-name\n1234\n2345\n2345 3456 4567\n100\n200\n/usr\nnet:[{wanted}]\n0 1 2 3 SigIgn:\t0000000000000000\n");
+        output.Should().Be($"other-name\n10\n1234\n2345\n2345 3456 4567\n100\n200\n/usr\nnet:[{wanted}]\n0 1 2 3 SigIgn:\t0000000000000000\n");
     }
 
     [LauncherFact]

@@ -528,6 +528,17 @@ public sealed class LifeTests
         shim.Time.Elapsed.Should().BeLessThan(TimeSpan.FromMinutes(3));
     }, new FaultSchedule(new Fault("agent.check", 1, FaultKind.Fail) { Error = ErrorKind.Unavailable }));
 
+    [Theory]
+    [InlineData(null, 0)]
+    [InlineData(-998, 0)]
+    [InlineData(800, 800)]
+    public void Machine_is_taken_when_memory_runs_out_as_its_container_is_and_never_protected(int? asked, int given) => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: spec => spec with { Process = spec.Process! with { OomScoreAdj = asked } });
+
+        shim.Hypervisor.Placed.Should().ContainSingle().Which.OomScoreAdjustment.Should().Be(given);
+    });
+
     [Fact]
     public void State_directory_when_ready_holds_the_snapshot_and_the_phases() => HarnessShim.Run(async shim =>
     {
