@@ -1,15 +1,24 @@
+using System.Collections.Concurrent;
 using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Live;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
+using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Containers;
 
-/// <summary>Gives back what one container holds, in the guest and on the host, while its sandbox lives on.</summary>
-internal sealed class ContainerRelease(LiveSandbox sandbox, BlockAttachments blocks, IResourceReleaser releaser)
+/// <summary>
+/// Gives back what one container holds, in the guest and on the host, while its sandbox lives on. What the guest does not let
+/// go of fails the first time; from then on it is left to the end of the machine, or no deletion would ever succeed.
+/// </summary>
+internal sealed class ContainerRelease(
+    LiveSandbox sandbox, BlockAttachments blocks, IResourceReleaser releaser, ILogger<ContainerRelease> log)
 {
+    private readonly ConcurrentDictionary<ContainerId, bool> _refused = [];
+
     /// <summary>Removes it in the guest. A guest that is gone has removed it already.</summary>
     public async Task RemoveFromGuestAsync(ContainerId id, CancellationToken ct)
     {
@@ -23,6 +32,10 @@ internal sealed class ContainerRelease(LiveSandbox sandbox, BlockAttachments blo
         {
             // What lived there has died with it.
         }
+        catch (KataException e) when (IsRepeated(id, e))
+        {
+            // The host's part is given back all the same.
+        }
     }
 
     /// <summary>
@@ -31,7 +44,15 @@ internal sealed class ContainerRelease(LiveSandbox sandbox, BlockAttachments blo
     /// </summary>
     public async Task ReleaseHostPartAsync(ContainerId id, CancellationToken ct)
     {
-        await blocks.ReleaseAsync(id, ct);
+        try
+        {
+            await blocks.ReleaseAsync(id, ct);
+        }
+        catch (KataException e) when (IsRepeated(id, e))
+        {
+            await blocks.LeaveAsync(id, ct);
+        }
+
         if (sandbox.Share is { } share)
             await share.LeaveAsync(id, ct);
         if (sandbox.Ledger is not { } ledger)
@@ -41,5 +62,15 @@ internal sealed class ContainerRelease(LiveSandbox sandbox, BlockAttachments blo
             await releaser.ReleaseAsync(resource, ct);
             ledger.Forget(resource);
         }
+
+        _refused.TryRemove(id, out _);
+    }
+
+    private bool IsRepeated(ContainerId id, KataException failure)
+    {
+        if (_refused.TryAdd(id, true))
+            return false;
+        BootLog.LeftToTheMachine(log, id, failure.Message);
+        return true;
     }
 }

@@ -1,3 +1,4 @@
+using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Microsoft.Extensions.Logging;
 
@@ -38,6 +39,9 @@ internal static partial class BootLog
 
     [LoggerMessage(1185, LogLevel.Warning, "container {Container} is to have the host's namespaces ({Namespaces}) and gets its machine's: the host's cannot be shared with a machine")]
     public static partial void NotTheHosts(ILogger log, string container, string namespaces);
+
+    [LoggerMessage(1160, LogLevel.Warning, "what container {Container} has in the guest is left to the end of its machine: {Reason}")]
+    public static partial void LeftToTheMachine(ILogger log, ContainerId container, string reason);
 
     [LoggerMessage(1157, LogLevel.Warning, "the state of the sandbox could not be written: {Reason}")]
     public static partial void NotRecorded(ILogger log, string reason);

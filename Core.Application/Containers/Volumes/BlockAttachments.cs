@@ -113,6 +113,22 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         }
     }
 
+    /// <summary>The container is gone, and the guest does not let go of its disks: those that nobody else uses stay until the machine ends.</summary>
+    public async Task LeaveAsync(ContainerId container, CancellationToken ct)
+    {
+        await _gate.WaitAsync(ct);
+        try
+        {
+            ForgetThoseOfAnotherMachine();
+            foreach (var disk in _disks.Where(disk => disk.Users.Remove(container)))
+                disk.Stays |= disk.Users.Count == 0;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     private void ForgetThoseOfAnotherMachine()
     {
         if (ReferenceEquals(_machine, sandbox.Machine))

@@ -8,6 +8,7 @@ using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using Kata.Tests.Harness;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Kata.Tests.Unit.Core.Application.Volumes;
@@ -58,6 +59,26 @@ public sealed class VolumeLifeTests
         shim.Host.Machine!.Devices.Attached.Should().BeEmpty();
         shim.Host.Held.Should().NotContain(r => r.Owner == ContainerId.Parse("box"));
     }, new FaultSchedule(new Fault("hotplug.detach", 1, FaultKind.Fail) { Error = ErrorKind.DeadlineExceeded }));
+
+    [Fact]
+    public void Delete_when_the_guest_never_lets_go_succeeds_the_second_time_and_leaves_the_disk_to_the_machine() => HarnessShim.Run(async shim =>
+    {
+        await StartPodAsync(shim);
+        await shim.CreateAsync("box", ContainerKind.PodContainer, change: WithDisk);
+
+        await Refusal.OfAsync(() => shim.DeleteAsync("box"));
+        await shim.DeleteAsync("box");
+
+        shim.Host.Held.Should().NotContain(r => r.Owner == ContainerId.Parse("box"));
+        shim.Host.Machine!.Devices.Attached.Should().NotBeEmpty();
+        shim.Log.Lines.Should().Contain(line => line.Level == LogLevel.Warning && line.Text.Contains("box", StringComparison.Ordinal));
+        await shim.CreateAsync("next", ContainerKind.PodContainer, change: WithDisk);
+        await shim.StopAsync();
+        await shim.DeleteAsync("next");
+        await shim.DeleteAsync("pod");
+        shim.Host.Leftovers().Should().BeEmpty();
+    }, new FaultSchedule(
+        [.. Always("agent.remove", ErrorKind.Internal), .. Always("hotplug.detach", ErrorKind.DeadlineExceeded)]));
 
     [Fact]
     public void Root_on_a_block_device_is_not_mounted_on_the_host() => HarnessShim.Run(async shim =>
@@ -164,6 +185,9 @@ public sealed class VolumeLifeTests
         });
         return calls;
     }
+
+    private static IEnumerable<Fault> Always(string call, ErrorKind error) =>
+        Enumerable.Range(1, 20).Select(occurrence => new Fault(call, occurrence, FaultKind.Fail) { Error = error });
 
     private static async Task StartPodAsync(HarnessShim shim)
     {
