@@ -23,6 +23,8 @@ internal static class ShimServer
     /// <summary>Makes the runtime run a socket's continuation where the kernel's answer is read.</summary>
     public const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
+    private const int MaxCalls = 16 * 1024;
+
     // What is still being answered when all has ended: replies on their way, no work.
     private static readonly TimeSpan LastReplies = TimeSpan.FromSeconds(2);
 
@@ -31,6 +33,8 @@ internal static class ShimServer
     {
         // The bundle may vanish under us: what is needed of it is opened now, and its name is only a name from here on.
         var bundle = Directory.GetCurrentDirectory();
+        // A process's streams take seven, and a service's soft limit is made for programs that still use select(2).
+        OpenFiles.Raise();
         using var log = new ContainerdLog(ContainerdLog.OpenFifo(bundle), arguments.Debug, TimeProvider.System);
         Directory.SetCurrentDirectory("/");
         PanicLog.Install(bundle);
@@ -64,6 +68,9 @@ internal static class ShimServer
         await using var server = new TtrpcServer(new TtrpcServerOptions
         {
             AcceptPeer = socket => UnixSocket.Peer(socket) is var peer && peer.UserId == self.UserId && peer.GroupId == self.GroupId,
+            // A manager waits for each process by a call of its own, and for all of them on one connection.
+            MaxCallsInFlight = MaxCalls,
+            IsUrgent = static (_, method) => method is "State" or "Kill" or "Delete" or "Connect" or "Shutdown",
             OnHandlerError = (method, fault) => ServerLog.Broke(logger, method, fault),
         });
         AddTaskService(server, provider.GetRequiredService<TaskService>());

@@ -58,6 +58,11 @@ internal sealed class MachineWatcher(ISender sender, TimeProvider time)
                     await agent.CheckAsync(ended);
                     misses = 0;
                 }
+                catch (KataException e) when (e.Kind == ErrorKind.ResourceExhausted)
+                {
+                    // A guest with too much to do has answered.
+                    misses = 0;
+                }
                 catch (KataException e)
                 {
                     // A lost connection is one too: its own end, which says more, has been told by the next.

@@ -83,7 +83,7 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         int code;
         try
         {
-            code = await _agent.WaitAsync(_process.Ref, CancellationToken.None);
+            code = await WithRoomAsync(() => _agent.WaitAsync(_process.Ref, CancellationToken.None), CancellationToken.None);
         }
         catch (KataException e)
         {
@@ -108,6 +108,22 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         }
     }
 
+    // A guest that has too many calls pending, or too few descriptors, has said nothing of the process.
+    private async Task<int> WithRoomAsync(Func<Task<int>> call, CancellationToken ct)
+    {
+        while (true)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (KataException e) when (e.Kind == ErrorKind.ResourceExhausted)
+            {
+                await Task.Delay(Moment, _time, ct);
+            }
+        }
+    }
+
     // The guest too can answer that it is unavailable: that alone ends no connection, and nobody else would tell the exit.
     private async Task<bool> IsConnectionLostAsync()
     {
@@ -125,7 +141,8 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         var taken = _process.Pipes.Takes(stream);
         try
         {
-            while (await _agent.ReadAsync(_process.Ref, stream, buffer, _copying.Token) is > 0 and var count)
+            while (await WithRoomAsync(
+                () => _agent.ReadAsync(_process.Ref, stream, buffer, _copying.Token).AsTask(), _copying.Token) is > 0 and var count)
                 taken = taken && await TryWriteAsync(stream, buffer.AsMemory(0, count));
         }
         catch (KataException e)

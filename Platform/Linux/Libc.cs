@@ -206,6 +206,9 @@ internal static unsafe partial class Libc
     internal static partial int setresuid(uint ruid, uint euid, uint suid);
 
     [LibraryImport(Name, SetLastError = true)]
+    internal static partial int getrlimit(int resource, ulong* rlim);
+
+    [LibraryImport(Name, SetLastError = true)]
     internal static partial int setrlimit(int resource, ulong* rlim);
 
     [LibraryImport(Name, SetLastError = true)]

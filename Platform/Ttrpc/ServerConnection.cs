@@ -180,9 +180,10 @@ internal sealed class ServerConnection : IFrameSink
     private void Begin(ServerMethod method, in FrameHeader header, in RequestEnvelope request, ReadOnlyMemory<byte> payload)
     {
         // Only the reader adds calls: what is free now is still free below.
-        if (Volatile.Read(ref _running) >= _options.MaxCallsInFlight)
+        var most = _options.MaxCallsInFlight + (method.IsUrgent ? TtrpcLimits.MaxUrgentCalls : 0);
+        if (Volatile.Read(ref _running) >= most)
         {
-            SendError(header.StreamId, new Status(StatusCode.ResourceExhausted, $"more than {_options.MaxCallsInFlight} calls in flight"));
+            SendError(header.StreamId, new Status(StatusCode.ResourceExhausted, $"more than {most} calls in flight"));
             return;
         }
 

@@ -38,7 +38,9 @@ internal sealed class ServiceTable(TtrpcServerOptions options)
         var service = serviceName ?? method.ServiceName;
         if (!_services.TryGetValue(service, out var methods))
             _services.Add(service, methods = new Dictionary<string, ServerMethod>(StringComparer.Ordinal));
-        if (!methods.TryAdd(method.Name, create(options.RunInline?.Invoke(service, method.Name) ?? false)))
+        var bound = create(options.RunInline?.Invoke(service, method.Name) ?? false);
+        bound.IsUrgent = options.IsUrgent?.Invoke(service, method.Name) ?? false;
+        if (!methods.TryAdd(method.Name, bound))
             throw new InvalidOperationException($"{service}/{method.Name} is already bound");
     }
 
@@ -68,6 +70,9 @@ internal abstract class ServerMethod(IMethod method, string? serviceName, bool i
     public string FullName { get; } = $"/{serviceName ?? method.ServiceName}/{method.Name}";
 
     public bool Inline { get; } = inline;
+
+    /// <summary>Taken although there are too many calls.</summary>
+    public bool IsUrgent { get; set; }
 
     /// <summary>Parses the payload; called by the reader.</summary>
     public abstract ServerCall Create(ServerConnection connection, in FrameHeader header, ReadOnlyMemory<byte> payload);

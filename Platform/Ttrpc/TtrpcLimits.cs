@@ -9,6 +9,9 @@ public static class TtrpcLimits
     /// <summary>Handlers one connection may have running; the next call is answered ResourceExhausted.</summary>
     public const int MaxCallsInFlight = 1024;
 
+    /// <summary>Handlers of urgent calls that one connection may have running beyond all others.</summary>
+    public const int MaxUrgentCalls = 64;
+
     /// <summary>Bytes a peer may leave unread before the connection is closed.</summary>
     public const int MaxUnsent = 8 * 1024 * 1024;
 

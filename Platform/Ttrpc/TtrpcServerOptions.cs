@@ -26,6 +26,12 @@ public sealed record TtrpcServerOptions
     /// <summary>Handlers one connection may have running.</summary>
     public int MaxCallsInFlight { get; init; } = TtrpcLimits.MaxCallsInFlight;
 
+    /// <summary>
+    /// Asked once per (service, method): true for the few calls that must be taken although the others are too many, up to
+    /// <see cref="TtrpcLimits.MaxUrgentCalls"/> beyond them.
+    /// </summary>
+    public Func<string, string, bool>? IsUrgent { get; init; }
+
     /// <summary>Unsent bytes after which a connection is closed.</summary>
     public int MaxUnsent { get; init; } = TtrpcLimits.MaxUnsent;
 

@@ -8,6 +8,9 @@ namespace Kata.Apps.Agent.Boot;
 /// <summary>The agent as the guest's first process: from the kernel's handing over to the power switch.</summary>
 internal static class GuestInit
 {
+    /// <summary>A process takes four, and ten more while it starts; the kernel gives its first process 1,024 in all.</summary>
+    private const ulong MaxOpenFiles = 1 << 17;
+
     private const string DefaultHostname = "localhost";
 
     /// <summary>What a session needs to be answered by, when the machine is about to go.</summary>
@@ -39,6 +42,7 @@ internal static class GuestInit
     {
         // Woken readers and late answers must not queue behind each other, however few processors are online.
         ThreadPool.SetMinThreads(4, 1);
+        OpenFiles.Raise(MaxOpenFiles);
         var options = KernelCommandLine.Parse(File.ReadAllText("/proc/cmdline"));
         log.Level = options.LogLevel;
         foreach (var complaint in options.Complaints)

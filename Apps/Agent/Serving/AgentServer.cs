@@ -14,6 +14,9 @@ internal sealed class AgentServer
     /// <summary>The driver tells of a port some time after it was loaded; a machine with VSOCK may have none.</summary>
     private const int QuickSearches = 400;
 
+    /// <summary>A process has three calls pending as long as it lives, its end and its two streams; so these are some thousands.</summary>
+    private const int MaxCalls = 16 * 1024;
+
     private readonly TtrpcServer _server;
     private readonly AgentLog _log;
 
@@ -25,6 +28,9 @@ internal sealed class AgentServer
             // A hop to the pool costs many times a round trip on an emulated processor.
             Reader = ReaderKind.BlockingThread,
             RunInline = static (_, method) => method is "Check" or "ReadStdout" or "ReadStderr" or "WaitProcess" or "GetOOMEvent",
+            MaxCallsInFlight = MaxCalls,
+            // By these the host sees that the guest lives, and ends what runs in it.
+            IsUrgent = static (_, method) => method is "Check" or "SignalProcess" or "RemoveContainer" or "DestroySandbox",
             OnHandlerError = (method, e) => log.Error($"{method}: {e.GetType().Name}: {e.Message} {e.StackTrace}"),
             OnConnectionClosed = reason => log.Debug($"connection closed: {reason.Message}"),
         });

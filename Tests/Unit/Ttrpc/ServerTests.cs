@@ -89,6 +89,34 @@ public sealed class ServerTests
         answers.Should().NotContain(id);
     }
 
+    [Fact]
+    public async Task Call_that_is_urgent_when_too_many_are_in_flight_is_taken_up_to_a_bound()
+    {
+        var go = new TaskCompletionSource();
+        await using var served = new Served(
+            new TtrpcServerOptions { MaxCallsInFlight = 1, IsUrgent = (_, method) => method == "Unary" },
+            new NoteService
+            {
+                OnUnary = async (note, _) =>
+                {
+                    await go.Task;
+                    return note;
+                },
+            });
+        using var peer = new RawPeer(served.Client);
+        var request = RawPeer.Request(NoteService.Name, "Unary", [1]);
+        var id = 1u;
+        for (var i = 0; i < 1 + TtrpcLimits.MaxUrgentCalls; i++, id += 2)
+            await peer.SendAsync(FrameType.Request, id, request);
+
+        await peer.SendAsync(FrameType.Request, id, request);
+
+        (await peer.ReadResponseAsync()).Id.Should().Be(id);
+        go.SetResult();
+        for (var i = 0; i < 1 + TtrpcLimits.MaxUrgentCalls; i++)
+            (await peer.ReadResponseAsync()).Code.Should().Be((int)StatusCode.OK);
+    }
+
     [Theory]
     [InlineData(ReaderKind.Async)]
     [InlineData(ReaderKind.BlockingThread)]

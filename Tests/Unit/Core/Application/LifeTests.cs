@@ -528,6 +528,48 @@ public sealed class LifeTests
         shim.Time.Elapsed.Should().BeLessThan(TimeSpan.FromMinutes(3));
     }, new FaultSchedule(new Fault("agent.check", 1, FaultKind.Fail) { Error = ErrorKind.Unavailable }));
 
+    [Fact]
+    public void Wait_when_the_guest_has_too_much_to_do_for_a_moment_tells_the_real_exit() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", program: "hello");
+        await shim.StartAsync("pod");
+
+        (await shim.WaitAsync("pod")).Code.Should().Be(3);
+
+        await shim.DeleteAsync("pod");
+    }, new FaultSchedule(
+        new Fault("agent.wait", 1, FaultKind.Fail) { Error = ErrorKind.ResourceExhausted },
+        new Fault("agent.wait", 2, FaultKind.Fail) { Error = ErrorKind.ResourceExhausted }));
+
+    [Fact]
+    public void Output_when_the_guest_has_too_much_to_do_for_a_moment_is_not_lost() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", program: "hello");
+        await shim.StartAsync("pod");
+
+        await shim.WaitAsync("pod");
+        await shim.DeleteAsync("pod");
+
+        shim.ClientOf("pod").Output.Should().Be("hello\n");
+    }, new FaultSchedule(
+        new Fault("agent.read", 1, FaultKind.Fail) { Error = ErrorKind.ResourceExhausted },
+        new Fault("agent.read", 2, FaultKind.Fail) { Error = ErrorKind.ResourceExhausted }));
+
+    [Fact]
+    public void Health_check_when_the_guest_has_too_much_to_do_loses_no_machine() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
+
+        await shim.Time.Delay(TimeSpan.FromMinutes(2));
+
+        shim.State.Should().Be(SandboxState.Ready);
+        await shim.KillAsync("pod");
+        await shim.WaitAsync("pod");
+        await shim.DeleteAsync("pod");
+    }, new FaultSchedule(Enumerable.Range(1, 5).Select(
+        occurrence => new Fault("agent.check", occurrence, FaultKind.Fail) { Error = ErrorKind.ResourceExhausted })));
+
     [Theory]
     [InlineData(null, 0)]
     [InlineData(-998, 0)]
