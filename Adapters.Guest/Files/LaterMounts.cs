@@ -46,7 +46,7 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
                 continue;
             try
             {
-                if (TryClone(mount, mounts, readOnly) is { } id)
+                if (TryClone(mount, readOnly) is { } id)
                     _clones.Add(new Clone(mount, id));
             }
             catch (LinuxException refusal) when (_isBegun || refusal.Errno == Errno.EINVAL)
@@ -80,7 +80,7 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
     }
 
     /// <summary>Its number in the share; null if another covers it, or what leads there has changed.</summary>
-    private int? TryClone(MountInfo mount, IReadOnlyList<MountInfo> before, bool readOnly)
+    private int? TryClone(MountInfo mount, bool readOnly)
     {
         using var source = BeneathPath.Open(view.Path);
         if (!view.IsFile(FileStatus.Of(source.Handle)))
@@ -90,12 +90,7 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
         using var root = Find(source, PlaceOf(mount));
         if (root is null || place is null || MountInfo.IdOf(root) != mount.Id)
             return null;
-        layout.Clone(segment, root, place, readOnly);
-        // Not by its path: a container may have given a folder on the way another name since.
-        var parent = MountInfo.IdOf(place);
-        return MountInfo.Read().FirstOrDefault(shown => shown.ParentId == parent && IsNew(shown))?.Id;
-
-        bool IsNew(MountInfo shown) => before.All(other => other.Id != shown.Id) && !_clones.Exists(clone => clone.Id == shown.Id);
+        return layout.Clone(segment, root, place, readOnly);
     }
 
     /// <summary>

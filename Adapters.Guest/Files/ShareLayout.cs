@@ -153,15 +153,21 @@ internal sealed class ShareLayout
     /// <param name="root">The mount's root. Closed as soon as may be: for so long the host cannot unmount it.</param>
     /// <param name="place">A file or folder in the shared folder, as the root is.</param>
     /// <param name="readOnly">Whatever the host's is.</param>
+    /// <returns>Its number in the share; null if the kernel tells none.</returns>
     /// <exception cref="IOException">It cannot be shown.</exception>
-    public void Clone(string segment, SafeFileHandle root, SafeFileHandle place, bool readOnly) => ByStaging(
-        segment, FileStatus.Of(place).IsDirectory, staged => Stage(
+    public int? Clone(string segment, SafeFileHandle root, SafeFileHandle place, bool readOnly)
+    {
+        int? number = null;
+        ByStaging(segment, FileStatus.Of(place).IsDirectory, staged => Stage(
             PathOf(root), staged, readOnly ? ShareAccess.ReadOnly : ShareAccess.ReadWrite, recursive: false,
             () =>
             {
                 root.Dispose();
-                Mounts.Bind(staged.Value, PathOf(place), recursive: false);
+                using var shown = Mounts.Clone(staged.Value, place);
+                number = MountInfo.IdOf(shown);
             }));
+        return number;
+    }
 
     /// <summary>Takes out what <see cref="Share"/> put there; already gone is success.</summary>
     public void Remove(string segment, bool isDirectory, ContainerId container)

@@ -11,6 +11,8 @@ public static class Mounts
     private const int AT_FDCWD = -100;
     private const int AT_RECURSIVE = 0x8000;
     private const ulong MOUNT_ATTR_RDONLY = 1;
+    private const int OPEN_TREE_CLONE = 1;
+    private const int MOVE_MOUNT_BOTH_OPENED = 0x44;
 
     /// <summary>The kernel takes less than a page of options.</summary>
     private const int LongestData = 4095;
@@ -63,6 +65,35 @@ public static class Mounts
         {
             TryUnmount(target);
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Shows the mount at <paramref name="source"/> at an opened file or directory too, without what is mounted below it.
+    /// </summary>
+    /// <returns>The new mount, opened: nothing else tells surely which it is once others may have changed mounts.</returns>
+    public static unsafe SafeFileHandle Clone(string source, SafeFileHandle place)
+    {
+        var texts = NativeStrings.Allocate([source, ""]);
+        try
+        {
+            var opened = Libc.syscall(
+                SyscallNumber.OpenTree, AT_FDCWD, (nint)texts[0], OPEN_TREE_CLONE | OpenFlags.O_CLOEXEC, 0, 0);
+            var clone = DescriptorIo.Own((int)opened, "open_tree", source);
+            // SAFETY: with these flags empty strings mean the descriptors themselves, which outlive the call.
+            var moved = Libc.syscall(
+                SyscallNumber.MoveMount, clone.DangerousGetHandle(), (nint)texts[1], place.DangerousGetHandle(),
+                (nint)texts[1], MOVE_MOUNT_BOTH_OPENED);
+            GC.KeepAlive(place);
+            if (moved == 0)
+                return clone;
+            var refusal = LinuxException.Last("move_mount", source);
+            clone.Dispose();
+            throw refusal;
+        }
+        finally
+        {
+            NativeStrings.Free(texts);
         }
     }
 

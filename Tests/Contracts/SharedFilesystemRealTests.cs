@@ -490,6 +490,51 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         }
     }
 
+    /// <summary>The kernel gives a mount's number to the next one as soon as it is free, so that a new one may have an old one's.</summary>
+    [Fact]
+    public async Task Unmount_by_the_host_while_others_mount_and_unmount_is_told()
+    {
+        var source = SharedSource();
+        var inner = Directory.CreateDirectory(Path.Combine(source.Value, "inner")).FullName;
+        var busy = Directory.CreateDirectory(Path.Combine(Folder, "busy")).FullName;
+        using var over = new CancellationTokenSource();
+        var others = Task.Run(
+            () =>
+            {
+                while (!over.IsCancellationRequested)
+                {
+                    for (var stacked = 0; stacked < 20; stacked++)
+                        Mounts.Mount("tmpfs", busy, "tmpfs");
+                    while (Mounts.TryUnmount(busy))
+                    {
+                    }
+                }
+            },
+            Ct);
+        try
+        {
+            await using var share = await StartAsync();
+            await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+            await using var told = share.TakenBackAsync(Ct).GetAsyncEnumerator(Ct);
+            for (var times = 0; times < 10; times++)
+            {
+                MountWithFile(inner);
+                await Until(() => File.Exists(Path.Combine(Shared, "vol/inner/file")));
+                (await UnmountAsync(inner)).Should().Be("");
+
+                (await told.MoveNextAsync()).Should().BeTrue();
+                told.Current.Should().Be(GuestPaths.Share.Append("vol/inner"));
+                await Until(() => !File.Exists(Path.Combine(Shared, "vol/inner/file")));
+            }
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await others;
+            Mounts.UnmountTree(source.Value);
+        }
+    }
+
     /// <summary>A container can do that in the guest, where nothing is mounted there.</summary>
     [Fact]
     public async Task Unmount_by_the_host_when_the_way_there_was_renamed_and_a_link_put_in_its_place_takes_nothing_else_away()
