@@ -383,7 +383,7 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
             unmount.Should().Be("");
             (await FirstTakenBackAsync(share)).Should().Be(GuestPaths.Share.Append("vol/a/inner"));
-            MountInfo.Read().Should().NotContain(m => m.MountPoint.EndsWith("/inner", StringComparison.Ordinal));
+            MountInfo.Read().Should().NotContain(m => IsOurs(m, "/inner"));
         }
         finally
         {
@@ -490,7 +490,7 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         }
     }
 
-    /// <summary>The kernel gives a mount's number to the next one as soon as it is free, so that a new one may have an old one's.</summary>
+    /// <summary>The kernel gives a mount's number to another as soon as it is free: a new mount may have an old one's.</summary>
     [Fact]
     public async Task Unmount_by_the_host_while_others_mount_and_unmount_is_told()
     {
@@ -556,7 +556,7 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
             await Until(() => !File.Exists(Path.Combine(Shared, "vol/b/inner/file")));
             Mounts.IsMountPoint(other).Should().BeTrue();
-            MountInfo.Read().Should().NotContain(m => m.MountPoint.EndsWith("vol/b/inner", StringComparison.Ordinal));
+            MountInfo.Read().Should().NotContain(m => IsOurs(m, "vol/b/inner"));
         }
         finally
         {
@@ -793,6 +793,9 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         Mounts.SetPropagation(source.Value, MountFlags.MS_SHARED);
         return source;
     }
+
+    private bool IsOurs(MountInfo mount, string end) =>
+        mount.MountPoint.StartsWith(Folder, StringComparison.Ordinal) && mount.MountPoint.EndsWith(end, StringComparison.Ordinal);
 
     private static void MountWithFile(string place)
     {
