@@ -13,7 +13,7 @@ public sealed class ManyContainersTests(PrivateContainerd host) : EndToEndTest(h
 
     [Fact]
     [Trait("category", "matrix")]
-    public Task Twenty_containers_one_after_another_leave_nothing() => RunOneAfterAnotherAsync(20);
+    public Task Ten_containers_one_after_another_leave_nothing() => RunOneAfterAnotherAsync(10);
 
     [Fact]
     public async Task Five_containers_at_once_keep_apart()

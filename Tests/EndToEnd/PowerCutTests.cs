@@ -7,13 +7,13 @@ using Xunit;
 namespace Kata.Tests.EndToEnd;
 
 /// <summary>
-/// Ten power cuts at random moments of a start or a stop, each followed by a boot that must find a usable host; on two hosts at
+/// Six power cuts at random moments of a start or a stop, each followed by a boot that must find a usable host; on two hosts at
 /// once, as one leaves the machine idle half of the time.
 /// </summary>
 [Trait("category", "matrix")]
 public sealed class PowerCutTests : IAsyncLifetime
 {
-    private static readonly int Cuts = int.Parse(Environment.GetEnvironmentVariable("KATA_TEST_POWER_CUTS") ?? "10", CultureInfo.InvariantCulture);
+    private static readonly int Cuts = int.Parse(Environment.GetEnvironmentVariable("KATA_TEST_POWER_CUTS") ?? "6", CultureInfo.InvariantCulture);
 
     private const int Hosts = 2;
 
