@@ -28,7 +28,7 @@ internal static class VirtiofsdArguments
 
     /// <summary>
     /// One request for each of these is answered at a time. Alone, as the daemons are by themselves, a single one waits
-    /// for a filesystem that does not answer, and all files of all containers with it.
+    /// for a filesystem that does not answer, and all files of all containers with it. QEMU's ends with several (ADR 22).
     /// </summary>
     private const string Threads = "thread-pool-size";
 
@@ -76,7 +76,6 @@ internal static class VirtiofsdArguments
                 .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["-o", "sandbox=namespace"],
                 .. DefaultsUnless(extra).SelectMany(Translate),
                 .. Said(extra).Overlaps(["posix-acl", NoAccessLists]) ? Array.Empty<string>() : Translate($"--{NoAccessLists}"),
-                .. ThreadsUnless(extra),
                 .. extra.SelectMany(Translate),
             ];
     }

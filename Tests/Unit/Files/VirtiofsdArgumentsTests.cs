@@ -66,11 +66,10 @@ public sealed class VirtiofsdArgumentsTests
     [InlineData("--thread-pool-size 1", 1)]
     public void For_lets_one_request_wait_without_the_others_unless_something_is_said(string extra, int expected)
     {
-        foreach (var flavour in Enum.GetValues<VirtiofsdFlavour>())
-        {
-            Print(flavour, "auto", extra.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-                .Where(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal)).Should().Equal($"--thread-pool-size={expected}");
-        }
+        Print(VirtiofsdFlavour.Rust, "auto", extra.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal)).Should().Equal($"--thread-pool-size={expected}");
+        Print(VirtiofsdFlavour.Qemu, "auto").Should().NotContain(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal));
+    }
     }
 
     [Theory]
