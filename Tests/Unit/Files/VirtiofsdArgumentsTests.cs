@@ -70,7 +70,6 @@ public sealed class VirtiofsdArgumentsTests
             .Where(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal)).Should().Equal($"--thread-pool-size={expected}");
         Print(VirtiofsdFlavour.Qemu, "auto").Should().NotContain(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal));
     }
-    }
 
     [Theory]
     [InlineData("auto", "auto")]
