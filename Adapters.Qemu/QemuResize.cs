@@ -7,9 +7,9 @@ using Kata.Core.Domain.Machines;
 namespace Kata.Adapters.Qemu;
 
 /// <summary>
-/// Adds vCPUs and memory to a running machine, and takes added vCPUs away again. vCPUs that an emulated machine has had
-/// offline since its launch are given first. Memory stays: a guest cannot empty a bank that it has used, and what nobody
-/// uses is not the host's loss.
+/// Adds vCPUs and memory to a running machine, and takes added vCPUs away again. Those that have been there since the launch,
+/// as all of an emulated machine, are given first and stay. Memory stays too: a guest cannot empty a bank that it has used,
+/// and what nobody uses is not the host's loss.
 /// </summary>
 internal sealed class QemuResize(QemuControl control, VmResources start, TimeProvider time) : IVmResize
 {
@@ -72,17 +72,14 @@ internal sealed class QemuResize(QemuControl control, VmResources start, TimePro
     // The highest first, so that the guest's numbers stay without a hole.
     private async Task RemoveVcpusAsync(int wanted, CancellationToken ct)
     {
-        var slots = (await SlotsAsync(ct)).ToList();
-        var filled = slots.Count(IsFilled);
-        foreach (var slot in slots)
+        foreach (var slot in await SlotsAsync(ct))
         {
-            if (filled <= wanted)
+            if (_reached.Vcpus <= wanted)
                 return;
             if (PathOf(slot) is not { } path || !path.StartsWith(AddedCpu, StringComparison.Ordinal))
                 continue;
             await control.RemoveDeviceAsync(path[AddedCpu.Length..], GuestTime, time, ct);
-            filled--;
-            _reached = _reached with { Vcpus = Math.Min(_reached.Vcpus, filled) };
+            _reached = _reached with { Vcpus = _reached.Vcpus - 1 };
         }
     }
 

@@ -38,7 +38,7 @@ internal static class KernelParameters
         words.Add("panic=-1");
         words.Add($"nr_cpus={maxVcpus}");
         // The others are brought online by the agent; bringing them up during the start costs more.
-        if (spec.Resources.Vcpus > 1 || (maxVcpus > 1 && QemuCommandLine.HasVcpusFromLaunch(spec, host)))
+        if (QemuCommandLine.VcpusAtLaunch(spec, host, maxVcpus) > 1)
             words.Add("maxcpus=1");
         AddRoot(words, spec.Boot, spec.Machine.Debug);
         words.Add(architecture == Architecture.X64 ? "console=ttyS0" : "console=ttyAMA0");

@@ -32,7 +32,6 @@ internal static class QemuCommandLine
     private const string Pc = "q35";
     private const string Memory = "ram";
     private const string Image = "image";
-    private const string EmulatedCpu = "max";
     private const int MostVcpusX64 = 240;
     private const int MostVcpusArm64 = 123;
 
@@ -46,8 +45,7 @@ internal static class QemuCommandLine
             new GuestNameOption(spec.Name, spec.Machine.Debug),
             MachineType(spec, host),
             Cpu(spec, host),
-            new SmpOption(spec.Resources.Vcpus, maxVcpus),
-            .. OfflineVcpus(spec, host, maxVcpus),
+            new SmpOption(VcpusAtLaunch(spec, host, maxVcpus), maxVcpus),
             .. MemoryOptions(spec),
             new SwitchOption("nodefaults"),
             new SwitchOption("no-user-config"),
@@ -70,6 +68,13 @@ internal static class QemuCommandLine
     /// <summary>True for the machine types to which vCPUs and memory can be added as this adapter does it.</summary>
     public static bool CanGrow(VmSpec spec, Architecture architecture) => TypeName(spec, architecture) == Pc;
 
+    /// <summary>
+    /// How many vCPUs there are from the launch. Emulated ones all are, offline until they are wanted: Linux counts those that
+    /// come later only under a hypervisor that it knows, and QEMU's emulation is none of them (ADR 23).
+    /// </summary>
+    public static int VcpusAtLaunch(VmSpec spec, HostChoices host, int maxVcpus) =>
+        !host.Kvm && CanGrow(spec, host.Architecture) ? maxVcpus : spec.Resources.Vcpus;
+
     /// <summary>True where devices can be added too. UEFI firmware leaves a conventional bridge on the root bus without windows.</summary>
     public static bool CanPlug(VmSpec spec, Architecture architecture) => CanGrow(spec, architecture) && spec.Machine.Firmware is null;
 
@@ -91,25 +96,7 @@ internal static class QemuCommandLine
         };
     }
 
-    private static CpuOption Cpu(VmSpec spec, HostChoices host) => new(host.Kvm ? "host" : EmulatedCpu, spec.Machine.CpuFeatures);
-
-    /// <summary>
-    /// True where all vCPUs that may ever be are there at the launch, offline until they are wanted: Linux counts processors
-    /// that come later only under a hypervisor that it knows, and QEMU's emulation is none of them (ADR 23).
-    /// </summary>
-    public static bool HasVcpusFromLaunch(VmSpec spec, HostChoices host) => !host.Kvm && CanGrow(spec, host.Architecture);
-
-    private static IEnumerable<QemuOption> OfflineVcpus(VmSpec spec, HostChoices host, int maxVcpus)
-    {
-        if (!HasVcpusFromLaunch(spec, host))
-            yield break;
-        // Named, as those of -smp are not, so that they can be taken away like those that are added.
-        for (var socket = spec.Resources.Vcpus; socket < maxVcpus; socket++)
-        {
-            yield return new DeviceOption(
-                $"{EmulatedCpu}-x86_64-cpu", ("id", $"launch-cpu-{socket}"), ("socket-id", $"{socket}"), ("core-id", "0"), ("thread-id", "0"));
-        }
-    }
+    private static CpuOption Cpu(VmSpec spec, HostChoices host) => new(host.Kvm ? "host" : "max", spec.Machine.CpuFeatures);
 
     private static IEnumerable<QemuOption> MemoryOptions(VmSpec spec)
     {

@@ -172,7 +172,7 @@ internal sealed class SandboxSizer(
 
         if (_present.Vcpus < vcpus)
             SizingLog.FewerVcpus(log, vcpus, _present.Vcpus, "the machine has no free slot for a vCPU");
-        else
+        else if (_present.Vcpus != before.Vcpus)
             SizingLog.Vcpus(log, before.Vcpus, _present.Vcpus);
     }
 

@@ -71,6 +71,20 @@ public sealed class QemuRealTests : HypervisorContract
         reached.MemoryMib.Should().Be(512);
     }
 
+    [Fact]
+    public async Task Machine_that_has_had_more_vcpus_than_it_needs_can_have_them_again()
+    {
+        var spec = Machine(VmmBehaviour.Works);
+        await using var machine = await Hypervisor.LaunchAsync(
+            spec with { Machine = spec.Machine with { Debug = true } }, Placement, Ledger, Ct);
+        await BootedAsync(machine);
+
+        foreach (var vcpus in new[] { 2, 1, 2 })
+            (await machine.Resize!.ResizeAsync(spec.Resources with { Vcpus = vcpus }, Ct)).Vcpus.Should().BeGreaterThanOrEqualTo(vcpus);
+
+        machine.Exited.IsCompleted.Should().BeFalse();
+    }
+
     [Theory]
     [InlineData(ImageDriver.Nvdimm)]
     [InlineData(ImageDriver.VirtioBlk)]

@@ -14,8 +14,7 @@ public sealed class QemuCommandLineTests
         "-name sandbox-pod1",
         "-machine q35,accel=tcg",
         "-cpu max",
-        "-smp 1,cores=1,threads=1,sockets=2,maxcpus=2",
-        "-device max-x86_64-cpu,id=launch-cpu-1,socket-id=1,core-id=0,thread-id=0",
+        "-smp 2,cores=1,threads=1,sockets=2,maxcpus=2",
         "-m 512M,slots=10,maxmem=2048M",
         "-object memory-backend-memfd,id=ram,size=512M,share=on",
         "-numa node,memdev=ram",
@@ -69,11 +68,9 @@ public sealed class QemuCommandLineTests
     {
         var vm = A.Vm() with { Resources = new VmResources(2, 4, 512, 512, 0) };
 
-        Lines(vm, A.Host()).Where(l => l.Contains("-cpu,", StringComparison.Ordinal)).Should().Equal(
-            "-device max-x86_64-cpu,id=launch-cpu-2,socket-id=2,core-id=0,thread-id=0",
-            "-device max-x86_64-cpu,id=launch-cpu-3,socket-id=3,core-id=0,thread-id=0");
-        Lines(vm, A.Host(kvm: true)).Should().NotContain(l => l.Contains("launch-cpu"));
-        Lines(vm, A.Host(Architecture.Arm64)).Should().NotContain(l => l.Contains("launch-cpu"));
+        Lines(vm, A.Host()).Should().Contain("-smp 4,cores=1,threads=1,sockets=4,maxcpus=4").And.Contain(l => l.Contains(" maxcpus=1 "));
+        Lines(vm, A.Host(kvm: true)).Should().Contain("-smp 2,cores=1,threads=1,sockets=4,maxcpus=4");
+        Lines(vm, A.Host(Architecture.Arm64)).Should().Contain("-smp 2,cores=1,threads=1,sockets=4,maxcpus=4");
     }
 
     [Fact]
@@ -123,7 +120,7 @@ public sealed class QemuCommandLineTests
     [Fact]
     public void Print_when_several_vcpus_starts_the_guest_on_one() =>
         Lines(A.Vm() with { Resources = new VmResources(4, 1000, 512, 512, 0) }, A.Host()).Should().Contain([
-            "-smp 4,cores=1,threads=1,sockets=240,maxcpus=240",
+            "-smp 240,cores=1,threads=1,sockets=240,maxcpus=240",
             "-append cryptomgr.notests=1 reboot=t no_timer_check clearcpuid=cx16 pci=lastbus=0 panic=-1 nr_cpus=240 maxcpus=1 console=ttyS0 quiet",
         ]);
 

@@ -241,32 +241,20 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         (await shrinking.WaitAsync(Limit)).Vcpus.Should().Be(2);
     }
 
+    /// <summary>QEMU 7.2 crashes when a slot of an emulated machine is filled again that was emptied before.</summary>
     [Fact]
-    public async Task Resize_when_emulated_gives_the_vcpus_of_the_launch_takes_them_away_and_fills_their_slots_again()
+    public async Task Resize_when_emulated_gives_the_vcpus_of_the_launch_and_leaves_them()
     {
+        const string slots = """
+            {"return": [{"type": "c", "qom-path": "/machine/unattached/device[2]", "props": {"socket-id": 2}}, {"type": "c", "qom-path": "/machine/unattached/device[1]", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
+            """;
         var resize = new QemuResize(_control, new VmResources(1, 3, 512, 512, 0), TimeProvider.System);
-        var growing = resize.ResizeAsync(new VmResources(2, 3, 512, 512, 0), default);
-        await ReplyAsync("""
-            {"return": [{"type": "c", "qom-path": "/machine/peripheral/launch-cpu-2", "props": {"socket-id": 2}}, {"type": "c", "qom-path": "/machine/peripheral/launch-cpu-1", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
-            """);
-        (await growing.WaitAsync(Limit)).Vcpus.Should().Be(2);
-
-        var shrinking = resize.ResizeAsync(new VmResources(1, 3, 512, 512, 0), default);
-        await ReplyAsync("""
-            {"return": [{"type": "c", "qom-path": "/machine/peripheral/launch-cpu-2", "props": {"socket-id": 2}}, {"type": "c", "qom-path": "/machine/peripheral/launch-cpu-1", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
-            """);
-        (await ReplyAsync()).Should().Be("""device_del {"id":"launch-cpu-2"}""");
-        await DeletedAsync("launch-cpu-2");
-        (await ReplyAsync()).Should().Be("""device_del {"id":"launch-cpu-1"}""");
-        await DeletedAsync("launch-cpu-1");
-        (await shrinking.WaitAsync(Limit)).Vcpus.Should().Be(1);
-
-        var again = resize.ResizeAsync(new VmResources(2, 3, 512, 512, 0), default);
-        await ReplyAsync("""
-            {"return": [{"type": "c", "props": {"socket-id": 2}}, {"type": "c", "props": {"socket-id": 1}}, {"type": "c", "qom-path": "/machine/unattached/device[0]", "props": {"socket-id": 0}}], "id": @}
-            """);
-        (await ReplyAsync()).Should().Be("""device_add {"socket-id":1,"driver":"c","id":"cpu-0"}""");
-        (await again.WaitAsync(Limit)).Vcpus.Should().Be(2);
+        foreach (var (wanted, reached) in new[] { (2, 2), (1, 2), (3, 3) })
+        {
+            var resizing = resize.ResizeAsync(new VmResources(wanted, 3, 512, 512, 0), default);
+            (await ReplyAsync(slots)).Should().Be("query-hotpluggable-cpus ");
+            (await resizing.WaitAsync(Limit)).Vcpus.Should().Be(reached);
+        }
     }
 
     [Fact]
