@@ -89,14 +89,10 @@ public sealed class NetworkTests
     public void Start_when_the_guest_knows_no_relay_of_names_goes_on_and_says_so_once() => HarnessShim.Run(
         async shim =>
         {
-            shim.Names.NamedBy.Add("/docker/resolv.conf");
-            await shim.CreateAsync("pod", change: ResolvConf("/docker/resolv.conf"));
-            await shim.StartAsync("pod");
-            shim.Network.Links.Add(Eth0);
-            shim.Network.Changed();
-            await shim.Time.Delay(TimeSpan.FromSeconds(5));
+            await StartNamedThenConnectAsync(shim);
 
             shim.Log.Lines.Select(line => line.Text).Should().ContainSingle(text => text.Contains("127.0.0.11"));
+            shim.Guest.Names.Should().BeNull("it is not asked again");
             await shim.StopAsync();
         },
         new FaultSchedule(new Fault("agent.serve-names", 1, FaultKind.Fail) { Error = ErrorKind.Unimplemented }));
@@ -105,17 +101,23 @@ public sealed class NetworkTests
     public void Names_that_failed_once_are_answered_when_there_is_cause_to_ask_anew() => HarnessShim.Run(
         async shim =>
         {
-            shim.Names.NamedBy.Add("/docker/resolv.conf");
-            await shim.CreateAsync("pod", change: ResolvConf("/docker/resolv.conf"));
-            await shim.StartAsync("pod");
-            shim.Network.Links.Add(Eth0);
-            shim.Network.Changed();
-            await shim.Time.Delay(TimeSpan.FromSeconds(5));
+            await StartNamedThenConnectAsync(shim);
 
             shim.Guest.Names.Should().NotBeNull();
             await shim.StopAsync();
         },
         new FaultSchedule(new Fault("agent.serve-names", 1, FaultKind.Fail) { Error = ErrorKind.DeadlineExceeded }));
+
+    // A cause to ask for names when it starts, and another later.
+    private static async Task StartNamedThenConnectAsync(HarnessShim shim)
+    {
+        shim.Names.NamedBy.Add("/docker/resolv.conf");
+        await shim.CreateAsync("pod", change: ResolvConf("/docker/resolv.conf"));
+        await shim.StartAsync("pod");
+        shim.Network.Links.Add(Eth0);
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(5));
+    }
 
     [Fact]
     public void Create_on_the_hosts_network_is_refused_before_anything_is_touched() => HarnessShim.Run(async shim =>
