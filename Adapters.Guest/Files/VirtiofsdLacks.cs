@@ -16,6 +16,9 @@ internal static class VirtiofsdLacks
         "files that the host deletes keep their room on the disk until the guest forgets them, "
         + "as it is given no --inode-file-handles";
 
+    private const string Threads =
+        "a volume whose server hangs holds up every file of the pod, as one request is answered after the other";
+
     private const string MetadataCache = "virtio_fs_cache \"metadata\" caches nothing";
 
     /// <summary>It can find files again by their handles. One that tells no version may be older than the option.</summary>
@@ -25,7 +28,7 @@ internal static class VirtiofsdLacks
     /// <summary>Phrases for a person, none if nothing is missed.</summary>
     public static IReadOnlyList<string> Of(VirtiofsdFlavour flavour, Version? version) => (flavour, version) switch
     {
-        (VirtiofsdFlavour.Qemu, _) => [Groups, Room, MetadataCache],
+        (VirtiofsdFlavour.Qemu, _) => [Groups, Room, MetadataCache, Threads],
         (_, null) => [Room],
         _ when version < SupplementaryGroups => [Groups, Room],
         _ => [],

@@ -8,7 +8,7 @@ namespace Kata.Adapters.Guest.State;
 
 /// <summary>
 /// A ledger as lines of JSON behind a header, one write each: it must outlive this process, not a power cut. A line that is
-/// torn is one that was never acted on. When most lines tell of what has been given back, the file is written anew, so that
+/// torn is one that was never acted on. When many lines tell of what has been given back, the file is written anew, so that
 /// it stays small however long its sandbox lives.
 /// </summary>
 internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable

@@ -30,7 +30,11 @@ public abstract class SharedFilesystemContract : IDisposable
 
     protected virtual HypervisorSettings Settings { get; } = new() { Name = "qemu", Path = "/vmm", Kernel = "/kernel" };
 
-    protected VmPlacement Placement => new() { StateDirectory = HostPath.Parse(Path.Combine(Folder, "state"), "state directory") };
+    protected VmPlacement Placement => new()
+    {
+        StateDirectory = HostPath.Parse(Path.Combine(Folder, "state"), "state directory"),
+        OomScoreAdjustment = 321,
+    };
 
     public virtual void Dispose()
     {

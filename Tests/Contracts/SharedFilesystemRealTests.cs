@@ -756,6 +756,15 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     }
 
     [Fact]
+    public async Task Start_when_placed_has_the_score_by_which_memory_is_taken_back()
+    {
+        await using var share = await StartAsync();
+
+        var daemon = Ledger.Read().Held.Single(r => r.Kind == ResourceKind.Process).ProcessId;
+        (await File.ReadAllTextAsync($"/proc/{daemon}/oom_score_adj", Ct)).Trim().Should().Be("321");
+    }
+
+    [Fact]
     public async Task Exited_when_daemon_is_killed_says_how()
     {
         await using var share = await StartAsync();

@@ -33,7 +33,7 @@ publish_one() {
     hash=$(hash_of "$app")
     if [ -x "$publish/$binary" ] && [ "$(cat "$publish/.$binary.sources" 2> /dev/null)" = "$hash" ]; then return 0; fi
     echo "    $binary: compiling to native code (half a minute or so)"
-    # The analysers have seen the same code when the solution is built; here they would be half of the compiling.
+    # The analysers see the same code whenever the solution is built; here they would be half of the compiling.
     # The compiler's server outlives the command; it must not inherit the lock.
     if ! dotnet publish "Apps/$app" -c Release -r linux-x64 -o "artifacts/publish-$app" \
         -m:2 -nodereuse:false -p:RunAnalyzers=false -v quiet -nologo --tl:off > "$publish/.$binary.log" 2>&1 9>&-; then

@@ -131,6 +131,13 @@ public sealed class VirtiofsdArgumentsTests
     internal void Lacks_of_a_daemon_tell_of_supplementary_groups_where_it_knows_none(VirtiofsdFlavour flavour, string? version, bool lacks) =>
         VirtiofsdLacks.Of(flavour, version is null ? null : Version.Parse(version)).Any(lack => lack.Contains("fsGroup", StringComparison.Ordinal)).Should().Be(lacks);
 
+    [Fact]
+    public void Lacks_of_QEMUs_daemon_tell_that_one_request_waits_for_the_other()
+    {
+        VirtiofsdLacks.Of(VirtiofsdFlavour.Qemu, null).Should().Contain(lack => lack.Contains("hangs", StringComparison.Ordinal));
+        VirtiofsdLacks.Of(VirtiofsdFlavour.Rust, new Version(1, 13, 2)).Should().BeEmpty();
+    }
+
     /// <summary>What follows the daemon's own protection.</summary>
     private static IEnumerable<string> Chosen(VirtiofsdFlavour flavour, string extra) =>
         Print(flavour, "auto", extra.Split(' ')).SkipWhile(a => a != (flavour == VirtiofsdFlavour.Rust ? "--seccomp=kill" : "sandbox=namespace")).Skip(1)
