@@ -34,7 +34,7 @@ public sealed class HostLife : IAsyncLifetime
     public async Task DisposeAsync()
     {
         // None of these is there if the first start failed, which the tests then tell.
-        if (Containerd is not null && !Machine.KernelPanicked)
+        if (Containerd is not null && await Machine.AnswersAsync())
             await Containerd.KeepLogAsync("testhost-containerd");
         if (Machine is not null)
             await Machine.DisposeAsync();
@@ -56,12 +56,18 @@ public sealed class HostLife : IAsyncLifetime
                 (await Containerd.DifferenceAsync()).Should().BeEmpty();
                 return;
             }
-            catch (Exception e) when (attempt < Attempts)
+            catch (Exception e)
             {
-                if (!await Machine.IsExcusedAsync(e, name))
+                var isExcused = attempt < Attempts && await Machine.IsExcusedAsync(e, name);
+                // A host that is of no use any more must not fail those that come after.
+                if (isExcused || !await Machine.AnswersAsync())
+                {
+                    await Machine.DisposeAsync();
+                    await StartAsync();
+                }
+
+                if (!isExcused)
                     throw;
-                await Machine.DisposeAsync();
-                await StartAsync();
             }
         }
     }

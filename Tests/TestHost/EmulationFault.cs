@@ -15,7 +15,8 @@ public enum EmulationFault
 
     /// <summary>
     /// A processor of the test host runs a nested machine and does not come back from it: its kernel says for how long
-    /// it has been stuck with the VMM. What runs in user mode cannot do that.
+    /// it has been stuck with the VMM, or, before that, that the processor holds up all others (RCU). What runs in user mode
+    /// cannot do that.
     /// </summary>
     HostStuck,
 
@@ -60,11 +61,13 @@ public static partial class EmulationRule
     /// <summary>Which fault of the emulation it is; null if it must be taken for ours.</summary>
     public static EmulationFault? Judge(EmulationEvidence evidence)
     {
-        if (Holds(evidence.HostConsole, Exhaustion))
+        // Tasks that wait long are what a stuck processor brings about; what is told before it is not.
+        var stuck = Stuck().Match(evidence.HostConsole);
+        if (Holds(stuck.Success ? evidence.HostConsole[..stuck.Index] : evidence.HostConsole, Exhaustion))
             return null;
         if (evidence.HostConsole.Contains("Kernel panic", StringComparison.Ordinal))
             return EmulationFault.HostPanicked;
-        if (StuckWithVmm().IsMatch(evidence.HostConsole))
+        if (stuck.Success)
             return EmulationFault.HostStuck;
         if (!evidence.HostAnswers)
             return Holds(evidence.HostConsole, Complaints) ? null : EmulationFault.HostSilent;
@@ -98,8 +101,8 @@ public static partial class EmulationRule
             : null;
     }
 
-    [GeneratedRegex(@"BUG: soft lockup - CPU#\d+ stuck for \d+s! \[qemu-system-")]
-    private static partial Regex StuckWithVmm();
+    [GeneratedRegex(@"BUG: soft lockup - CPU#\d+ stuck for \d+s! \[qemu-system-|rcu: INFO: rcu_\w+ (self-detected stall on CPU|detected stalls on CPUs)")]
+    private static partial Regex Stuck();
 
     private static bool Holds(string text, string[] parts) => parts.Any(part => text.Contains(part, StringComparison.OrdinalIgnoreCase));
 }

@@ -1,9 +1,11 @@
 #!/bin/bash
-# Makes the test host's kernel and initrd from Debian's full kernel package; needs no root.
+# Makes the test host's kernel and initrd from Debian's full kernel package, and unpacks the QEMU that emulates it; needs no
+# root.
 #
 #   build.sh
 #
 # The result is artifacts/testhost/{vmlinuz,initrd.img,modules}; nothing is done if it is newer than what it is made from.
+# QEMU lies in artifacts/peers/testhost-qemu/root, with all that it needs.
 # The cloud flavour of the kernel will not do: it has no KVM for guests of its own.
 set -euo pipefail
 
@@ -15,6 +17,7 @@ mkdir -p "$packages" "$result"
 exec 9> "$result/.lock"
 flock 9
 
+"$top/Apps/Agent/image/debian.sh" trixie "$packages-qemu" 'qemu-system-x86+'
 "$top/Apps/Agent/image/debian.sh" bookworm "$packages" 'linux-image-amd64>'
 if [ "$result/initrd.img" -nt "$here/init" ] && [ "$result/initrd.img" -nt "$here/build.sh" ] &&
     [ "$result/initrd.img" -nt "$packages/.stamp" ]; then
