@@ -31,7 +31,7 @@ internal sealed class CleanUpSandboxHandler(ISandboxStore store, IBundleReader b
         var found = await store.TakeOverAsync(sandbox, budget.Token);
         if (found.Ledger is { } ledger)
         {
-            var left = await teardown.ReleaseAsync(ledger, budget.Token);
+            var left = await teardown.ReleaseAsync(ledger, Budget, budget.Token);
             if (left.Length > 0)
                 throw SandboxErrors.NotReleased(sandbox, left, null);
             await store.DeleteAsync(sandbox, budget.Token);

@@ -79,7 +79,7 @@ internal sealed class ReapSandboxesHandler(ISandboxStore store, SandboxTeardown 
             if (found.Ledger is not { } ledger)
                 return null;
             held = [.. ledger.Read().ReleaseOrder()];
-            var left = await teardown.ReleaseAsync(ledger, budget.Token);
+            var left = await teardown.ReleaseAsync(ledger, Budget, budget.Token);
             if (left.Length > 0)
                 return new ReapedSandbox(id, ReapOutcome.StillHeld, held, left);
             if (owner is not null)

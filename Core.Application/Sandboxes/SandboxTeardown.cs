@@ -49,7 +49,7 @@ internal sealed class SandboxTeardown(
         // Without a ledger the state directory is not ours: another shim may live in it.
         if (sandbox.Ledger is not { } ledger)
             return "";
-        var left = await ReleaseAsync(ledger, budget.Token);
+        var left = await ReleaseAsync(ledger, Budget, budget.Token);
         if (left.Length > 0)
             return left;
         try
@@ -67,7 +67,10 @@ internal sealed class SandboxTeardown(
     }
 
     /// <summary>Releases what a ledger names. The answer names what is still held, or is empty.</summary>
-    public async Task<string> ReleaseAsync(IResourceLedger ledger, CancellationToken ct)
+    /// <param name="ledger">What is held.</param>
+    /// <param name="limit">After how long the token fires, for the answer.</param>
+    /// <param name="ct">Ends the release.</param>
+    public async Task<string> ReleaseAsync(IResourceLedger ledger, TimeSpan limit, CancellationToken ct)
     {
         var left = new List<string>();
         foreach (var resource in ledger.Read().ReleaseOrder())
@@ -79,8 +82,12 @@ internal sealed class SandboxTeardown(
             }
             catch (Exception e)
             {
-                TeardownLog.NotReleased(log, resource.Kind, resource.Name, e.Message);
-                left.Add($"{resource.Kind} {resource.Name}: {e.Message}");
+                // A process that was killed and is still there waits for the host: for its disk, or for a processor.
+                var reason = e is OperationCanceledException && ct.IsCancellationRequested
+                    ? $"still there after {limit.TotalSeconds:0} s; the next stop or delete, or kata-runtime reap, tries again"
+                    : e.Message;
+                TeardownLog.NotReleased(log, resource.Kind, resource.Name, reason);
+                left.Add($"{resource.Kind} {resource.Name}: {reason}");
             }
         }
 

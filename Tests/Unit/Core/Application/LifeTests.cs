@@ -101,6 +101,18 @@ public sealed class LifeTests
         shim.Host.Leftovers().Should().BeEmpty();
     }, new FaultSchedule(new Fault("releaser.release", 1, FaultKind.Fail)));
 
+    [Fact]
+    public void Delete_when_a_killed_process_does_not_end_says_for_how_long_it_waited_and_who_tries_again() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod", ContainerKind.PodSandbox);
+
+        (await Refusal.OfAsync(() => shim.DeleteAsync("pod"))).Message
+            .Should().Contain("still there after 4 s; the next stop or delete, or kata-runtime reap, tries again");
+
+        await shim.DeleteAsync("pod");
+        shim.Host.Leftovers().Should().BeEmpty();
+    }, new FaultSchedule(new Fault("releaser.release", 1, FaultKind.Hang)));
+
     [Theory]
     [InlineData(9u)]
     [InlineData(15u)]
