@@ -95,8 +95,7 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         }
 
         var at = _time.GetUtcNow();
-        using (var bound = new CancellationTokenSource(DrainBeforeReport, _time))
-            await Task.WhenAny(_output, WhenFires(bound.Token));
+        await Task.WhenAny(_output, Task.Delay(DrainBeforeReport, _time, CancellationToken.None));
 
         try
         {
@@ -210,12 +209,5 @@ internal sealed class ProcessWatcher : IAsyncDisposable
             // Usual when the process has ended already.
             WatchLog.InputEnded(_log, _process.Ref, e.Message);
         }
-    }
-
-    private static Task WhenFires(CancellationToken token)
-    {
-        var fired = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        token.Register(() => fired.TrySetResult());
-        return fired.Task;
     }
 }

@@ -5,7 +5,7 @@ public sealed class BytePipe(int capacity = 64 * 1024)
 {
     private readonly Lock _lock = new();
     private readonly Queue<byte> _bytes = new();
-    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private List<TaskCompletionSource> _waiting = [];
 
     /// <summary>The write end is closed.</summary>
     public bool IsClosed { get; private set; }
@@ -41,11 +41,10 @@ public sealed class BytePipe(int capacity = 64 * 1024)
                 data = data[room..];
                 if (room > 0)
                     Change();
-                changed = _changed.Task;
+                changed = data.Length > 0 ? NextChange(ct) : Task.CompletedTask;
             }
 
-            if (data.Length > 0)
-                await changed.WaitAsync(ct);
+            await changed;
         }
     }
 
@@ -71,10 +70,10 @@ public sealed class BytePipe(int capacity = 64 * 1024)
 
                 if (IsClosed)
                     return 0;
-                changed = _changed.Task;
+                changed = NextChange(ct);
             }
 
-            await changed.WaitAsync(ct);
+            await changed;
         }
     }
 
@@ -98,10 +97,21 @@ public sealed class BytePipe(int capacity = 64 * 1024)
         }
     }
 
+    // Whoever waits does so on a source of his own: the continuation is then posted to the pump at once, where Task.WaitAsync
+    // would lead it through a thread of the pool, which the kernel may keep waiting while virtual time goes on.
+    private Task NextChange(CancellationToken ct)
+    {
+        var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _waiting.Add(next);
+        ct.Register(() => next.TrySetCanceled(ct));
+        return next.Task;
+    }
+
     private void Change()
     {
-        var changed = _changed;
-        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        changed.SetResult();
+        var waiting = _waiting;
+        _waiting = [];
+        foreach (var next in waiting)
+            next.TrySetResult();
     }
 }
