@@ -47,6 +47,7 @@ public sealed class KillTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Kill_of_all_when_execs_run_ends_everything()
     {
         var id = Host.NewId("all");

@@ -16,6 +16,7 @@ public sealed class ManyContainersTests(PrivateContainerd host) : EndToEndTest(h
     public Task Ten_containers_one_after_another_leave_nothing() => RunOneAfterAnotherAsync(10);
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Five_containers_at_once_keep_apart()
     {
         var limit = TestSettings.StartLimit * 2;

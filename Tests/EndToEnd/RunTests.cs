@@ -29,10 +29,12 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     [Theory]
     [InlineData("b")]
     [InlineData("a.b-c_d")]
+    [Trait("peers", "no")]
     public async Task Run_when_the_id_is_one_that_containerd_takes_runs(string id) =>
         (await Host.RunAsync(id, "echo", "runs")).Exited(0).Stdout.Should().Be("runs\n");
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Run_when_the_users_mask_is_given_it_holds_for_the_command()
     {
         // ctr has no word for it.
@@ -45,6 +47,7 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [MachineFact]
+    [Trait("peers", "no")]
     public async Task Run_when_asked_for_uname_answers_with_the_guests_kernel()
     {
         var host = (await File.ReadAllTextAsync("/proc/version")).Trim();
@@ -58,6 +61,7 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     [MachineTheory]
     [InlineData("false", "root=/dev/pmem0p1")]
     [InlineData("true", "root=/dev/vda1")]
+    [Trait("peers", "no")]
     public async Task Run_when_the_guest_is_an_image_starts_from_it(string asDisk, string root)
     {
         using var _ = Host.Configuration.With(
@@ -82,6 +86,7 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Run_when_the_command_may_not_be_executed_names_it()
     {
         var file = Path.Combine(Host.Directory, "no-program");
@@ -95,6 +100,7 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Run_when_the_spec_names_environment_and_directory_gives_them_to_the_command()
     {
         var result = await Host.CtrAsync(PrivateContainerd.RunArguments(

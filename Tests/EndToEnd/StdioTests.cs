@@ -25,6 +25,7 @@ public sealed class StdioTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Flood_when_nobody_reads_can_still_be_killed()
     {
         var id = Host.NewId("flood");

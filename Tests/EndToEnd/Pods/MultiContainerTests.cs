@@ -66,6 +66,7 @@ public sealed class MultiContainerTests(PodHost host, SharedPodLife life) : Shar
 public sealed class SharedProcessesTests(PodHost host) : PodTest(host)
 {
     [Fact]
+    [Trait("peers", "no")]
     public async Task Containers_that_share_processes_see_and_signal_each_other()
     {
         await using var pod = await Pod.RunAsync(Host, c => c.Linux.SecurityContext.NamespaceOptions.Pid = NamespaceMode.Pod);

@@ -135,6 +135,7 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
     }
 
     [MachineFact]
+    [Trait("peers", "no")]
     public async Task Pod_whose_network_plugin_tells_of_a_link_that_is_not_there_runs_without_it()
     {
         await Host.SetOddNetworkAsync(":", Address("10.88.79.2/24"));
@@ -180,6 +181,7 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
     }
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Pod_with_a_sysctl_that_does_not_exist_is_refused()
     {
         var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, c => c.Linux.Sysctls["net.ipv4.no_such_knob"] = "1"))

@@ -49,6 +49,7 @@ public sealed class PodBlockTests(PodHost host, SharedPodLife life) : SharedPodT
     }
 
     [MachineFact]
+    [Trait("peers", "no")]
     public async Task Direct_volume_is_mounted_by_the_guest_and_survives_the_container()
     {
         var image = await NewImageAsync();
@@ -103,6 +104,7 @@ public sealed class PodBlockTests(PodHost host, SharedPodLife life) : SharedPodT
     /// The folders as kubelet makes and binds them for a subPath, in a tmpfs of its own that no container sees.
     /// </summary>
     [MachineFact]
+    [Trait("peers", "no")]
     public async Task Parts_of_an_emptyDir_in_memory_are_of_the_guests_and_no_link_leads_out_of_it()
     {
         var pod = Host.NewVolume();

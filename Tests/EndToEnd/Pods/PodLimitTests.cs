@@ -44,6 +44,7 @@ public sealed class PodLimitTests(PodHost host, SharedPodLife life) : SharedPodT
 
     /// <summary>As the static CPU manager of a kubelet does.</summary>
     [MachineFact]
+    [Trait("peers", "no")]
     public async Task Processors_are_as_many_as_the_host_has_given_and_change_with_them()
     {
         var config = Pod.NewContainer("sleep", "1000");
@@ -82,6 +83,7 @@ public sealed class PodLimitTests(PodHost host, SharedPodLife life) : SharedPodT
 
     /// <summary>The machine's own namespaces are all that there is below the pod's.</summary>
     [MachineFact]
+    [Trait("peers", "no")]
     public async Task Host_processes_and_ipc_are_those_of_the_machine_and_not_of_the_host()
     {
         await using var pod = await Pod.RunAsync(Host, c =>

@@ -10,6 +10,7 @@ namespace Kata.Tests.EndToEnd.Pods;
 public sealed class PodNetworkTests(PodHost host) : PodTest(host)
 {
     [Fact]
+    [Trait("peers", "no")]
     public async Task Pods_reach_each_other_and_the_host_reaches_them()
     {
         await using var one = await Pod.RunAsync(Host, c => c.PortMappings.Add(new PortMapping { ContainerPort = 7080, HostPort = 18080 }));
@@ -56,6 +57,7 @@ public sealed class PodNetworkTests(PodHost host) : PodTest(host)
     }
 
     [MachineFact]
+    [Trait("peers", "no")]
     public async Task Link_that_comes_while_the_pod_runs_reaches_the_guest_and_leaves_it_again()
     {
         await using var pod = await Pod.RunAsync(Host);

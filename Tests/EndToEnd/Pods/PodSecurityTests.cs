@@ -50,6 +50,7 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
     /// its kernel has to have them; iptables and nft are the host's.
     /// </summary>
     [Fact]
+    [Trait("peers", "no")]
     public async Task Rules_that_a_container_with_net_admin_sets_hold_for_the_pod()
     {
         const string Rules =
@@ -176,6 +177,7 @@ public sealed class PrivilegedPodTests(PodHost host) : PodTest(host)
 
     /// <summary>In a machine, its kernel has to find the drivers for that.</summary>
     [Fact]
+    [Trait("peers", "no")]
     public async Task Privileged_container_makes_bridges_and_pairs_of_links()
     {
         await using var pod = await Pod.RunAsync(Host, c => c.Linux.SecurityContext.Privileged = true);
@@ -188,6 +190,7 @@ public sealed class PrivilegedPodTests(PodHost host) : PodTest(host)
 
     /// <summary>What is mounted in a machine stays in it: a volume's own files are what both sides share.</summary>
     [Fact]
+    [Trait("peers", "no")]
     public async Task Mount_that_a_privileged_container_makes_is_seen_where_it_can_be()
     {
         var volume = Host.NewVolume();

@@ -110,6 +110,7 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
     }
 
     [Fact]
+    [Trait("peers", "no")]
     public async Task Volume_on_a_file_system_in_memory_keeps_what_the_containers_write()
     {
         var volume = Host.NewVolume();
