@@ -9,7 +9,7 @@ public sealed class ManyContainersTests(PrivateContainerd host) : EndToEndTest(h
 {
     [Fact]
     [Trait("peers", "no")]
-    public Task Four_containers_one_after_another_leave_nothing() => RunOneAfterAnotherAsync(4);
+    public Task Two_containers_one_after_another_leave_nothing() => RunOneAfterAnotherAsync(2);
 
     [Fact]
     [Trait("category", "matrix")]
@@ -17,10 +17,10 @@ public sealed class ManyContainersTests(PrivateContainerd host) : EndToEndTest(h
 
     [Fact]
     [Trait("peers", "no")]
-    public async Task Five_containers_at_once_keep_apart()
+    public async Task Three_containers_at_once_keep_apart()
     {
         var limit = TestSettings.StartLimit * 2;
-        var runs = Enumerable.Range(0, 5).Select(async i =>
+        var runs = Enumerable.Range(0, 3).Select(async i =>
         {
             var result = await Host.CtrAsync(limit, default, PrivateContainerd.RunArguments(
                 Host.NewId("crowd"), ["--rm"], "sh", "-c", $"echo number {i}; exit {i + 20}"));

@@ -15,7 +15,7 @@ public sealed class PodNetworkTests(PodHost host) : PodTest(host)
     {
         await using var one = await Pod.RunAsync(Host, c => c.PortMappings.Add(new PortMapping { ContainerPort = 7080, HostPort = 18080 }));
         await using var two = await Pod.RunAsync(Host);
-        var server = await one.StartAsync(one.NewContainer("sh", "-c", "echo page > /var/index.html; head -c 20000000 /dev/urandom > /var/big; httpd -f -p 7080 -h /var"));
+        var server = await one.StartAsync(one.NewContainer("sh", "-c", "echo page > /var/index.html; head -c 5000000 /dev/urandom > /var/big; httpd -f -p 7080 -h /var"));
         var client = await two.StartAsync(two.NewContainer());
         var (first, second) = ((await one.StatusAsync()).Network, (await two.StatusAsync()).Network);
 
