@@ -4,6 +4,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 
 namespace Kata.Adapters.Qemu;
 

@@ -1,13 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
 using Grpc.Core;
 using Kata.Core.Domain;
+using Kata.Platform.Linux.Supervision;
 using Kata.Platform.Ttrpc;
 
 namespace Kata.Adapters.Vsock.Agent;
 
 /// <summary>
 /// From the agent's status to a kind: by its code, and by text where upstream's agent has no code for it. The guest's
-/// sentence passes unchanged but for its length.
+/// sentence passes cleaned and cut to a length.
 /// </summary>
 internal static class AgentErrors
 {
@@ -40,7 +41,7 @@ internal static class AgentErrors
         if (kind == ErrorKind.DeadlineExceeded && limit is { } time)
             return new KataException(kind, $"the guest agent did not answer {request} within {time.TotalSeconds:0} s", failure);
 
-        var sentence = GuestText.Clean(failure.Status.Detail, MaxSentence);
+        var sentence = UntrustedText.Clean(failure.Status.Detail, MaxSentence);
         var known = program is null ? "" : ManagerTexts.Of(sentence, program);
         return new KataException(kind, $"the guest agent refused {request}: {known}{sentence}", failure);
     }

@@ -1,6 +1,7 @@
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux.Supervision;
 using Proto = Kata.Platform.Protos.Agent;
 
 namespace Kata.Adapters.Vsock.Agent;
@@ -55,7 +56,7 @@ internal static class AgentMapping
     public static string ExecIdOf(ProcessRef process) => process.Exec?.Value ?? process.Container.Value;
 
     public static GuestDetails FromProto(Proto.GuestDetailsResponse details) => new(
-        GuestText.Clean(details.AgentDetails?.Version ?? "", MaxText),
+        UntrustedText.Clean(details.AgentDetails?.Version ?? "", MaxText),
         (long)Math.Min(details.MemBlockSizeBytes, long.MaxValue),
         details.SupportMemHotplugProbe,
         details.AgentDetails?.SupportsSeccomp ?? false,
@@ -73,7 +74,7 @@ internal static class AgentMapping
             Pids = from.PidsStats?.Current ?? 0,
             PidsLimit = from.PidsStats?.Limit ?? 0,
             BlockIo = BlockIo(from.BlkioStats),
-            Hugepages = [.. from.HugetlbStats.Take(MaxEntries).Select(static h => new HugepageStats(GuestText.Clean(h.Key, MaxText), h.Value.Usage, h.Value.MaxUsage, h.Value.Failcnt))],
+            Hugepages = [.. from.HugetlbStats.Take(MaxEntries).Select(static h => new HugepageStats(UntrustedText.Clean(h.Key, MaxText), h.Value.Usage, h.Value.MaxUsage, h.Value.Failcnt))],
             Links = Links(response),
         };
     }
@@ -166,12 +167,12 @@ internal static class AgentMapping
         "rios" => ("read", true),
         "wios" => ("write", true),
         "dios" => ("discard", true),
-        var other => (GuestText.Clean(other, MaxText), false),
+        var other => (UntrustedText.Clean(other, MaxText), false),
     };
 
     private static List<LinkStats> Links(Proto.StatsContainerResponse response) =>
     [
         .. response.NetworkStats.Take(MaxEntries).Select(static n => new LinkStats(
-            GuestText.Clean(n.Name, MaxText), n.RxBytes, n.RxPackets, n.RxErrors, n.RxDropped, n.TxBytes, n.TxPackets, n.TxErrors, n.TxDropped)),
+            UntrustedText.Clean(n.Name, MaxText), n.RxBytes, n.RxPackets, n.RxErrors, n.RxDropped, n.TxBytes, n.TxPackets, n.TxErrors, n.TxDropped)),
     ];
 }

@@ -1,3 +1,5 @@
+using Kata.Platform.Linux.Supervision;
+
 namespace Kata.Adapters.Vsock.Agent;
 
 /// <summary>
@@ -56,7 +58,7 @@ internal static class ManagerTexts
             if (!sentence.Contains(guest, StringComparison.OrdinalIgnoreCase))
                 continue;
             var isAboutFile = manager == NotFound || AboutTheFile.Any(words => sentence.Contains(words, StringComparison.OrdinalIgnoreCase));
-            return isAboutFile ? $"exec: {GuestText.Quote(program)}: {manager}: " : $"{manager}: ";
+            return isAboutFile ? $"exec: {UntrustedText.Quote(program)}: {manager}: " : $"{manager}: ";
         }
 
         return "";

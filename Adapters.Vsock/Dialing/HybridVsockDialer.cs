@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
+using Kata.Platform.Linux.Supervision;
 
 namespace Kata.Adapters.Vsock.Dialing;
 
@@ -26,7 +27,7 @@ internal sealed class HybridVsockDialer(HybridVsockEndpoint endpoint) : IGuestDi
             var line = await ReadLineAsync(socket, ct);
             return IsAgreement(line)
                 ? socket
-                : throw new KataException(ErrorKind.Unavailable, $"{endpoint} answered {GuestText.Quote(line)} to CONNECT, not OK");
+                : throw new KataException(ErrorKind.Unavailable, $"{endpoint} answered {UntrustedText.Quote(line)} to CONNECT, not OK");
         }
         catch
         {

@@ -53,6 +53,14 @@ public class AgentErrorsTests
         failure.Message.Length.Should().BeLessThan(5000);
     }
 
+    [Theory]
+    [InlineData("no\u202Eyes", "noyes")]
+    [InlineData("one\u2028two", "one two")]
+    [InlineData("\e[2Jred", "red")]
+    public void Translate_when_sentence_would_mislead_its_reader_takes_that_out(string text, string expected) =>
+        AgentErrors.Translate(new RpcException(new Status(StatusCode.Internal, text)), "SomeCall", null)
+            .Message.Should().EndWith($": {expected}");
+
     [Fact]
     public void Translate_when_deadline_passed_says_which()
     {

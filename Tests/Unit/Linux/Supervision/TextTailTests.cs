@@ -1,10 +1,10 @@
 using System.Text;
 using CsCheck;
 using FluentAssertions;
-using Kata.Adapters.Qemu;
+using Kata.Platform.Linux.Supervision;
 using Xunit;
 
-namespace Kata.Tests.Unit.Qemu;
+namespace Kata.Tests.Unit.Linux.Supervision;
 
 public sealed class TextTailTests
 {
@@ -29,15 +29,6 @@ public sealed class TextTailTests
 
         tail.Lines.Should().Equal("Kernel panic");
     }
-
-    [Theory]
-    [InlineData("\e[31mred\e[0m", "red")]
-    [InlineData("\e]0;title\a", "0;title")]
-    [InlineData("a\tb\bc\u202Ed", "a bcd")]
-    [InlineData("\e[", "")]
-    [InlineData("\e", "")]
-    public void Clean_when_text_would_drive_a_terminal_takes_that_out(string line, string expected) =>
-        TextTail.Clean(line).Should().Be(expected);
 
     [Fact]
     public void Append_when_given_anything_stays_within_its_bounds() =>

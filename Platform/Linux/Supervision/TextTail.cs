@@ -1,13 +1,12 @@
-using System.Globalization;
 using System.Text;
 
-namespace Kata.Adapters.Qemu;
+namespace Kata.Platform.Linux.Supervision;
 
 /// <summary>
-/// The last of a stream of text that somebody else writes, bounded in bytes, lines and line length. What comes out has
-/// no control characters: a terminal that shows it cannot be driven by it.
+/// The last of a stream of text that somebody else writes, bounded in bytes, lines and line length. What comes out is
+/// cleaned as <see cref="UntrustedText"/>.
 /// </summary>
-internal sealed class TextTail(int maxBytes = 64 * 1024, int maxLines = 40)
+public sealed class TextTail(int maxBytes = 64 * 1024, int maxLines = 40)
 {
     private const int FirstBuffer = 2048;
     private const int LongestLine = 512;
@@ -49,39 +48,10 @@ internal sealed class TextTail(int maxBytes = 64 * 1024, int maxLines = 40)
             var lines = new List<string>();
             foreach (var line in text.Split('\n'))
             {
-                if (Clean(line) is { Length: > 0 } clean)
+                if (UntrustedText.Clean(line, LongestLine) is { Length: > 0 } clean)
                     lines.Add(clean);
             }
             return lines.Count > maxLines ? lines[^maxLines..] : lines;
         }
-    }
-
-    /// <summary>Without escape sequences, control and format characters; cut to a length that a message can carry.</summary>
-    internal static string Clean(string line)
-    {
-        var clean = new StringBuilder(Math.Min(line.Length, LongestLine));
-        for (var i = 0; i < line.Length && clean.Length < LongestLine; i++)
-        {
-            if (line[i] == '\e')
-                i = SkipEscape(line, i);
-            else if (line[i] == '\t')
-                clean.Append(' ');
-            else if (CharUnicodeInfo.GetUnicodeCategory(line[i]) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator))
-                clean.Append(line[i]);
-        }
-        return clean.ToString().TrimEnd();
-    }
-
-    /// <summary>The last position of the sequence that starts here: ESC [ parameters final, or ESC and one character.</summary>
-    private static int SkipEscape(string line, int at)
-    {
-        if (at + 1 >= line.Length || line[at + 1] != '[')
-            return at + 1;
-        for (at += 2; at < line.Length; at++)
-        {
-            if (line[at] is >= '@' and <= '~')
-                return at;
-        }
-        return at;
     }
 }
