@@ -2,6 +2,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Adapters.Qemu;

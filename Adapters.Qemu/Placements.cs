@@ -3,11 +3,9 @@ using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Qemu;
 
-/// <summary>Where the processes of a machine run, in the platform's words. They never outlive us.</summary>
+/// <summary>Where the processes of a machine run, in the platform's words.</summary>
 internal static class Placements
 {
-    private const int SIGKILL = 9;
-
     /// <summary>For the VMM: the sandbox's network namespace and cgroups.</summary>
     public static SpawnPlacement Of(VmPlacement placement) =>
         WithoutNetwork(placement) with { NetworkNamespace = placement.NetworkNamespace?.Path.Value };
@@ -18,6 +16,5 @@ internal static class Placements
         Cgroups = [.. placement.Cgroups.Select(cgroup => cgroup.Value)],
         ExecLabel = placement.ExecLabel,
         OomScoreAdjustment = placement.OomScoreAdjustment,
-        ParentDeathSignal = SIGKILL,
     };
 }

@@ -4,6 +4,7 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Adapters.Qemu;
@@ -55,7 +56,19 @@ internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILog
             var socket = await monitor.ConnectAsync(ct);
             try
             {
-                process = await SupervisedProcess.StartAsync(Role, program.Value, arguments, inherited, Placements.Of(placement), ledger, time, ct);
+                var entry = new ProcessEntry(ledger, Role);
+                process = await SupervisedProcess.StartAsync(
+                    new SupervisedStart
+                    {
+                        Program = program.Value,
+                        Arguments = arguments,
+                        Placement = Placements.Of(placement),
+                        Record = entry.Record,
+                        Forget = entry.Forget,
+                    },
+                    inherited,
+                    time,
+                    ct);
             }
             catch
             {

@@ -3,6 +3,7 @@ using Kata.Adapters.Qemu.Qmp;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 
 namespace Kata.Adapters.Qemu;
 
@@ -63,7 +64,7 @@ internal sealed class QemuLaunch(VmSpec spec, TimeProvider time)
             {
                 Phase = Phase,
                 After = Elapsed,
-                Vmm = byItself ? exit.End : null,
+                Vmm = byItself ? QemuMachine.EndOf(exit.Exit) : null,
                 VmmErrors = errors,
                 Console = process.Output.Lines,
                 Hint = QemuHints.For(errors),

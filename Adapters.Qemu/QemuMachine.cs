@@ -1,8 +1,10 @@
 using Kata.Adapters.Qemu.Channels;
 using Kata.Core.Application.Ports;
+using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Adapters.Qemu;
@@ -30,6 +32,7 @@ internal sealed class QemuMachine : IVirtualMachine
         _monitor = monitor;
         _logger = logger;
         Choices = choices;
+        Exited = DescribeExitAsync();
         _watch = WatchAsync();
     }
 
@@ -39,7 +42,7 @@ internal sealed class QemuMachine : IVirtualMachine
 
     public string Choices { get; }
 
-    public Task<VmExit> Exited => _process.Exited;
+    public Task<VmExit> Exited { get; }
 
     public TimeSpan KeptWaiting => Exited.IsCompleted ? TimeSpan.Zero : ProcFs.LongestRunDelay(ProcessId);
 
@@ -64,6 +67,7 @@ internal sealed class QemuMachine : IVirtualMachine
     public async Task StopAsync(TimeSpan grace, CancellationToken ct)
     {
         await _process.StopAsync(grace, ct);
+        await Exited;
         Task released;
         lock (_gate)
             released = _released ??= ReleaseAsync();
@@ -71,6 +75,16 @@ internal sealed class QemuMachine : IVirtualMachine
     }
 
     public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero, new CancellationToken(canceled: true));
+
+    /// <summary>A process's end as the core knows it; null if it was lost sight of.</summary>
+    public static VmmEnd? EndOf(ProcessExit exit) =>
+        exit == ProcessExit.Unknown ? null : exit.Signal != 0 ? new VmmEnd(null, exit.Signal) : new VmmEnd(exit.Code, null);
+
+    private async Task<VmExit> DescribeExitAsync()
+    {
+        var exit = await _process.Exited;
+        return new VmExit(EndOf(exit.Exit), exit.At);
+    }
 
     private async Task ReleaseAsync()
     {
@@ -82,7 +96,7 @@ internal sealed class QemuMachine : IVirtualMachine
 
     private async Task WatchAsync()
     {
-        var exit = await _process.Exited;
+        var exit = await Exited;
         _logger.Ended(_sandbox, exit.End?.ToString() ?? "a status that was lost");
         foreach (var line in _process.Errors.Lines)
             _logger.Said(_sandbox, line);

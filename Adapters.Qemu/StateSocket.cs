@@ -16,7 +16,6 @@ internal sealed class StateSocket
     private const int LongestPath = 107;
 
     private const int Backlog = 4;
-    private const string BoundSuffix = "~";
 
     private readonly IResourceLedger _ledger;
     private readonly AcquiredResource _resource;
@@ -34,7 +33,7 @@ internal sealed class StateSocket
     public static StateSocket Reserve(HostPath directory, string name, IResourceLedger ledger)
     {
         var path = directory.Append(name);
-        if (Encoding.UTF8.GetByteCount(path.Value + BoundSuffix) > LongestPath)
+        if (Encoding.UTF8.GetByteCount(path.Value) > LongestPath)
             throw new KataException(ErrorKind.InvalidArgument, $"socket path {path} is longer than {LongestPath} bytes");
         var socket = new StateSocket(path, ledger);
         ledger.Record(socket._resource);
@@ -45,13 +44,9 @@ internal sealed class StateSocket
     /// <summary>Binds and listens. The handle can be given away; closing it leaves the file.</summary>
     public SafeHandle Listen()
     {
-        // Disposing of a Socket removes the file that it was bound to, by name.
-        var boundName = Path.Value + BoundSuffix;
         try
         {
-            File.Delete(boundName);
-            using var socket = UnixSocket.Listen(boundName, backlog: Backlog);
-            File.Move(boundName, Path.Value);
+            using var socket = UnixSocket.Listen(Path.Value, backlog: Backlog);
             return DescriptorIo.Duplicate(socket.SafeHandle);
         }
         catch (IOException failure)

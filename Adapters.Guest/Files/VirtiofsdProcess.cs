@@ -4,6 +4,7 @@ using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 
 namespace Kata.Adapters.Guest.Files;
 
@@ -13,11 +14,8 @@ internal sealed class VirtiofsdProcess
     private const string Role = "virtiofsd";
     private const string Listening = "Waiting for vhost-user socket connection";
     private const string SocketName = "vhost-fs.sock";
-
-    /// <summary>Disposing of a Socket removes the file that it was bound to, by name; so the name is changed before.</summary>
-    private const string BoundSuffix = "~";
-
-    private const int Descriptor = 3;
+    private const int MaxTail = 8192;
+    private const int MaxLines = 12;
 
     /// <summary>
     /// It listens from the start, since the socket is ours; this is only for hearing of a failure here rather than from
@@ -25,27 +23,17 @@ internal sealed class VirtiofsdProcess
     /// </summary>
     private static readonly TimeSpan WordTime = TimeSpan.FromSeconds(2);
 
-    private static readonly TimeSpan DrainTime = TimeSpan.FromMilliseconds(500);
-
-    private readonly SpawnedProcess _process;
-    private readonly DaemonOutput _output;
+    private readonly SupervisedProcess _process;
     private readonly IResourceLedger _ledger;
-    private readonly AcquiredResource _resource;
     private readonly AcquiredResource _socketResource;
-    private readonly TimeProvider _time;
 
-    private VirtiofsdProcess(
-        SpawnedProcess process, DaemonOutput output, HostPath socket, AcquiredResource resource, AcquiredResource socketResource,
-        IResourceLedger ledger, TimeProvider time)
+    private VirtiofsdProcess(SupervisedProcess process, HostPath socket, AcquiredResource socketResource, IResourceLedger ledger)
     {
         _process = process;
-        _output = output;
         Socket = socket;
-        _resource = resource;
         _socketResource = socketResource;
         _ledger = ledger;
-        _time = time;
-        Exited = WatchAsync();
+        Exited = DescribeExitAsync();
     }
 
     /// <summary>Its pid.</summary>
@@ -69,46 +57,41 @@ internal sealed class VirtiofsdProcess
     {
         var socket = placement.StateDirectory.Append(SocketName);
         var socketResource = new AcquiredResource(ResourceKind.SocketFile, socket.Value);
-        var resource = new AcquiredResource(ResourceKind.Process, Role);
-        var words = arguments(Descriptor);
-        SpawnedProcess? process = null;
-        using var errors = Pipe.Create(nonBlockingReader: true);
+        var entry = new ProcessEntry(ledger, Role);
+        var tail = new TextTail(MaxTail, MaxLines, Listening);
+        SupervisedProcess? process = null;
+        using var inherited = new InheritedSet();
         try
         {
             ledger.Record(socketResource);
-            using var listener = Listen(socket.Value);
-            ledger.Record(resource);
-            process = await ProcessSpawner.SpawnAsync(
-                new SpawnRequest
+            var listener = inherited.Add(Listen(socket.Value));
+            process = await SupervisedProcess.StartAsync(
+                new SupervisedStart
                 {
-                    Path = program.Path.Value,
-                    Arguments = [program.Path.Value, .. words],
-                    Environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
-                    Descriptors = [new InheritedDescriptor(listener, Descriptor)],
-                    StandardOutput = errors.Writer,
-                    StandardError = errors.Writer,
+                    Program = program.Path.Value,
+                    Arguments = arguments(listener),
                     Placement = new SpawnPlacement
                     {
                         Cgroups = [.. placement.Cgroups.Select(cgroup => cgroup.Value)],
                         ExecLabel = placement.ExecLabel,
                         OomScoreAdjustment = placement.OomScoreAdjustment,
-                        ParentDeathSignal = Signals.SIGKILL,
                     },
+                    Output = tail,
+                    Errors = tail,
+                    Record = entry.Record,
+                    Forget = entry.Forget,
                 },
+                inherited,
+                time,
                 ct);
-            errors.Writer.Dispose();
-            resource = resource with { ProcessId = process.ProcessId, StartTime = (ulong)process.StartTime };
-            ledger.Record(resource);
-            var daemon = new VirtiofsdProcess(
-                process, new DaemonOutput(DescriptorIo.Duplicate(errors.Reader), Listening), socket, resource, socketResource, ledger, time);
-            await daemon.ListensAsync(ct);
+            var daemon = new VirtiofsdProcess(process, socket, socketResource, ledger);
+            await daemon.ListensAsync(time, ct);
             return daemon;
         }
         catch (Exception failure)
         {
             if (process is not null)
-                await process.DisposeAsync();
-            ledger.Forget(resource);
+                await process.KillAsync();
             File.Delete(socket.Value);
             ledger.Forget(socketResource);
             if (failure is IOException refusal)
@@ -120,9 +103,8 @@ internal sealed class VirtiofsdProcess
     /// <summary>Kills it: it holds nothing that would have to be written, and its guest is gone. Idempotent, does not fail.</summary>
     public async Task StopAsync()
     {
-        _process.Signal(Signals.SIGKILL);
+        await _process.KillAsync();
         await Exited;
-        _ledger.Forget(_resource);
         try
         {
             File.Delete(Socket.Value);
@@ -137,17 +119,15 @@ internal sealed class VirtiofsdProcess
     private static Microsoft.Win32.SafeHandles.SafeFileHandle Listen(string path)
     {
         File.Delete(path);
-        File.Delete(path + BoundSuffix);
-        using var socket = UnixSocket.Listen(path + BoundSuffix, backlog: 1);
-        File.Move(path + BoundSuffix, path);
+        using var socket = UnixSocket.Listen(path, backlog: 1);
         return DescriptorIo.Duplicate(socket.SafeHandle);
     }
 
-    private async Task ListensAsync(CancellationToken ct)
+    private async Task ListensAsync(TimeProvider time, CancellationToken ct)
     {
         try
         {
-            await Task.WhenAny(_output.Seen, Exited).WaitAsync(WordTime, _time, ct);
+            await Task.WhenAny(_process.Output.Seen, Exited).WaitAsync(WordTime, time, ct);
         }
         catch (TimeoutException)
         {
@@ -157,19 +137,10 @@ internal sealed class VirtiofsdProcess
             throw new KataException(ErrorKind.Unavailable, await Exited);
     }
 
-    private async Task<string> WatchAsync()
+    private async Task<string> DescribeExitAsync()
     {
-        var exit = await _process.Exited;
-        try
-        {
-            await _output.Ended.WaitAsync(DrainTime, _time);
-        }
-        catch (TimeoutException)
-        {
-            // Its worker in the inner process namespace dies a moment later and may still hold the pipe.
-        }
-        var how = exit.Signal != 0 ? $"signal {exit.Signal}" : $"exit status {exit.Code}";
-        var said = _output.Lines;
-        return said.Count == 0 ? $"virtiofsd ended with {how}" : $"virtiofsd ended with {how}; it said: {string.Join(" | ", said)}";
+        var exit = (await _process.Exited).Exit;
+        var said = _process.Output.Lines;
+        return said.Count == 0 ? $"virtiofsd ended with {exit}" : $"virtiofsd ended with {exit}; it said: {string.Join(" | ", said)}";
     }
 }

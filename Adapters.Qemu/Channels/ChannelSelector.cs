@@ -3,6 +3,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 
 namespace Kata.Adapters.Qemu.Channels;
 

@@ -2,6 +2,7 @@ using Kata.Adapters.Qemu.CommandLine;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Adapters.Qemu.Channels;

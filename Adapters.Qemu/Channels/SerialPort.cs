@@ -1,6 +1,7 @@
 using Kata.Adapters.Qemu.CommandLine;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Machines;
+using Kata.Platform.Linux.Supervision;
 
 namespace Kata.Adapters.Qemu.Channels;
 

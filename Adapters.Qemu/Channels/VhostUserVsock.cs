@@ -3,7 +3,7 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Storage;
-using Kata.Platform.Linux;
+using Kata.Platform.Linux.Supervision;
 
 namespace Kata.Adapters.Qemu.Channels;
 
@@ -29,13 +29,17 @@ internal static class VhostUserVsock
         SupervisedProcess? process = null;
         try
         {
+            var entry = new ProcessEntry(ledger, Role);
             process = await SupervisedProcess.StartAsync(
-                Role,
-                daemon.Value,
-                ["--guest-cid", $"{ContextId}", "--socket", device.Path.Value, "--uds-path", guest.Path.Value],
+                new SupervisedStart
+                {
+                    Program = daemon.Value,
+                    Arguments = ["--guest-cid", $"{ContextId}", "--socket", device.Path.Value, "--uds-path", guest.Path.Value],
+                    Placement = Placements.WithoutNetwork(placement),
+                    Record = entry.Record,
+                    Forget = entry.Forget,
+                },
                 new InheritedSet(),
-                Placements.WithoutNetwork(placement),
-                ledger,
                 time,
                 ct);
             await ListensAsync(device.Path, process, time, ct);
@@ -69,7 +73,9 @@ internal static class VhostUserVsock
         while (!IsListening(socket))
         {
             if (process.Exited.IsCompleted)
-                throw new KataException(ErrorKind.Unavailable, $"vhost-device-vsock ended with {(await process.Exited).End}: {string.Join(" | ", process.Errors.Lines)}");
+                throw new KataException(
+                    ErrorKind.Unavailable,
+                    $"vhost-device-vsock ended with {(await process.Exited).Exit}: {string.Join(" | ", process.Errors.Lines)}");
             if (time.GetElapsedTime(begin) > StartTime)
                 throw new KataException(ErrorKind.DeadlineExceeded, $"vhost-device-vsock does not listen on {socket} after {StartTime.TotalSeconds} s");
             await Task.Delay(Step, time, ct);

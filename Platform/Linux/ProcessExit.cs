@@ -12,4 +12,7 @@ public readonly record struct ProcessExit(int Code, int Signal)
     public int Status => Signal == 0 ? Code : 128 + Signal;
 
     public bool IsSuccess => Status == 0;
+
+    /// <summary>In words, as part of a sentence.</summary>
+    public override string ToString() => Signal != 0 ? $"signal {Signal}" : $"exit status {Code}";
 }

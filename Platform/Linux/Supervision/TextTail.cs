@@ -6,14 +6,19 @@ namespace Kata.Platform.Linux.Supervision;
 /// The last of a stream of text that somebody else writes, bounded in bytes, lines and line length. What comes out is
 /// cleaned as <see cref="UntrustedText"/>.
 /// </summary>
-public sealed class TextTail(int maxBytes = 64 * 1024, int maxLines = 40)
+public sealed class TextTail(int maxBytes = 64 * 1024, int maxLines = 40, string? awaited = null)
 {
     private const int FirstBuffer = 2048;
     private const int LongestLine = 512;
 
     private readonly Lock _gate = new();
+    private readonly TaskCompletionSource _seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private byte[]? _awaited = awaited is null ? null : Encoding.UTF8.GetBytes(awaited);
     private byte[] _bytes = [];
     private int _length;
+
+    /// <summary>Completes when the awaited text has come, if there is one; never faults.</summary>
+    public Task Seen => _seen.Task;
 
     /// <summary>Adds what was read, forgetting the oldest.</summary>
     public void Append(ReadOnlySpan<byte> text)
@@ -34,6 +39,11 @@ public sealed class TextTail(int maxBytes = 64 * 1024, int maxLines = 40)
                 Array.Resize(ref _bytes, Math.Min(maxBytes, Math.Max(FirstBuffer, (_length + text.Length) * 2)));
             text.CopyTo(_bytes.AsSpan(_length));
             _length += text.Length;
+            if (_awaited is { } wanted && _bytes.AsSpan(0, _length).IndexOf(wanted) >= 0)
+            {
+                _awaited = null;
+                _seen.TrySetResult();
+            }
         }
     }
 

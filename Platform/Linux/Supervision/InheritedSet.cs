@@ -1,14 +1,14 @@
 using System.Runtime.InteropServices;
-using Kata.Platform.Linux;
 
-namespace Kata.Adapters.Qemu;
+namespace Kata.Platform.Linux.Supervision;
 
-/// <summary>The descriptors that a VMM is started with. They are closed here as soon as it has them.</summary>
-internal sealed class InheritedSet : IDisposable
+/// <summary>The descriptors that a process is started with, closed here as soon as it has them.</summary>
+public sealed class InheritedSet : IDisposable
 {
     private const int First = 3;
     private readonly List<InheritedDescriptor> _all = [];
 
+    /// <summary>All of them, with the numbers that they have in the child.</summary>
     public IReadOnlyList<InheritedDescriptor> All => _all;
 
     /// <summary>Takes the handle over and answers the number that it has in the child.</summary>
