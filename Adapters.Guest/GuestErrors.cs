@@ -7,12 +7,15 @@ namespace Kata.Adapters.Guest;
 /// <summary>Turns what the kernel answered into a kind. No sentence says "no such file or directory": Docker reads that as exit 127.</summary>
 internal static class GuestErrors
 {
-    public static KataException Translate(LinuxException cause, string what) => new(KindOf(cause.Errno), $"{what} failed: {Reason(cause)}", cause);
+    public static KataException Translate(LinuxException cause, string what) => new(KindOf(cause), $"{what} failed: {Reason(cause)}", cause);
 
     /// <summary>Files of .NET fail with their own exceptions; the number is in the result code.</summary>
     public static KataException Translate(IOException cause, string what) => cause is LinuxException known
         ? Translate(known, what)
-        : new KataException(IsDiskFull(cause) ? ErrorKind.ResourceExhausted : ErrorKind.Internal, $"{what} failed: {cause.Message}", cause);
+        : new KataException(
+            ((Errno)(cause.HResult & 0xFFFF)).IsExhaustion() ? ErrorKind.ResourceExhausted : ErrorKind.Internal,
+            $"{what} failed: {cause.Message}",
+            cause);
 
     /// <summary>It was given up: a call that only looks had no answer.</summary>
     public static KataException Stalled(HostPath path) => new(
@@ -26,13 +29,11 @@ internal static class GuestErrors
         _ => cause.Message,
     };
 
-    private static ErrorKind KindOf(Errno errno) => errno switch
+    private static ErrorKind KindOf(LinuxException cause) => cause switch
     {
-        Errno.EPERM or Errno.EACCES => ErrorKind.PermissionDenied,
-        Errno.ENOSPC or Errno.ENOMEM or Errno.EMFILE or Errno.ENFILE or Errno.EDQUOT => ErrorKind.ResourceExhausted,
-        Errno.ENOENT or Errno.ENOTDIR or Errno.EINVAL or Errno.ELOOP or Errno.ENODEV => ErrorKind.InvalidArgument,
+        { IsRefusal: true } => ErrorKind.PermissionDenied,
+        { IsExhaustion: true } => ErrorKind.ResourceExhausted,
+        { Errno: Errno.ENOENT or Errno.ENOTDIR or Errno.EINVAL or Errno.ELOOP or Errno.ENODEV } => ErrorKind.InvalidArgument,
         _ => ErrorKind.Internal,
     };
-
-    private static bool IsDiskFull(IOException cause) => (Errno)(cause.HResult & 0xFFFF) is Errno.ENOSPC or Errno.EDQUOT;
 }

@@ -58,7 +58,7 @@ internal sealed class HostAbilities(
         : $"{kvmDevice} does not open ({refusal.Errno})";
 
     private KataException NoKvm(LinuxException refusal) => new(
-        refusal.Errno is Errno.EACCES or Errno.EPERM ? ErrorKind.PermissionDenied : ErrorKind.InvalidArgument,
+        refusal.ToKind(ErrorKind.InvalidArgument),
         $"{KeyName} is kvm, but {Describe(refusal)}: give access to it, or set {KeyName} to auto or tcg",
         refusal);
 

@@ -19,8 +19,8 @@ internal static class MacVtap
         }
         catch (LinuxException e)
         {
-            var kind = e.Errno is Errno.EACCES or Errno.EPERM ? ErrorKind.PermissionDenied : ErrorKind.FailedPrecondition;
-            throw new KataException(kind, $"macvtap {device} does not open ({e.Errno}): the link below it may be gone", e);
+            throw new KataException(
+                e.ToKind(ErrorKind.FailedPrecondition), $"macvtap {device} does not open ({e.Errno}): the link below it may be gone", e);
         }
     }
 

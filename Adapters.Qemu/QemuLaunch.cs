@@ -45,7 +45,7 @@ internal sealed class QemuLaunch(VmSpec spec, TimeProvider time)
         if (process is null)
         {
             return failure is LinuxException refusal
-                ? new KataException(KindOf(refusal), Sentence(refusal), refusal) { Report = new FailureReport { Phase = Phase, After = Elapsed } }
+                ? new KataException(refusal.ToKind(ErrorKind.Unavailable), Sentence(refusal), refusal) { Report = new FailureReport { Phase = Phase, After = Elapsed } }
                 : null;
         }
 
@@ -71,13 +71,6 @@ internal sealed class QemuLaunch(VmSpec spec, TimeProvider time)
             },
         };
     }
-
-    private static ErrorKind KindOf(LinuxException refusal) => refusal.Errno switch
-    {
-        Errno.EACCES or Errno.EPERM => ErrorKind.PermissionDenied,
-        Errno.ENOMEM or Errno.EAGAIN or Errno.EMFILE or Errno.ENFILE or Errno.ENOSPC => ErrorKind.ResourceExhausted,
-        _ => ErrorKind.Unavailable,
-    };
 
     private string Sentence(LinuxException refusal) =>
         $"cannot start {spec.Machine.Program}: {refusal.Call} {refusal.Subject} failed with {refusal.Errno}";

@@ -53,7 +53,7 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
         catch (LinuxException refusal)
         {
             throw new KataException(
-                refusal.Errno is Errno.EACCES or Errno.EPERM ? ErrorKind.PermissionDenied : ErrorKind.InvalidArgument,
+                refusal.ToKind(ErrorKind.InvalidArgument),
                 $"guest_channel is vsock, but {Describe(refusal)}: load vhost_vsock, or set guest_channel to auto or serial",
                 refusal);
         }
@@ -70,7 +70,8 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
         }
         catch (LinuxException failure)
         {
-            throw new KataException(ErrorKind.Unavailable, $"cannot start {daemon}: {failure.Errno} in {failure.Call}", failure);
+            throw new KataException(
+                failure.ToKind(ErrorKind.Unavailable), $"cannot start {daemon}: {failure.Errno} in {failure.Call}", failure);
         }
     }
 

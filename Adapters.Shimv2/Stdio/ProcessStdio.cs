@@ -45,12 +45,14 @@ internal sealed class ProcessStdio(BinaryLoggers loggers, TimeProvider time) : I
     };
 
     /// <summary>The text must not read like a missing command, which is what some clients make of ENOENT's.</summary>
-    private static KataException ToFailure(LinuxException e) => e.Errno switch
+    private static KataException ToFailure(LinuxException e) => e switch
     {
-        Errno.ENOENT => new KataException(ErrorKind.NotFound, $"the client's stream {e.Subject} is gone", e),
-        Errno.EINVAL => new KataException(ErrorKind.InvalidArgument, $"the client's stream {e.Subject}", e),
-        Errno.EACCES or Errno.EPERM => new KataException(ErrorKind.PermissionDenied, $"the client's stream {e.Subject} may not be opened", e),
-        Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM or Errno.ENOSPC => new KataException(ErrorKind.ResourceExhausted, $"the client's stream {e.Subject} cannot be opened: {e.Errno}", e),
+        { Errno: Errno.ENOENT } => new KataException(ErrorKind.NotFound, $"the client's stream {e.Subject} is gone", e),
+        { Errno: Errno.EINVAL } => new KataException(ErrorKind.InvalidArgument, $"the client's stream {e.Subject}", e),
+        { IsRefusal: true } => new KataException(
+            ErrorKind.PermissionDenied, $"the client's stream {e.Subject} may not be opened", e),
+        { IsExhaustion: true } => new KataException(
+            ErrorKind.ResourceExhausted, $"the client's stream {e.Subject} cannot be opened: {e.Errno}", e),
         _ => new KataException(ErrorKind.Internal, $"the client's stream {e.Subject} cannot be opened: {e.Errno}", e),
     };
 }

@@ -19,11 +19,11 @@ internal sealed class VsockDialer(VsockEndpoint endpoint) : IGuestDialer
         }
         catch (LinuxException e)
         {
-            throw e.Errno switch
+            throw e switch
             {
-                Errno.EAFNOSUPPORT => new KataException(ErrorKind.Unavailable, $"{endpoint} cannot be dialled: this host's kernel has no AF_VSOCK", e),
-                Errno.EACCES or Errno.EPERM => new KataException(ErrorKind.PermissionDenied, $"the host refused to dial {endpoint}: {e.Message}", e),
-                Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM => new KataException(ErrorKind.ResourceExhausted, $"{endpoint} cannot be dialled: {e.Message}", e),
+                { Errno: Errno.EAFNOSUPPORT } => new KataException(ErrorKind.Unavailable, $"{endpoint} cannot be dialled: this host's kernel has no AF_VSOCK", e),
+                { IsRefusal: true } => new KataException(ErrorKind.PermissionDenied, $"the host refused to dial {endpoint}: {e.Message}", e),
+                { IsExhaustion: true } => new KataException(ErrorKind.ResourceExhausted, $"{endpoint} cannot be dialled: {e.Message}", e),
                 _ => new NotListeningException(e.Message, e),
             };
         }

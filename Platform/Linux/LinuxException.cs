@@ -21,6 +21,13 @@ public sealed class LinuxException : IOException
     /// <summary>What the call was made on: a path, a pid, an address.</summary>
     public string Subject { get; }
 
+    /// <summary>A matter of rights.</summary>
+    public bool IsRefusal => Errno.IsRefusal();
+
+    /// <summary>Memory, descriptors, processes, disk space or a quota has run out.</summary>
+    /// <remarks>EAGAIN is the answer of a limit on processes; from any other call it means that there is nothing yet.</remarks>
+    public bool IsExhaustion => Errno.IsExhaustion() || (Errno == Errno.EAGAIN && Call == "posix_spawn");
+
     /// <summary>The error of the system call made last on this thread.</summary>
     internal static Errno LastErrno => (Errno)Marshal.GetLastPInvokeError();
 

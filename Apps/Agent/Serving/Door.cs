@@ -21,7 +21,7 @@ internal static class Door
             {
                 serve(await accept());
             }
-            catch (LinuxException e) when (e.Errno is Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM or Errno.ENOBUFS)
+            catch (LinuxException e) when (e.IsExhaustion)
             {
                 await Task.Delay(Pause, time);
             }
