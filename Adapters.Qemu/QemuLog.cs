@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Adapters.Qemu;
 
-/// <summary>Events 4000 to 4099.</summary>
+/// <summary>Event ids 4000 to 4099.</summary>
 internal static partial class QemuLog
 {
     [LoggerMessage(4000, LogLevel.Information, "QEMU {Version} of sandbox {Sandbox} answers as pid {ProcessId} after {Elapsed}: {Choices}")]

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Sandboxes;
 
-/// <summary>Event ids 1150 to 1199.</summary>
+/// <summary>Event ids 1150 to 1169.</summary>
 internal static partial class BootLog
 {
     [LoggerMessage(1150, LogLevel.Information, "machine launched as process {Pid}: {Choices}")]
@@ -34,10 +34,10 @@ internal static partial class BootLog
     [LoggerMessage(1158, LogLevel.Warning, "a {Stage} hook of container {Container} failed and is passed over: {Reason}")]
     public static partial void HookFailed(ILogger log, string stage, string container, string reason);
 
-    [LoggerMessage(1179, LogLevel.Warning, "container {Container} does not get: {What}")]
+    [LoggerMessage(1161, LogLevel.Warning, "container {Container} does not get: {What}")]
     public static partial void LeftOut(ILogger log, string container, string what);
 
-    [LoggerMessage(1185, LogLevel.Warning, "container {Container} is to have the host's namespaces ({Namespaces}) and gets its machine's: the host's cannot be shared with a machine")]
+    [LoggerMessage(1162, LogLevel.Warning, "container {Container} is to have the host's namespaces ({Namespaces}) and gets its machine's: the host's cannot be shared with a machine")]
     public static partial void NotTheHosts(ILogger log, string container, string namespaces);
 
     [LoggerMessage(1160, LogLevel.Warning, "what container {Container} has in the guest is left to the end of its machine: {Reason}")]

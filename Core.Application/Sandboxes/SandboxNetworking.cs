@@ -195,15 +195,15 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         + "it would take the links away from it; give this container a network of its own, or run both in one pod");
 }
 
-/// <summary>Event ids 1150 to 1169.</summary>
+/// <summary>Event ids 1190 to 1199.</summary>
 internal static partial class NetworkLog
 {
-    [LoggerMessage(1150, LogLevel.Information, "card {Card} was plugged in at {Address}")]
+    [LoggerMessage(1190, LogLevel.Information, "card {Card} was plugged in at {Address}")]
     public static partial void Plugged(ILogger log, string card, string address);
 
-    [LoggerMessage(1151, LogLevel.Information, "card {Card} was taken out")]
+    [LoggerMessage(1191, LogLevel.Information, "card {Card} was taken out")]
     public static partial void Unplugged(ILogger log, string card);
 
-    [LoggerMessage(1152, LogLevel.Warning, "a change of the pod's network does not reach the guest: {Reason}")]
+    [LoggerMessage(1192, LogLevel.Warning, "a change of the pod's network does not reach the guest: {Reason}")]
     public static partial void NotFollowed(ILogger log, string reason);
 }

@@ -85,7 +85,7 @@ internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogge
     }
 }
 
-/// <summary>Event ids 1180 to 1199.</summary>
+/// <summary>Event ids 1180 to 1185.</summary>
 internal static partial class ForwardLog
 {
     [LoggerMessage(1180, LogLevel.Information, "ports of the pod are not forwarded to the guest: {Reason}")]
