@@ -27,7 +27,7 @@ internal static partial class DependencyTable
         new("Core.Domain", [], ["MediatR"]),
         new("Core.Application", ["Core.Domain"], ["MediatR", "FluentValidation", $"{Di}.Abstractions", $"{Logging}.Abstractions"]),
         new("Platform/Linux", [], []),
-        new("Platform/Ttrpc", [], ["Google.Protobuf", "Grpc.Core.Api"]),
+        new("Platform/Ttrpc", [], ["Grpc.Core.Api"]),
         new("Platform/Protos", [], ["Google.Protobuf", "Grpc.Core.Api", "Grpc.Tools"]),
         new("Adapters.Shimv2", ["Core.*", "Platform/*"], ["Google.Protobuf", "Grpc.Core.Api", "Tomlyn", Di]),
         new("Adapters.Qemu", ["Core.*", "Platform/Linux"], []),

@@ -60,6 +60,18 @@ public sealed class DependencyTests
     }
 
     [Fact]
+    public void Project_files_reference_nothing_without_a_use() => UnusedReferences.Complaints().Should().BeEmpty();
+
+    [Fact]
+    public void Checker_when_a_reference_or_a_package_has_no_use_complains() =>
+        UnusedReferences.Of(
+            "Core.Somewhere",
+            ["Core.Domain", "Platform/Linux"],
+            ["MediatR", "Polly.Core", "Grpc.Tools"],
+            ["using Kata.Core.Domain.Oci;", "Platform.LinuxLike x; using Polly;"])
+            .Should().Equal("Core.Somewhere references Platform/Linux without a use", "Core.Somewhere has the package MediatR without a use");
+
+    [Fact]
     public void Composition_of_the_shim_is_short() =>
         Repository.Files("Apps/Shim", ".cs").Sum(path => Repository.Read(path).Split('\n').Length).Should().BeLessThan(150);
 }
