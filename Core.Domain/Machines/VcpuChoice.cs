@@ -1,3 +1,5 @@
+using Kata.Core.Domain.Oci;
+
 namespace Kata.Core.Domain.Machines;
 
 /// <summary>Which vCPUs stand for the CPUs of the host that a container is bound to.</summary>

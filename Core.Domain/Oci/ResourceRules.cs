@@ -1,5 +1,4 @@
 using System.Globalization;
-using Kata.Core.Domain.Machines;
 
 namespace Kata.Core.Domain.Oci;
 

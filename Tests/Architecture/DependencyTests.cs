@@ -60,6 +60,17 @@ public sealed class DependencyTests
     }
 
     [Fact]
+    public void Namespaces_of_the_domain_use_each_other_in_one_direction() => NamespaceCycles.Of("Core.Domain").Should().BeEmpty();
+
+    [Fact]
+    public void Checker_when_namespaces_use_each_other_in_a_ring_names_those_of_the_ring() =>
+        NamespaceCycles.Of(
+        [
+            ("One", "using Kata.Core.Domain.Two;"), ("Two", "using Kata.Core.Domain.Three;"), ("Three", "One.Thing thing;"),
+            ("Before", "using Kata.Core.Domain.One;"), ("Three", "using Kata.Core.Domain.After;"), ("After", "namespace Kata.Core.Domain.After;"),
+        ]).Should().Equal("One uses Two", "Three uses One", "Two uses Three");
+
+    [Fact]
     public void Project_files_reference_nothing_without_a_use() => UnusedReferences.Complaints().Should().BeEmpty();
 
     [Fact]

@@ -1,6 +1,7 @@
 using CsCheck;
 using FluentAssertions;
 using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Oci;
 using Xunit;
 
 namespace Kata.Tests.Unit.Core.Domain;

@@ -1,6 +1,6 @@
-using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Networking;
 
-namespace Kata.Core.Domain.Networking;
+namespace Kata.Core.Domain.Machines;
 
 /// <summary>Links of a namespace that have been connected to taps: the machine's cards and what the guest makes of them.</summary>
 /// <param name="Devices">One card per link, in the order of the links' names.</param>
@@ -9,17 +9,4 @@ public sealed record NetworkPlan(IReadOnlyList<NetworkDevice> Devices, GuestNetw
 {
     /// <summary>No links.</summary>
     public static NetworkPlan Empty { get; } = new([], GuestNetworkSpec.Empty);
-}
-
-/// <summary>How a link of the namespace is connected to a card of the machine.</summary>
-public enum InterworkingModel
-{
-    /// <summary>A tap, and traffic filters that send every frame over to the other side.</summary>
-    TcFilter,
-
-    /// <summary>A macvtap on the link.</summary>
-    MacVtap,
-
-    /// <summary>Not at all: the machine has no network.</summary>
-    None,
 }

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 
-namespace Kata.Core.Domain.Machines;
+namespace Kata.Core.Domain.Oci;
 
 /// <summary>A set of CPU or node numbers, in the kernel's list form such as <c>0-3,8</c>.</summary>
 public sealed class CpuList : IEquatable<CpuList>
