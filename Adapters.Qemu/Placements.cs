@@ -14,7 +14,6 @@ internal static class Placements
     public static SpawnPlacement WithoutNetwork(VmPlacement placement) => new()
     {
         Cgroups = [.. placement.Cgroups.Select(cgroup => cgroup.Value)],
-        ExecLabel = placement.ExecLabel,
         OomScoreAdjustment = placement.OomScoreAdjustment,
     };
 }

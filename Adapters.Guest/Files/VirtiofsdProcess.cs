@@ -73,7 +73,6 @@ internal sealed class VirtiofsdProcess
                     Placement = new SpawnPlacement
                     {
                         Cgroups = [.. placement.Cgroups.Select(cgroup => cgroup.Value)],
-                        ExecLabel = placement.ExecLabel,
                         OomScoreAdjustment = placement.OomScoreAdjustment,
                     },
                     Output = tail,

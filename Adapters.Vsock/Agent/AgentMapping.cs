@@ -22,7 +22,6 @@ internal static class AgentMapping
         {
             Hostname = spec.Hostname,
             SandboxId = spec.Sandbox.Value,
-            SandboxPidns = spec.SharedPidNamespace,
         };
         to.Dns.AddRange(spec.Dns);
         foreach (var storage in spec.Storages)
@@ -58,7 +57,6 @@ internal static class AgentMapping
     public static GuestDetails FromProto(Proto.GuestDetailsResponse details) => new(
         UntrustedText.Clean(details.AgentDetails?.Version ?? "", MaxText),
         (long)Math.Min(details.MemBlockSizeBytes, long.MaxValue),
-        details.SupportMemHotplugProbe,
         details.AgentDetails?.SupportsSeccomp ?? false,
         details.AgentDetails?.StorageHandlers.Contains(PartDriver) ?? false);
 

@@ -1,7 +1,7 @@
 namespace Kata.Core.Application.Live;
 
 /// <summary>
-/// Steps that take back what has been done so far, run in reverse unless committed. They run under a budget of their
+/// Steps that take back what has been done so far, run in reverse when it is disposed of. They run under a budget of their
 /// own, not under the caller's token: an undo that a caller can cancel is none. A step that fails stops no other and is
 /// only told, since the failure that made the undo necessary is the one to be answered.
 /// </summary>
@@ -14,9 +14,6 @@ internal sealed class UndoStack(TimeProvider time, Action<Exception> failed) : I
 
     /// <summary>Adds a step.</summary>
     public void Push(Func<CancellationToken, Task> step) => _steps.Push(step);
-
-    /// <summary>What was done stays.</summary>
-    public void Commit() => _steps.Clear();
 
     /// <summary>Runs the steps, last first. Does not fail, and ends within its budget.</summary>
     public async ValueTask DisposeAsync()

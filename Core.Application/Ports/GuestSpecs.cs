@@ -20,9 +20,6 @@ public sealed record GuestSandboxSpec
     /// <summary>Storages of the sandbox: the share and the shared memory.</summary>
     public IReadOnlyList<GuestMount> Storages { get; init; } = [];
 
-    /// <summary>One process namespace for all containers.</summary>
-    public bool SharedPidNamespace { get; init; }
-
     /// <summary>Modules to load, each a name with its parameters.</summary>
     public IReadOnlyList<string> KernelModules { get; init; } = [];
 }
@@ -30,10 +27,9 @@ public sealed record GuestSandboxSpec
 /// <summary>What the guest says of itself; not to be trusted.</summary>
 /// <param name="AgentVersion">Its version.</param>
 /// <param name="MemoryBlockBytes">Granularity of memory added later; 0 if unknown.</param>
-/// <param name="SupportsMemoryProbe">Memory addresses must be told.</param>
 /// <param name="SupportsSeccomp">Filters can be applied.</param>
 /// <param name="ShowsParts">It has the storage driver <c>part</c>, which is our agent's own.</param>
-public sealed record GuestDetails(string AgentVersion, long MemoryBlockBytes, bool SupportsMemoryProbe, bool SupportsSeccomp, bool ShowsParts);
+public sealed record GuestDetails(string AgentVersion, long MemoryBlockBytes, bool SupportsSeccomp, bool ShowsParts);
 
 /// <summary>A container as the guest shall make it.</summary>
 public sealed record GuestContainerSpec

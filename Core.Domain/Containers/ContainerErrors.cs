@@ -39,10 +39,6 @@ public static class ContainerErrors
     public static KataException NotStarted(ProcessRef process) =>
         new(ErrorKind.FailedPrecondition, $"{process} has not been started");
 
-    /// <summary>The start of the same process is under way or done.</summary>
-    public static KataException AlreadyStarted(ProcessRef process) =>
-        new(ErrorKind.FailedPrecondition, $"{process} has already been started");
-
     /// <summary>Somebody called the creation off.</summary>
     public static KataException CreationCancelled(ContainerId id) =>
         new(ErrorKind.Aborted, $"the creation of container {id} was cancelled");

@@ -10,9 +10,6 @@ public readonly record struct Signal
     /// <summary>SIGKILL.</summary>
     public static readonly Signal Kill = new(9);
 
-    /// <summary>SIGTERM.</summary>
-    public static readonly Signal Term = new(15);
-
     /// <summary>The number.</summary>
     public int Number { get; }
 

@@ -33,9 +33,6 @@ public enum ImageDriver
     /// <summary>NVDIMM with DAX: no copy in the guest's page cache.</summary>
     Nvdimm,
 
-    /// <summary>virtio-pmem.</summary>
-    VirtioPmem,
-
     /// <summary>virtio-blk.</summary>
     VirtioBlk,
 }

@@ -28,9 +28,6 @@ public enum ResourceKind
 
     /// <summary>A network namespace made for the sandbox.</summary>
     NetworkNamespace,
-
-    /// <summary>A poststop hook that is owed.</summary>
-    OwedHook,
 }
 
 /// <summary>

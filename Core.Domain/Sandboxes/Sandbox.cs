@@ -28,8 +28,8 @@ public sealed class Sandbox(SandboxId id) : AggregateRoot
             Tell(new SandboxBroken(Id));
     }
 
-    /// <summary>The VMM has ended. True if nobody had asked for that.</summary>
-    public bool RecordMachineExit()
+    /// <summary>The VMM has ended.</summary>
+    public void RecordMachineExit()
     {
         var before = State;
         Take(SandboxTrigger.MachineExited);
@@ -37,7 +37,6 @@ public sealed class Sandbox(SandboxId id) : AggregateRoot
             Tell(new SandboxBroken(Id));
         if (before == SandboxState.Ready)
             Tell(new SandboxLost(Id));
-        return before == SandboxState.Ready;
     }
 
     /// <summary>Somebody wants it stopped; idempotent from every state but Booting, whose boot is cancelled first.</summary>

@@ -10,15 +10,8 @@ public static class Fifo
     public static void Create(string path, uint mode = 0x180) =>
         LinuxException.Check(Libc.mkfifo(path, mode), "mkfifo", path);
 
-    /// <summary>
-    /// The reading end, whether or not there is a writer. Until the first one came a read would say "end":
-    /// <see cref="WaitForWriterAsync"/>.
-    /// </summary>
+    /// <summary>The reading end, whether or not there is a writer. Until the first one came a read would say "end".</summary>
     public static SafeFileHandle OpenReader(string path) => OpenFifo(path, OpenFlags.O_RDONLY);
-
-    /// <summary>Completes when the first writer has written or gone; before that a read would answer 0.</summary>
-    public static ValueTask WaitForWriterAsync(SafeFileHandle reader, CancellationToken cancellation = default) =>
-        Poller.WaitReadableAsync(reader, cancellation);
 
     /// <summary>The writing end. ENXIO while nobody reads.</summary>
     public static SafeFileHandle OpenWriter(string path) => OpenFifo(path, OpenFlags.O_WRONLY);

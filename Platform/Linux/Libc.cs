@@ -47,9 +47,6 @@ internal static unsafe partial class Libc
     internal static partial int execv(byte* path, byte** argv);
 
     [LibraryImport(Name, SetLastError = true)]
-    internal static partial int fchdir(SafeHandle fd);
-
-    [LibraryImport(Name, SetLastError = true)]
     internal static partial int fchmod(SafeHandle fd, uint mode);
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -64,17 +61,8 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int flock(SafeHandle fd, int operation);
 
-    [LibraryImport(Name, SetLastError = true)]
-    internal static partial int fstatfs(SafeHandle fd, byte* buf);
-
-    [LibraryImport(Name, SetLastError = true)]
-    internal static partial int fsync(SafeHandle fd);
-
     [LibraryImport(Name)]
     internal static partial int getppid();
-
-    [LibraryImport(Name, SetLastError = true)]
-    internal static partial int getsockname(SafeHandle sockfd, byte* addr, uint* addrlen);
 
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int getsockopt(SafeHandle sockfd, int level, int optname, byte* optval, uint* optlen);
@@ -179,9 +167,6 @@ internal static unsafe partial class Libc
     internal static partial int reboot(int op);
 
     [LibraryImport(Name, SetLastError = true)]
-    internal static partial nint recv(SafeHandle sockfd, byte* buf, nuint len, int flags);
-
-    [LibraryImport(Name, SetLastError = true)]
     internal static partial nint recvmsg(SafeHandle sockfd, Msghdr* msg, int flags);
 
     [LibraryImport(Name, SetLastError = true)]
@@ -210,9 +195,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int setrlimit(int resource, ulong* rlim);
-
-    [LibraryImport(Name, SetLastError = true)]
-    internal static partial int setsid();
 
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int setsockopt(SafeHandle sockfd, int level, int optname, byte* optval, uint optlen);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Platform.Linux;
@@ -9,7 +8,6 @@ public sealed class MemFd : IDisposable
     private const uint MFD_CLOEXEC = 1;
     private const uint MFD_ALLOW_SEALING = 2;
     private const int F_ADD_SEALS = 1033;
-    private const int F_GET_SEALS = 1034;
     private const int AllSeals = 0xf;
 
     private MemFd(SafeFileHandle handle) => Handle = handle;
@@ -39,30 +37,6 @@ public sealed class MemFd : IDisposable
         while ((read = DescriptorIo.TryRead(source, buffer)) > 0)
             DescriptorIo.Write(writer, buffer.AsSpan(0, read));
         return Seal(writer, path);
-    }
-
-    /// <summary>The bytes of a sealed memfd this process was started with. EPERM if it is not sealed against change.</summary>
-    public static byte[] ReadSealed(SafeHandle handle)
-    {
-        var seals = LinuxException.Check(Libc.fcntl(handle, F_GET_SEALS, 0), "fcntl", "F_GET_SEALS");
-        if ((seals & AllSeals) != AllSeals)
-            throw new LinuxException(Errno.EPERM, "fcntl", "a memfd that is not sealed");
-        var held = false;
-        handle.DangerousAddRef(ref held);
-        try
-        {
-            // Opened anew, so that the offset shared with others does not matter.
-            using var reader = DescriptorIo.Open($"/proc/self/fd/{handle.DangerousGetHandle()}", OpenFlags.O_RDONLY);
-            var bytes = new byte[FileStatus.Of(reader).Size];
-            var length = 0;
-            while (length < bytes.Length && DescriptorIo.TryRead(reader, bytes.AsSpan(length)) is > 0 and var read)
-                length += read;
-            return bytes;
-        }
-        finally
-        {
-            handle.DangerousRelease();
-        }
     }
 
     public void Dispose() => Handle.Dispose();

@@ -15,8 +15,6 @@ internal sealed class SpawnOrder
 
     public List<ResourceLimit> Limits { get; } = [];
 
-    public string? ExecLabel { get; private set; }
-
     public uint[]? Groups { get; private set; }
 
     public uint? GroupId { get; private set; }
@@ -53,7 +51,6 @@ internal sealed class SpawnOrder
                 case "--netns": order.NetworkNamespace = value; break;
                 case "--oom-score-adj": order.OomScoreAdjustment = Integer(value); break;
                 case "--rlimit": order.Limits.Add(Limit(value)); break;
-                case "--exec-label": order.ExecLabel = value; break;
                 case "--groups": order.Groups = Array.ConvertAll(value.Split(',', StringSplitOptions.RemoveEmptyEntries), Id); break;
                 case "--gid": order.GroupId = Id(value); break;
                 case "--uid": order.UserId = Id(value); break;

@@ -26,8 +26,6 @@ internal static class SpawnOrders
             Add("--oom-score-adj", oom.ToString(CultureInfo.InvariantCulture));
         foreach (var limit in placement.Limits)
             Add("--rlimit", string.Create(CultureInfo.InvariantCulture, $"{(int)limit.Resource}:{limit.Soft}:{limit.Hard}"));
-        if (placement.ExecLabel is { } label)
-            Add("--exec-label", label);
         if (placement.SupplementaryGroups is { } groups)
             Add("--groups", string.Join(',', groups.Select(g => g.ToString(CultureInfo.InvariantCulture))));
         if (placement.GroupId is { } gid)

@@ -24,9 +24,6 @@ public sealed record SpawnPlacement
     /// <summary>Set if we may: lowering it takes CAP_SYS_RESOURCE, and without it the program starts all the same.</summary>
     public int? OomScoreAdjustment { get; init; }
 
-    /// <summary>Label of the program for the security module in force.</summary>
-    public string? ExecLabel { get; init; }
-
     /// <summary>Sent to the program when our process ends.</summary>
     public int? ParentDeathSignal { get; init; }
 }

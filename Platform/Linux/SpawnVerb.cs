@@ -50,8 +50,6 @@ public static class SpawnVerb
             SetOomScore(oom);
         foreach (var limit in order.Limits)
             SetLimit(limit);
-        if (order.ExecLabel is { } label)
-            WriteFile("/proc/thread-self/attr/exec", label);
         SetIds(order);
         LinuxException.Check(Libc.chdir(order.WorkingDirectory), "chdir", order.WorkingDirectory);
         Signals.ResetForExec();

@@ -27,16 +27,6 @@ public sealed class TtrpcServer : IAsyncDisposable
         _services = new ServiceTable(_options);
     }
 
-    /// <summary>Connections open at this moment.</summary>
-    public int ConnectionCount
-    {
-        get
-        {
-            lock (_gate)
-                return _connections.Count;
-        }
-    }
-
     /// <summary>
     /// Binds a service: <c>server.AddService(b => Task.BindService(b, impl))</c>. One implementation may be bound several
     /// times; <paramref name="serviceName"/> replaces the name its proto file gives it. Only before the first connection.

@@ -83,6 +83,16 @@ public sealed class DependencyTests
             .Should().Equal("Core.Somewhere references Platform/Linux without a use", "Core.Somewhere has the package MediatR without a use");
 
     [Fact]
+    public void System_calls_that_are_declared_are_made()
+    {
+        var sources = Repository.Files("Platform/Linux", ".cs").Select(Repository.Read).ToList();
+        var declared = Regex.Matches(Repository.Read("Platform/Linux/Libc.cs"), @"static partial \w+\*? (\w+)\(").Select(match => match.Groups[1].Value).Distinct().ToList();
+
+        declared.Should().HaveCountGreaterThan(50);
+        declared.Where(call => !sources.Any(source => Regex.IsMatch(source, $@"\bLibc\.{call}\b"))).Should().BeEmpty();
+    }
+
+    [Fact]
     public void Composition_of_the_shim_is_short() =>
         Repository.Files("Apps/Shim", ".cs").Sum(path => Repository.Read(path).Split('\n').Length).Should().BeLessThan(150);
 }

@@ -211,7 +211,7 @@ public abstract class GuestAgentContract : IAsyncLifetime
         await DrainAsync(Exec);
         await wait;
 
-        await RefusedAsync(() => Agent.SignalAsync(Exec, Signal.Term, all: false, Ct), ErrorKind.NotFound);
+        await RefusedAsync(() => Agent.SignalAsync(Exec, Signal.Parse(15), all: false, Ct), ErrorKind.NotFound);
     }
 
     [Fact]
@@ -220,7 +220,7 @@ public abstract class GuestAgentContract : IAsyncLifetime
         await OpenAsync();
 
         await RefusedAsync(() => Agent.SignalAsync(Init, Signal.Kill, all: true, Ct), ErrorKind.NotFound);
-        await RefusedAsync(() => Agent.SignalAsync(Init, Signal.Term, all: false, Ct), ErrorKind.NotFound);
+        await RefusedAsync(() => Agent.SignalAsync(Init, Signal.Parse(15), all: false, Ct), ErrorKind.NotFound);
     }
 
     [Fact]

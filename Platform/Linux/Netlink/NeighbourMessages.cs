@@ -40,10 +40,6 @@ public static class NeighbourMessages
     /// <summary>Adds a neighbour, or renews what is known of it.</summary>
     public static void ReplaceNeighbour(this NetlinkSocket socket, NetlinkNeighbour neighbour) => socket.Send(Replace(neighbour));
 
-    /// <summary>Takes a neighbour away; false if it is gone already, or its link is.</summary>
-    public static bool TryDeleteNeighbour(this NetlinkSocket socket, NetlinkNeighbour neighbour) =>
-        socket.TrySend(Build(RouteTypes.RTM_DELNEIGH, 0, neighbour), Errno.ENOENT, Errno.ENODEV);
-
     /// <summary>Reads a neighbour; false for other messages and for damaged ones.</summary>
     public static bool TryRead(in NetlinkMessage message, out NetlinkNeighbour neighbour)
     {

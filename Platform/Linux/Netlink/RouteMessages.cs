@@ -85,16 +85,8 @@ public static class RouteMessages
         .Dump<NetlinkRoute>(new NetlinkRequest(RouteTypes.RTM_GETROUTE, 0, "routes").Append(new byte[SizeOfHeader]), TryRead)
         .Where(route => (route.Flags & NetlinkRoute.RTM_F_CLONED) == 0)];
 
-    /// <summary>Adds a route; EEXIST if it is there.</summary>
-    public static void AddRoute(this NetlinkSocket socket, NetlinkRoute route) =>
-        socket.Send(Build(RouteTypes.RTM_NEWROUTE, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL, route));
-
     /// <summary>Adds a route, or takes the place of the one with the same destination and metric.</summary>
     public static void ReplaceRoute(this NetlinkSocket socket, NetlinkRoute route) => socket.Send(Replace(route));
-
-    /// <summary>Takes a route away; false if it is gone already, or its link is.</summary>
-    public static bool TryDeleteRoute(this NetlinkSocket socket, NetlinkRoute route) =>
-        socket.TrySend(Build(RouteTypes.RTM_DELROUTE, 0, route), Errno.ESRCH, Errno.ENODEV);
 
     /// <summary>Reads a route; false for other messages and for damaged ones.</summary>
     public static bool TryRead(in NetlinkMessage message, out NetlinkRoute route)

@@ -50,7 +50,7 @@ public sealed class HarnessAgent : IGuestAgent
     public Task<GuestDetails> OpenAsync(GuestSandboxSpec spec, CancellationToken ct) => CallAsync("agent.open", () =>
     {
         _guest.Sandbox = spec;
-        return new GuestDetails("harness", 0, false, true, true);
+        return new GuestDetails("harness", 0, true, true);
     }, ct);
 
     /// <inheritdoc/>

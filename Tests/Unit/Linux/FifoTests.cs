@@ -44,22 +44,6 @@ public class FifoTests
     }
 
     [Fact]
-    public async Task Wait_for_writer_lasts_until_the_first_bytes()
-    {
-        using var scratch = new Scratch();
-        Fifo.Create(scratch["f"]);
-        using var reader = Fifo.OpenReader(scratch["f"]);
-        DescriptorIo.TryRead(reader, new byte[1]).Should().Be(0);
-        var waiting = Fifo.WaitForWriterAsync(reader).AsTask();
-
-        using var writer = Fifo.OpenWriter(scratch["f"]);
-        waiting.IsCompleted.Should().BeFalse();
-        DescriptorIo.Write(writer, "x"u8);
-
-        await waiting.InTime();
-    }
-
-    [Fact]
     public void Open_when_no_fifo_is_refused()
     {
         using var scratch = new Scratch();

@@ -1,4 +1,3 @@
-using System.Text;
 using FluentAssertions;
 using Kata.Platform.Linux;
 using Xunit;
@@ -61,7 +60,7 @@ public class FileTests
         var opening = () => DescriptorIo.Open($"/proc/self/fd/{memory.Handle.DangerousGetHandle()}", OpenFlags.O_RDWR | OpenFlags.O_TRUNC);
 
         opening.Should().Throw<LinuxException>().Which.Errno.Should().Be(Errno.EPERM);
-        Encoding.UTF8.GetString(MemFd.ReadSealed(memory.Handle)).Should().Be("bytes");
+        File.ReadAllText($"/proc/self/fd/{memory.Handle.DangerousGetHandle()}").Should().Be("bytes");
     }
 
     [Fact]
@@ -120,21 +119,15 @@ public class FileTests
     }
 
     [Fact]
-    public void Terminal_has_the_size_it_was_given_and_passes_bytes_raw()
+    public void Terminal_has_the_size_it_was_given()
     {
         var (controller, peer) = Terminal.CreatePair();
         using var _ = controller;
         using var __ = peer;
 
         Terminal.SetSize(controller, 33, 101);
-        Terminal.SetRaw(peer);
-        DescriptorIo.Write(peer, "a\n"u8);
 
         Terminal.Size(peer).Should().Be((33, 101));
-        Terminal.IsTerminal(peer).Should().BeTrue();
-        var buffer = new byte[8];
-        DescriptorIo.TryRead(controller, buffer).Should().Be(2);
-        buffer[1].Should().Be((byte)'\n');
     }
 
     [RootFact]

@@ -53,7 +53,7 @@ internal sealed class PlacingBench
     public BlockAttachments Blocks { get; }
 
     /// <summary>The guest is upstream's, whose agent shows no parts of volumes.</summary>
-    public void UseUpstreamsAgent() => _sandbox.Guest = new GuestDetails("3.30", 0, false, true, ShowsParts: false);
+    public void UseUpstreamsAgent() => _sandbox.Guest = new GuestDetails("3.30", 0, true, ShowsParts: false);
 
     /// <summary>Another machine takes the first one's place.</summary>
     public void ReplaceMachine() => _sandbox.Machine = Machine(true);
