@@ -1,4 +1,5 @@
 using System.Text;
+using Kata.Adapters.Shimv2.Logging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
@@ -9,12 +10,15 @@ using Tomlyn.Model;
 
 namespace Kata.Adapters.Shimv2.Configuration;
 
-/// <summary>Reads <c>configuration.toml</c>, with upstream's key names for all that exists here.</summary>
-internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsReader> log) : ISettingsSource
+/// <summary>
+/// Reads <c>configuration.toml</c>, with upstream's key names for all that exists here. What it says of the shim's own log holds
+/// from then on.
+/// </summary>
+internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsReader> log, ContainerdLog? shimLog = null) : ISettingsSource
 {
     private const int MaxBytes = 1024 * 1024;
-    private static readonly string[] Supported = ["qemu", "clh"];
-    private static readonly string[] OfUpstream = ["firecracker", "stratovirt", "dragonball", "openvmm", "remote"];
+    private static readonly string[] Supported = ["qemu"];
+    private static readonly string[] OfUpstream = ["clh", "firecracker", "stratovirt", "dragonball", "openvmm", "remote"];
 
     public async Task<RuntimeSettings> ReadAsync(RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct)
     {
@@ -22,6 +26,8 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
             ? ("the options' config_body", Decode("the options' config_body", body.Span))
             : await ReadFileAsync(places.Find(options?.ConfigPath), ct);
         var settings = Parse(source, text, annotations);
+        if (settings.Debug && shimLog is not null)
+            shimLog.Debug = true;
         SettingsLog.Read(log, source);
         return settings;
     }

@@ -1,7 +1,11 @@
+using System.Text;
 using FluentAssertions;
 using Kata.Adapters.Shimv2.Configuration;
+using Kata.Adapters.Shimv2.Logging;
+using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Kata.Tests.Unit.Shimv2;
@@ -126,7 +130,21 @@ public sealed class SettingsReaderTests
         settings.Guest.DebugConsole.Should().BeTrue();
         settings.SandboxCgroupOnly.Should().BeFalse();
         settings.CreateContainerTimeout.Should().Be(TimeSpan.FromSeconds(120));
-        settings.Debug.Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(false, "true", true)]
+    [InlineData(false, "false", false)]
+    [InlineData(true, "false", true)]
+    public async Task Read_when_the_runtime_is_to_be_debugged_has_the_log_take_debug_messages(bool asStarted, string set, bool expected)
+    {
+        using var log = new ContainerdLog(fifo: null, asStarted, TimeProvider.System);
+        var reader = new SettingsReader(new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance, log);
+        var body = Encoding.UTF8.GetBytes($"{Least}\n[runtime]\nenable_debug = {set}\n");
+
+        await reader.ReadAsync(new RuntimeOptions(null, body), new Dictionary<string, string>(), CancellationToken.None);
+
+        log.Debug.Should().Be(expected);
     }
 
     [Theory]
@@ -141,7 +159,8 @@ public sealed class SettingsReaderTests
     [InlineData("enable_iommu = true", "hypervisor.qemu.enable_iommu is not supported by this version; take the line out or leave it off")]
     [InlineData("virtio_fs_extra_args = [1]", "hypervisor.qemu.virtio_fs_extra_args must be a list of strings, not a whole number")]
     [InlineData("virtio_fs_queue_size = 1000", "hypervisor.qemu.virtio_fs_queue_size must be a power of two")]
-    [InlineData("[hypervisor.firecracker]", "hypervisor.firecracker is not supported by this version; use qemu or clh")]
+    [InlineData("[hypervisor.firecracker]", "hypervisor.firecracker is not supported by this version; use qemu")]
+    [InlineData("[hypervisor.clh]", "hypervisor.clh is not supported by this version; use qemu")]
     [InlineData("[hypervisors.qemu]", "unknown key hypervisors; the nearest known one is hypervisor")]
     [InlineData("[agent.kata]\ndial_timeout_ms = 10", "unknown key agent.kata.dial_timeout_ms; the nearest known one is agent.kata.dial_timeout")]
     [InlineData("[runtime]\ndisable_new_netns = true", "runtime.disable_new_netns is not supported by this version; take the line out or leave it off")]
