@@ -46,11 +46,19 @@ internal sealed class HookRunner(TimeProvider time) : IHookRunner
             });
             input.Reader.Dispose();
             errors.Writer.Dispose();
-            var words = ReadWordsAsync(errors, either.Token);
-            await WriteStateAsync(input, document, either.Token);
-            var exit = await child.Exited.WaitAsync(either.Token);
-            if (!exit.IsSuccess)
-                throw Failed(stage, hook, $"it ended with {exit.Status}: {await words}", ErrorKind.Internal);
+            try
+            {
+                var words = ReadWordsAsync(errors, either.Token);
+                await WriteStateAsync(input, document, either.Token);
+                var exit = await child.Exited.WaitAsync(either.Token);
+                if (!exit.IsSuccess)
+                    throw Failed(stage, hook, $"it ended with {exit.Status}: {await words}", ErrorKind.Internal);
+            }
+            finally
+            {
+                // If it still runs, what it has started goes with it.
+                child.SignalGroup(Signals.SIGKILL);
+            }
         }
         catch (LinuxException e)
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using FluentAssertions;
 using Kata.Adapters.Guest.Hooks;
 using Kata.Core.Application.Ports;
@@ -5,6 +6,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Storage;
+using Kata.Platform.Linux;
 using Kata.Tests.Harness;
 using Xunit;
 
@@ -83,6 +85,17 @@ public sealed class HookRunnerScriptTests : HookRunnerContract, IDisposable
 
         (await Runner.Invoking(r => r.RunAsync(HookStage.CreateRuntime, [hook], State, default)).Should().ThrowAsync<KataException>())
             .Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+    }
+
+    [Fact]
+    public async Task Run_when_it_outlasts_its_timeout_ends_what_it_has_started_too()
+    {
+        var hook = Script("slow", $"sleep 60 & echo $! > {_folder}/child; wait") with { Timeout = 1 };
+
+        await Runner.Invoking(r => r.RunAsync(HookStage.CreateRuntime, [hook], State, default)).Should().ThrowAsync<KataException>();
+
+        var child = int.Parse(await File.ReadAllTextAsync($"{_folder}/child"), CultureInfo.InvariantCulture);
+        SpinWait.SpinUntil(() => ProcFs.Stat(child) is null or { State: 'Z' }, TimeSpan.FromSeconds(10)).Should().BeTrue();
     }
 
     [Theory]
