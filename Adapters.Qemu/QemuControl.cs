@@ -142,7 +142,8 @@ internal sealed class QemuControl : IAsyncDisposable
     private void TellAnswer(JsonElement info)
     {
         if (!info.TryGetProperty("device", out var device) || device.ValueKind != JsonValueKind.String
-            || !info.TryGetProperty("status", out var status) || !status.TryGetInt32(out var code))
+            || !info.TryGetProperty("status", out var status) || status.ValueKind != JsonValueKind.Number
+            || !status.TryGetInt32(out var code))
             return;
         lock (_gate)
         {

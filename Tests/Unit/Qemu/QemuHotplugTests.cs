@@ -120,6 +120,21 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Detach_after_qemu_has_told_nonsense_of_another_device_hears_of_its_end()
+    {
+        var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
+        var attached = await AttachAsync(plug);
+
+        var detaching = plug.DetachAsync(attached, default);
+        await ReplyAsync();
+        await _server.SayAsync("""{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "status": "none"}}}""");
+        await _server.SayAsync("""{"event": "DEVICE_DELETED", "data": {"device": "nic-net0"}}""");
+        (await ReplyAsync()).Should().StartWith("netdev_del");
+
+        await detaching.WaitAsync(Limit);
+    }
+
+    [Fact]
     public async Task Resize_of_a_disk_tells_the_new_size_and_never_a_smaller_one()
     {
         var file = Path.GetTempFileName();
