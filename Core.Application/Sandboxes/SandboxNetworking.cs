@@ -133,8 +133,10 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
     // The card first: while the guest has it, the tap is in use.
     private async Task UnplugAsync(NetworkDevice card, ISandboxLinks links, CancellationToken ct)
     {
-        if (_plugged.Remove(card.Mac, out var attached) && sandbox.Machine?.Hotplug is { } hotplug)
+        if (_plugged.TryGetValue(card.Mac, out var attached) && sandbox.Machine?.Hotplug is { } hotplug)
             await hotplug.DetachAsync(attached, ct);
+        // Only now: what the guest did not let go of is tried again with the next change.
+        _plugged.Remove(card.Mac);
         await links.DetachAsync(card.Mac, ct);
         _applied = Without(_applied, card.Mac);
         NetworkLog.Unplugged(log, card.Id);

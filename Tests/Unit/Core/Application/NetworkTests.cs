@@ -228,6 +228,27 @@ public sealed class NetworkTests
     });
 
     [Fact]
+    public void Card_that_the_guest_did_not_let_go_of_is_taken_out_with_the_next_change() => HarnessShim.Run(async shim =>
+    {
+        shim.Network.Links.Add(Eth0);
+        await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
+        shim.Network.Links.Add(Eth1);
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(1), default);
+
+        shim.Network.Links.Remove(Eth1);
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(1), default);
+        shim.Host.Machine!.Devices.Attached.Should().ContainSingle();
+        shim.Network.Changed();
+        await shim.Time.Delay(TimeSpan.FromSeconds(1), default);
+
+        shim.Host.Machine!.Devices.Attached.Should().BeEmpty();
+        shim.Host.Held.Count(held => held.Kind == ResourceKind.Tap).Should().Be(1);
+    }, new FaultSchedule(new Fault("hotplug.detach", 1, FaultKind.Fail) { Error = ErrorKind.DeadlineExceeded }));
+
+    [Fact]
     public void Address_that_changes_while_the_pod_runs_reaches_the_guest() => HarnessShim.Run(async shim =>
     {
         shim.Network.Links.Add(Eth0);
