@@ -16,4 +16,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(2003, LogLevel.Information, "{Signal} received: the sandbox is stopped, then the shim")]
     public static partial void Signalled(ILogger log, string signal);
+
+    [LoggerMessage(2004, LogLevel.Error, "work in the background failed by a fault of ours")]
+    public static partial void Unobserved(ILogger log, Exception fault);
 }

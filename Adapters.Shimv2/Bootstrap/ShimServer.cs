@@ -61,6 +61,7 @@ internal static class ShimServer
     private static async Task ServeAsync(ServiceProvider provider, Socket listener)
     {
         var logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger("shim");
+        using var unobserved = new UnobservedFaults(logger);
         var lifetime = provider.GetRequiredService<ShimLifetime>();
         var sender = provider.GetRequiredService<ISender>();
         // The owner of this directory is the effective user and group: only their like may call.
