@@ -51,7 +51,8 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
 
     /// <summary>Opens what another process left; null if the file is missing, or torn in its first line.</summary>
     public static (ResourceLedgerFile Ledger, StateHeader Header)? TryOpen(string path) => TryRead(path) is { } left
-        ? (new ResourceLedgerFile(path, left.Header, new StateLines(AtomicFile.OpenAppend(path), torn: true), left.Held, left.Lines), left.Header)
+        ? (new ResourceLedgerFile(
+            path, left.Header, new StateLines(AtomicFile.OpenAppend(path), torn: true), left.Held, left.Lines), left.Header)
         : null;
 
     /// <summary>What another process's ledger holds, unchanged; null as with <see cref="TryOpen"/>.</summary>

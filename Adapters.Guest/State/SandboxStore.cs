@@ -192,15 +192,16 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         _lock = null;
     }
 
-    // A manager runs the clean-up of a former life after each deletion, and may begin the next life of the id before it has
-    // ended: it can have the directory that was just made, and remove it. No event tells that a lock is free.
+    // A manager runs the clean-up of a former life after each deletion, and may begin the next life of the id before it
+    // has ended: it can have the directory that was just made, and remove it. No event tells that a lock is free.
     private static async Task<FileLock?> LockNewAsync(string directory, CancellationToken ct)
     {
         for (var began = Stopwatch.GetTimestamp(); ; await Task.Delay(LockStep, ct))
         {
             try
             {
-                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                Directory.CreateDirectory(
+                    directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
                 if (TryLock(directory) is { } held)
                     return held;
             }

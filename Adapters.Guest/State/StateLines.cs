@@ -14,7 +14,8 @@ internal sealed class StateLines(SafeFileHandle file, bool torn = false) : IDisp
     private bool _torn = torn;
 
     /// <summary>The bytes of one line.</summary>
-    public static byte[] Line<T>(T value, JsonTypeInfo<T> type) => [.. JsonSerializer.SerializeToUtf8Bytes(value, type), (byte)'\n'];
+    public static byte[] Line<T>(T value, JsonTypeInfo<T> type) =>
+        [.. JsonSerializer.SerializeToUtf8Bytes(value, type), (byte)'\n'];
 
     /// <summary>What a line says; null for one that is torn, or of another kind.</summary>
     public static T? TryParse<T>(string line, JsonTypeInfo<T> type)

@@ -3,8 +3,8 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.State;
 
 /// <summary>
-/// The story of a sandbox's creations, line by line. Of a long one the beginning is kept, which tells of the sandbox's own
-/// start, and the end.
+/// The story of a sandbox's creations, line by line. Of a long one the beginning is kept, which tells of the sandbox's
+/// own start, and the end.
 /// </summary>
 internal sealed class TimelineFile : IDisposable
 {

@@ -7,9 +7,9 @@ using Tomlyn.Model;
 namespace Kata.Adapters.Shimv2.Configuration;
 
 /// <summary>
-/// A pod's annotations that stand for keys of the configuration. Whoever may make pods writes them, so they are taken only if
-/// the operator's <c>enable_annotations</c> names them, whole, or if they can only narrow what the operator allows; what is
-/// not taken is refused, never passed over.
+/// A pod's annotations that stand for keys of the configuration. Whoever may make pods writes them, so they are taken
+/// only if the operator's <c>enable_annotations</c> names them, whole, or if they can only narrow what the operator
+/// allows; what is not taken is refused, never passed over.
 /// </summary>
 internal static class SettingsAnnotations
 {

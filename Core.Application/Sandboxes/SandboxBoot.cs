@@ -100,8 +100,8 @@ internal sealed class SandboxBoot(
             StateDirectory = SandboxPaths.State(sandbox.Id),
             NetworkNamespace = links.Namespace,
             Cgroups = sandbox.OwnCgroups,
-            // The shim's score is the manager's own, which the kernel spares: what a tenant runs must not have it. Nor is
-            // that of a pod's first container, which managers protect, the one of those that come later.
+            // The shim's score is the manager's own, which the kernel spares: what a tenant runs must not have it. Nor
+            // is that of a pod's first container, which managers protect, the one of those that come later.
             OomScoreAdjustment = Math.Max(0, spec.Process?.OomScoreAdj ?? 0),
         };
         var finding = timeline.RunAsync("assets", () => assets.FindAsync(settings.Hypervisor, ct));

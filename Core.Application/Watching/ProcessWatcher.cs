@@ -83,7 +83,8 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         int code;
         try
         {
-            code = await WithRoomAsync(() => _agent.WaitAsync(_process.Ref, CancellationToken.None), CancellationToken.None);
+            code = await WithRoomAsync(
+                () => _agent.WaitAsync(_process.Ref, CancellationToken.None), CancellationToken.None);
         }
         catch (KataException e)
         {

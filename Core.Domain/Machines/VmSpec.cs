@@ -93,7 +93,9 @@ public sealed record VmPlacement
     /// <summary>cgroup directories to enter, one per hierarchy; empty for none.</summary>
     public IReadOnlyList<HostPath> Cgroups { get; init; } = [];
 
-    /// <summary>How gladly the kernel ends the processes when memory runs out, from -1000 (never) to 1000; an ordinary process has 0.</summary>
+    /// <summary>
+    /// How gladly the kernel ends the processes when memory runs out, from -1000 (never) to 1000; an ordinary process has 0.
+    /// </summary>
     public int OomScoreAdjustment { get; init; }
 }
 

@@ -9,9 +9,12 @@ public static class AtomicFile
     private static int _counter;
 
     /// <summary>Replaces a file whole: a reader sees the old bytes or the new. It outlives this process, not a power cut.</summary>
-    public static void Write(string path, ReadOnlySpan<byte> bytes, uint mode = 0x1A4) => Replace(path, bytes, 0, mode).Dispose();
+    public static void Write(string path, ReadOnlySpan<byte> bytes, uint mode = 0x1A4) =>
+        Replace(path, bytes, 0, mode).Dispose();
 
-    /// <summary>Replaces a file as <see cref="Write"/> does, and answers the new one, for <see cref="DescriptorIo.Append"/>.</summary>
+    /// <summary> Replaces a file as <see cref="Write"/> does, and answers the new one, for <see
+    /// cref="DescriptorIo.Append"/>.
+    /// </summary>
     public static SafeFileHandle WriteAndAppend(string path, ReadOnlySpan<byte> bytes, uint mode = 0x180) =>
         Replace(path, bytes, OpenFlags.O_APPEND, mode);
 

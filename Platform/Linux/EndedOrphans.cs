@@ -1,6 +1,7 @@
 namespace Kata.Platform.Linux;
 
-/// <summary>Ends of orphans that nobody has asked for yet; the oldest are forgotten. Not for several threads at once.</summary>
+/// <summary> Ends of orphans that nobody has asked for yet; the oldest are forgotten. Not for several threads at once.
+/// </summary>
 internal sealed class EndedOrphans(int most)
 {
     // In the order in which they came. A pid that comes again, or was asked for, leaves nothing of its former place.

@@ -4,8 +4,8 @@ namespace Kata.Platform.Linux;
 public static class OpenFiles
 {
     /// <summary>
-    /// Raises the limit to what this process may, and beyond that as far as <paramref name="wanted"/> if it is privileged;
-    /// never lowers it, never fails.
+    /// Raises the limit to what this process may, and beyond that as far as <paramref name="wanted"/> if it is
+    /// privileged; never lowers it, never fails.
     /// </summary>
     /// <returns>The limit that holds then.</returns>
     public static ulong Raise(ulong wanted = 0)

@@ -27,8 +27,8 @@ public sealed record TtrpcServerOptions
     public int MaxCallsInFlight { get; init; } = TtrpcLimits.MaxCallsInFlight;
 
     /// <summary>
-    /// Asked once per (service, method): true for the few calls that must be taken although the others are too many, up to
-    /// <see cref="TtrpcLimits.MaxUrgentCalls"/> beyond them.
+    /// Asked once per (service, method): true for the few calls that must be taken although the others are too many, up
+    /// to <see cref="TtrpcLimits.MaxUrgentCalls"/> beyond them.
     /// </summary>
     public Func<string, string, bool>? IsUrgent { get; init; }
 

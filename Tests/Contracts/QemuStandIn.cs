@@ -57,7 +57,9 @@ internal static class QemuStandIn
     /// <summary>The path of a stand-in for QEMU.</summary>
     public static string Qemu(VmmBehaviour behaviour) => Path.Combine(Folder, behaviour.ToString());
 
-    /// <summary>Lets processes be placed without a binary of ours; of the places only the score for memory's end is entered.</summary>
+    /// <summary> Lets processes be placed without a binary of ours; of the places only the score for memory's end is
+    /// entered.
+    /// </summary>
     public static void UseLauncher() =>
         ProcessSpawner.LauncherPath = Environment.GetEnvironmentVariable("KATA_TEST_LAUNCHER") ?? Path.Combine(Folder, "launcher");
 

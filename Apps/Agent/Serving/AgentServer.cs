@@ -14,7 +14,9 @@ internal sealed class AgentServer
     /// <summary>The driver tells of a port some time after it was loaded; a machine with VSOCK may have none.</summary>
     private const int QuickSearches = 400;
 
-    /// <summary>A process has three calls pending as long as it lives, its end and its two streams; so these are some thousands.</summary>
+    /// <summary> A process has three calls pending as long as it lives, its end and its two streams; so these are some
+    /// thousands.
+    /// </summary>
     private const int MaxCalls = 16 * 1024;
 
     private readonly TtrpcServer _server;
@@ -30,7 +32,8 @@ internal sealed class AgentServer
             RunInline = static (_, method) => method is "Check" or "ReadStdout" or "ReadStderr" or "WaitProcess" or "GetOOMEvent",
             MaxCallsInFlight = MaxCalls,
             // By these the host sees that the guest lives, and ends what runs in it.
-            IsUrgent = static (_, method) => method is "Check" or "SignalProcess" or "RemoveContainer" or "DestroySandbox",
+            IsUrgent = static (_, method) =>
+                method is "Check" or "SignalProcess" or "RemoveContainer" or "DestroySandbox",
             OnHandlerError = (method, e) => log.Error($"{method}: {e.GetType().Name}: {e.Message} {e.StackTrace}"),
             OnConnectionClosed = reason => log.Debug($"connection closed: {reason.Message}"),
         });
@@ -59,7 +62,9 @@ internal sealed class AgentServer
         using var listener = Door.ForHost(port);
         _log.Info($"listening on vsock port {port}");
         await Door.ServeAsync(
-            () => listener.AcceptAsync(), socket => _ = _server.ServeConnectionAsync(socket, CancellationToken.None), TimeProvider.System);
+            () => listener.AcceptAsync(),
+            socket => _ = _server.ServeConnectionAsync(socket, CancellationToken.None),
+            TimeProvider.System);
     }
 
     /// <summary>Blocks its thread for the life of the machine.</summary>

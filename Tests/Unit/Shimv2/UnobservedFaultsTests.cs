@@ -22,5 +22,6 @@ public sealed class UnobservedFaultsTests
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void FailInTheBackground() => _ = Task.FromException(new InvalidOperationException("the watcher broke"));
+    private static void FailInTheBackground() =>
+        _ = Task.FromException(new InvalidOperationException("the watcher broke"));
 }
