@@ -44,18 +44,32 @@ internal sealed class SignalProcessHandler(
         {
             // The machine is going down and takes the process along; its exit is told by whoever saw that.
         }
+        finally
+        {
+            // A guest that refuses the signal, or never answers to it, has no veto either.
+            if (request.Signal == Signal.Kill && request.Process.IsInit)
+                WatchEnd(request.Process);
+        }
 
         if (endsUnstarted)
         {
             var exit = new ExitStatus(128 + request.Signal.Number, time.GetUtcNow());
             await sender.Send(new RecordProcessExit(request.Process, exit), ct);
         }
-        else if (request.Signal == Signal.Kill && request.Process.IsInit)
-        {
-            kills.Watch(containers.Find(request.Process));
-        }
 
         return Done.Value;
+    }
+
+    private void WatchEnd(ProcessRef init)
+    {
+        try
+        {
+            kills.Watch(containers.Find(init));
+        }
+        catch (KataException)
+        {
+            // Deleted while the guest was asked.
+        }
     }
 
     private static async Task ThawAsync(IGuestAgent agent, ContainerId id, CancellationToken ct)

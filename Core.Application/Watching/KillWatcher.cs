@@ -18,7 +18,7 @@ internal sealed class KillWatcher(
     // A kernel ends a killed process within moments; longer takes only one that writes much memory back, or is stuck.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Begins to wait for the exit of an init, after the guest has taken the signal.</summary>
+    /// <summary>Begins to wait for the exit of an init, after the guest has taken the signal, or has not.</summary>
     public void Watch(LiveProcess init) => _ = WatchAsync(init);
 
     private async Task WatchAsync(LiveProcess init)

@@ -94,6 +94,47 @@ public sealed class UnkillableTests
         shim.State.Should().Be(SandboxState.Ready);
     });
 
+    [Theory]
+    [InlineData(ErrorKind.PermissionDenied)]
+    [InlineData(ErrorKind.NotFound)]
+    [InlineData(ErrorKind.Internal)]
+    public void Kill_when_the_guest_refuses_it_and_tells_no_exit_ends_the_machine_all_the_same(ErrorKind refusal) => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
+        shim.Guest.TellsExits = false;
+
+        (await Refusal.OfAsync(() => shim.KillAsync("pod"))).Kind.Should().Be(refusal);
+
+        (await shim.WaitAsync("pod").WaitAsync(Bound, shim.Time)).Code.Should().Be(ExitStatus.Killed);
+        await shim.DeleteAsync("pod");
+        shim.Host.Leftovers().Should().BeEmpty();
+    }, new FaultSchedule(new Fault("agent.signal", 1, FaultKind.Fail) { Error = refusal }));
+
+    [Fact]
+    public void Kill_of_a_container_that_was_not_started_when_the_guest_refuses_it_ends_the_machine_all_the_same() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+
+        (await Refusal.OfAsync(() => shim.KillAsync("pod"))).Kind.Should().Be(ErrorKind.PermissionDenied);
+
+        (await shim.WaitAsync("pod").WaitAsync(Bound, shim.Time)).Code.Should().Be(ExitStatus.Killed);
+        await shim.DeleteAsync("pod");
+        shim.Host.Leftovers().Should().BeEmpty();
+    }, new FaultSchedule(new Fault("agent.signal", 1, FaultKind.Fail) { Error = ErrorKind.PermissionDenied }));
+
+    [Fact]
+    public void Kill_when_the_guest_never_answers_it_and_tells_no_exit_ends_the_machine_after_the_calls_limit() => HarnessShim.Run(async shim =>
+    {
+        await shim.CreateAsync("pod");
+        await shim.StartAsync("pod");
+        shim.Guest.TellsExits = false;
+
+        (await Refusal.OfAsync(() => shim.KillAsync("pod"))).Kind.Should().Be(ErrorKind.DeadlineExceeded);
+
+        (await shim.WaitAsync("pod").WaitAsync(Bound, shim.Time)).Code.Should().Be(ExitStatus.Killed);
+    }, new FaultSchedule(new Fault("agent.signal", 1, FaultKind.Hang)));
+
     [Fact]
     public void Wait_when_the_guest_answers_that_it_is_unavailable_ends_the_process_as_unknown() => HarnessShim.Run(async shim =>
     {
