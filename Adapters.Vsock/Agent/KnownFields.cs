@@ -10,7 +10,7 @@ namespace Kata.Adapters.Vsock.Agent;
 
 /// <summary>
 /// Reads the agent's answers without the fields that this version does not know: kept, as a parser keeps them, each small
-/// one would be an object or more. Streams pass as they are.
+/// one would be an object or more.
 /// </summary>
 internal sealed class KnownFields(CallInvoker inner) : CallInvoker
 {
@@ -26,6 +26,8 @@ internal sealed class KnownFields(CallInvoker inner) : CallInvoker
         [typeof(Proto.StatsContainerResponse)] = Proto.StatsContainerResponse.Parser.WithDiscardUnknownFields(true),
         [typeof(Proto.VolumeStatsResponse)] = Proto.VolumeStatsResponse.Parser.WithDiscardUnknownFields(true),
         [typeof(Proto.Interface)] = Proto.Interface.Parser.WithDiscardUnknownFields(true),
+        [typeof(Proto.Segment)] = Proto.Segment.Parser.WithDiscardUnknownFields(true),
+        [typeof(Proto.NameQuestion)] = Proto.NameQuestion.Parser.WithDiscardUnknownFields(true),
         [typeof(Proto.Routes)] = Proto.Routes.Parser.WithDiscardUnknownFields(true),
     }.ToFrozenDictionary();
 
@@ -42,15 +44,15 @@ internal sealed class KnownFields(CallInvoker inner) : CallInvoker
 
     public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-        inner.AsyncServerStreamingCall(method, host, options, request);
+        inner.AsyncServerStreamingCall(Of(method), host, options, request);
 
     public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options) =>
-        inner.AsyncClientStreamingCall(method, host, options);
+        inner.AsyncClientStreamingCall(Of(method), host, options);
 
     public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options) =>
-        inner.AsyncDuplexStreamingCall(method, host, options);
+        inner.AsyncDuplexStreamingCall(Of(method), host, options);
 
     private Method<TRequest, TResponse> Of<TRequest, TResponse>(Method<TRequest, TResponse> method)
         where TRequest : class

@@ -44,6 +44,8 @@ public class KnownFieldsTests
             () => agent.UpdateInterfaceAsync(new Proto.UpdateInterfaceRequest()),
             () => agent.UpdateRoutesAsync(new Proto.UpdateRoutesRequest()),
             () => new Proto.Health.HealthClient(new KnownFields(_wire)).CheckAsync(new Proto.CheckRequest()),
+            () => new Proto.PortForward.PortForwardClient(new KnownFields(_wire)).Connect(),
+            () => new Proto.NameRelay.NameRelayClient(new KnownFields(_wire)).Serve(),
         ];
 
         foreach (var call in calls)
@@ -62,7 +64,7 @@ public class KnownFieldsTests
         public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
             Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
         {
-            Read = bytes => method.ResponseMarshaller.ContextualDeserializer(new Payload(bytes));
+            Keep(method);
             return new AsyncUnaryCall<TResponse>(
                 new TaskCompletionSource<TResponse>().Task, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
         }
@@ -77,7 +79,15 @@ public class KnownFieldsTests
             Method<TRequest, TResponse> method, string? host, CallOptions options) => throw new NotSupportedException();
 
         public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
-            Method<TRequest, TResponse> method, string? host, CallOptions options) => throw new NotSupportedException();
+            Method<TRequest, TResponse> method, string? host, CallOptions options)
+        {
+            Keep(method);
+            return new AsyncDuplexStreamingCall<TRequest, TResponse>(
+                null!, null!, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        }
+
+        private void Keep<TRequest, TResponse>(Method<TRequest, TResponse> method) =>
+            Read = bytes => method.ResponseMarshaller.ContextualDeserializer(new Payload(bytes))!;
     }
 
     private sealed class Payload(byte[] bytes) : DeserializationContext
