@@ -56,6 +56,7 @@ public class AgentErrorsTests
     [Theory]
     [InlineData("no\u202Eyes", "noyes")]
     [InlineData("one\u2028two", "one two")]
+    [InlineData("one\ntwo", "one two")]
     [InlineData("\e[2Jred", "red")]
     public void Translate_when_sentence_would_mislead_its_reader_takes_that_out(string text, string expected) =>
         AgentErrors.Translate(new RpcException(new Status(StatusCode.Internal, text)), "SomeCall", null)
