@@ -29,9 +29,13 @@ internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnec
     };
 
     /// <summary>A connection can be taken by the VMM and closed again before the agent sees it, so the check belongs to the try.</summary>
-    private async Task<IGuestAgent> ConnectOnceAsync(IGuestDialer dialer, CancellationToken ct)
+    private async Task<IGuestAgent> ConnectOnceAsync(IGuestDialer dialer, CancellationToken ct) =>
+        await AnsweredAsync(Open(await DialResilience.BoundedAsync(dialer.DialOnceAsync, time, ct)), ct);
+
+    /// <summary>The agent once it has answered a health check; else it is closed.</summary>
+    /// <exception cref="NotListeningException">It does not serve yet.</exception>
+    internal static async Task<IGuestAgent> AnsweredAsync(TtrpcAgent agent, CancellationToken ct)
     {
-        var agent = Open(await DialResilience.BoundedAsync(dialer.DialOnceAsync, time, ct));
         try
         {
             await agent.CheckAsync(ct);
@@ -49,11 +53,14 @@ internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnec
         }
     }
 
-    private TtrpcAgent Open(Socket socket)
-    {
-        var client = new TtrpcClient(socket, new TtrpcClientOptions { Time = time, MaxReply = MaxReply });
-        return new TtrpcAgent(new KnownFields(client), ReasonAsync(client), client, time);
-    }
+    private TtrpcAgent Open(Socket socket) => Open(new TtrpcClient(socket, OptionsFor(time)), time);
+
+    /// <summary>How every connection to a guest is read, whatever carries it.</summary>
+    internal static TtrpcClientOptions OptionsFor(TimeProvider time) => new() { Time = time, MaxReply = MaxReply };
+
+    /// <summary>The agent behind a connection that was made with <see cref="OptionsFor"/>.</summary>
+    internal static TtrpcAgent Open(TtrpcClient client, TimeProvider time) =>
+        new(new KnownFields(client), ReasonAsync(client), client, time);
 
     private static async Task<string> ReasonAsync(TtrpcClient client)
     {

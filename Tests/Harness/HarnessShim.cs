@@ -25,8 +25,13 @@ public sealed class HarnessShim : IAsyncDisposable
 
     private readonly ServiceProvider _services;
 
-    /// <summary>A shim of one sandbox.</summary>
-    public HarnessShim(FaultSchedule? faults = null, string sandbox = "pod", HarnessHost? host = null, HarnessStore? store = null)
+    /// <summary>A shim of one sandbox. Its agent is the harness's unless <paramref name="connector"/> makes another.</summary>
+    public HarnessShim(
+        FaultSchedule? faults = null,
+        string sandbox = "pod",
+        HarnessHost? host = null,
+        HarnessStore? store = null,
+        Func<HarnessHost, IGuestAgentConnector>? connector = null)
     {
         Host = host ?? new HarnessHost(faults);
         Sandbox = SandboxId.Parse(sandbox);
@@ -63,7 +68,7 @@ public sealed class HarnessShim : IAsyncDisposable
             .AddSingleton<IBootAssets>(Assets)
             .AddSingleton<IBundleReader>(Bundles)
             .AddSingleton<ISettingsSource>(Settings)
-            .AddSingleton<IGuestAgentConnector>(new HarnessConnector(Host))
+            .AddSingleton(connector?.Invoke(Host) ?? new HarnessConnector(Host))
             .AddSingleton<IProcessStdio>(Stdio)
             .AddSingleton<IHookRunner>(Hooks)
             .AddSingleton<ITaskEvents>(Events)
