@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
-/// <summary> Tells of work in the background that failed and that nobody awaited: a fault of ours, which would else
+/// <summary>
+/// Tells of work in the background that failed and that nobody awaited: a fault of ours, which would else
 /// leave no trace.
 /// </summary>
 internal sealed class UnobservedFaults : IDisposable

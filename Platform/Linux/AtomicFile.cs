@@ -12,7 +12,8 @@ public static class AtomicFile
     public static void Write(string path, ReadOnlySpan<byte> bytes, uint mode = 0x1A4) =>
         Replace(path, bytes, 0, mode).Dispose();
 
-    /// <summary> Replaces a file as <see cref="Write"/> does, and answers the new one, for <see
+    /// <summary>
+    /// Replaces a file as <see cref="Write"/> does, and answers the new one, for <see
     /// cref="DescriptorIo.Append"/>.
     /// </summary>
     public static SafeFileHandle WriteAndAppend(string path, ReadOnlySpan<byte> bytes, uint mode = 0x180) =>

@@ -1,6 +1,7 @@
 namespace Kata.Platform.Linux;
 
-/// <summary> Ends of orphans that nobody has asked for yet; the oldest are forgotten. Not for several threads at once.
+/// <summary>
+/// Ends of orphans that nobody has asked for yet; the oldest are forgotten. Not for several threads at once.
 /// </summary>
 internal sealed class EndedOrphans(int most)
 {

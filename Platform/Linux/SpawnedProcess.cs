@@ -31,7 +31,8 @@ public sealed class SpawnedProcess : IAsyncDisposable
             return !_exited.Task.IsCompleted && _pidFd.SendSignal(signal);
     }
 
-    /// <summary> To it and to all of its group, which must be <see cref="SpawnGroup.Own"/>. False if it has ended.
+    /// <summary>
+    /// To it and to all of its group, which must be <see cref="SpawnGroup.Own"/>. False if it has ended.
     /// </summary>
     public bool SignalGroup(int signal)
     {

@@ -27,7 +27,8 @@ public static class VsockSocket
         return ForeignSocket.ConnectAsync(AF_VSOCK, address, $"vsock {cid}:{port}", timeout, cancellation);
     }
 
-    /// <summary> Listens on <paramref name="port"/>; with <paramref name="peer"/>, connections of other machines are
+    /// <summary>
+    /// Listens on <paramref name="port"/>; with <paramref name="peer"/>, connections of other machines are
     /// closed unheard.
     /// </summary>
     public static SocketListener Listen(uint port, int backlog = 128, uint cid = VMADDR_CID_ANY, uint peer = VMADDR_CID_ANY)

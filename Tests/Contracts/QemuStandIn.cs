@@ -57,7 +57,8 @@ internal static class QemuStandIn
     /// <summary>The path of a stand-in for QEMU.</summary>
     public static string Qemu(VmmBehaviour behaviour) => Path.Combine(Folder, behaviour.ToString());
 
-    /// <summary> Lets processes be placed without a binary of ours; of the places only the score for memory's end is
+    /// <summary>
+    /// Lets processes be placed without a binary of ours; of the places only the score for memory's end is
     /// entered.
     /// </summary>
     public static void UseLauncher() =>

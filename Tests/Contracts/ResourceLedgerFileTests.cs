@@ -8,7 +8,8 @@ using Xunit;
 
 namespace Kata.Tests.Contracts;
 
-/// <summary> What a ledger and a timeline on disk keep to over a long life and a full disk. Needs root, for the mount.
+/// <summary>
+/// What a ledger and a timeline on disk keep to over a long life and a full disk. Needs root, for the mount.
 /// </summary>
 [Trait("category", "real")]
 public sealed class ResourceLedgerFileTests : IDisposable

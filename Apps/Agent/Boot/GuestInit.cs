@@ -8,7 +8,8 @@ namespace Kata.Apps.Agent.Boot;
 /// <summary>The agent as the guest's first process: from the kernel's handing over to the power switch.</summary>
 internal static class GuestInit
 {
-    /// <summary> A process takes four, and ten more while it starts; the kernel gives its first process 1,024 in all.
+    /// <summary>
+    /// A process takes four, and ten more while it starts; the kernel gives its first process 1,024 in all.
     /// </summary>
     private const ulong MaxOpenFiles = 1 << 17;
 

@@ -14,7 +14,8 @@ internal sealed class AgentServer
     /// <summary>The driver tells of a port some time after it was loaded; a machine with VSOCK may have none.</summary>
     private const int QuickSearches = 400;
 
-    /// <summary> A process has three calls pending as long as it lives, its end and its two streams; so these are some
+    /// <summary>
+    /// A process has three calls pending as long as it lives, its end and its two streams; so these are some
     /// thousands.
     /// </summary>
     private const int MaxCalls = 16 * 1024;

@@ -113,7 +113,8 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         }
     }
 
-    /// <summary> The container is gone, and the guest does not let go of its disks: those that nobody else uses stay
+    /// <summary>
+    /// The container is gone, and the guest does not let go of its disks: those that nobody else uses stay
     /// until the machine ends.
     /// </summary>
     public async Task LeaveAsync(ContainerId container, CancellationToken ct)
