@@ -4,10 +4,14 @@ using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Guest;
 
-/// <summary>Turns what the kernel answered into a kind. No sentence says "no such file or directory": Docker reads that as exit 127.</summary>
+/// <summary>
+/// Turns what the kernel answered into a kind. No sentence says "no such file or directory": Docker reads that as exit
+/// 127.
+/// </summary>
 internal static class GuestErrors
 {
-    public static KataException Translate(LinuxException cause, string what) => new(KindOf(cause), $"{what} failed: {Reason(cause)}", cause);
+    public static KataException Translate(LinuxException cause, string what) =>
+        new(KindOf(cause), $"{what} failed: {Reason(cause)}", cause);
 
     /// <summary>Files of .NET fail with their own exceptions; the number is in the result code.</summary>
     public static KataException Translate(IOException cause, string what) => cause is LinuxException known
@@ -33,7 +37,8 @@ internal static class GuestErrors
     {
         { IsRefusal: true } => ErrorKind.PermissionDenied,
         { IsExhaustion: true } => ErrorKind.ResourceExhausted,
-        { Errno: Errno.ENOENT or Errno.ENOTDIR or Errno.EINVAL or Errno.ELOOP or Errno.ENODEV } => ErrorKind.InvalidArgument,
+        { Errno: Errno.ENOENT or Errno.ENOTDIR or Errno.EINVAL or Errno.ELOOP or Errno.ENODEV } =>
+            ErrorKind.InvalidArgument,
         _ => ErrorKind.Internal,
     };
 }

@@ -13,7 +13,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Kata.Adapters.Guest;
 
-/// <summary>What the host gives the guest: files, root filesystems, cgroup, boot assets, and the record of it all.</summary>
+/// <summary>
+/// What the host gives the guest: files, root filesystems, cgroup, boot assets, and the record of it all.
+/// </summary>
 public static class GuestServices
 {
     /// <summary>Registers the adapter's ports.</summary>

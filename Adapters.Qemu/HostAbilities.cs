@@ -7,7 +7,8 @@ namespace Kata.Adapters.Qemu;
 
 /// <summary>What this host can: asked anew for each machine, since modules come and go.</summary>
 internal sealed class HostAbilities(
-    string kvmDevice = "/dev/kvm", string vhostNetDevice = "/dev/vhost-net", string vhostVsockDevice = "/dev/vhost-vsock", string cpuInfo = "/proc/cpuinfo")
+    string kvmDevice = "/dev/kvm", string vhostNetDevice = "/dev/vhost-net",
+    string vhostVsockDevice = "/dev/vhost-vsock", string cpuInfo = "/proc/cpuinfo")
 {
     private const string KeyName = "accelerator";
 
@@ -30,7 +31,8 @@ internal sealed class HostAbilities(
             return new AcceleratorChoice(false, true, $"TCG, because {Describe(refusal)}");
         return HasVirtualization()
             ? new AcceleratorChoice(true, false, $"KVM, because {kvmDevice} opens and the CPU has virtualization")
-            : new AcceleratorChoice(false, true, $"TCG, because {kvmDevice} opens but the CPU shows neither vmx nor svm");
+            : new AcceleratorChoice(
+                false, true, $"TCG, because {kvmDevice} opens but the CPU shows neither vmx nor svm");
     }
 
     private bool HasVirtualization()

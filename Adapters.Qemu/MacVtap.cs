@@ -20,12 +20,17 @@ internal static class MacVtap
         catch (LinuxException e)
         {
             throw new KataException(
-                e.ToKind(ErrorKind.FailedPrecondition), $"macvtap {device} does not open ({e.Errno}): the link below it may be gone", e);
+                e.ToKind(ErrorKind.FailedPrecondition),
+                $"macvtap {device} does not open ({e.Errno}): the link below it may be gone", e);
         }
     }
 
-    /// <summary>Opens every queue of every macvtap among the devices; answers the numbers that they have in QEMU, by the card's id.</summary>
-    public static IReadOnlyDictionary<string, IReadOnlyList<int>> OpenAll(IEnumerable<Device> devices, InheritedSet inherited)
+    /// <summary>
+    /// Opens every queue of every macvtap among the devices; answers the numbers that they have in QEMU, by the card's
+    /// id.
+    /// </summary>
+    public static IReadOnlyDictionary<string, IReadOnlyList<int>> OpenAll(
+        IEnumerable<Device> devices, InheritedSet inherited)
     {
         var numbers = new Dictionary<string, IReadOnlyList<int>>();
         foreach (var card in devices.OfType<NetworkDevice>())

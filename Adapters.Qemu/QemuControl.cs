@@ -6,7 +6,9 @@ using Kata.Core.Domain;
 
 namespace Kata.Adapters.Qemu;
 
-/// <summary>Commands to one QEMU in the core's terms: failures have kinds, and the end of a device is waited for.</summary>
+/// <summary>
+/// Commands to one QEMU in the core's terms: failures have kinds, and the end of a device is waited for.
+/// </summary>
 internal sealed class QemuControl : IAsyncDisposable
 {
     private readonly QmpClient _qmp;
@@ -22,15 +24,18 @@ internal sealed class QemuControl : IAsyncDisposable
     }
 
     /// <summary>Executes a command; <paramref name="what"/> completes the sentence "QEMU did not …".</summary>
-    public Task<JsonElement> ExecuteAsync(string command, string what, CancellationToken ct) => ExecuteAsync<object>(command, null, null, what, ct);
+    public Task<JsonElement> ExecuteAsync(string command, string what, CancellationToken ct) =>
+        ExecuteAsync<object>(command, null, null, what, ct);
 
     /// <summary>Executes a command with arguments.</summary>
-    public Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, string what, CancellationToken ct) =>
+    public Task<JsonElement> ExecuteAsync<T>(
+        string command, T? arguments, JsonTypeInfo<T>? type, string what, CancellationToken ct) =>
         ExecuteAsync(command, arguments, type, null, what, ct);
 
     /// <summary>Gives QEMU an open file under a name; ours can be closed then.</summary>
     public Task GiveAsync(string name, SafeHandle descriptor, CancellationToken ct) => ExecuteAsync(
-        "getfd", new ByDescriptorName(name), QmpJson.Default.ByDescriptorName, descriptor, $"take the descriptor {name}", ct);
+        "getfd", new ByDescriptorName(name), QmpJson.Default.ByDescriptorName, descriptor,
+        $"take the descriptor {name}", ct);
 
     private async Task<JsonElement> ExecuteAsync<T>(
         string command, T? arguments, JsonTypeInfo<T>? type, SafeHandle? descriptor, string what, CancellationToken ct)
@@ -49,7 +54,9 @@ internal sealed class QemuControl : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks the guest to let a device go and waits until it has. A device that is gone is no failure.</summary>
+    /// <summary>
+    /// Asks the guest to let a device go and waits until it has. A device that is gone is no failure.
+    /// </summary>
     public async Task RemoveDeviceAsync(string id, TimeSpan limit, TimeProvider time, CancellationToken ct)
     {
         // device_del answers before the guest lets go; DEVICE_DELETED is the event that means it.
@@ -67,7 +74,8 @@ internal sealed class QemuControl : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            throw new KataException(ErrorKind.DeadlineExceeded, $"the guest did not let device {id} go within {limit.TotalSeconds} s");
+            throw new KataException(
+                ErrorKind.DeadlineExceeded, $"the guest did not let device {id} go within {limit.TotalSeconds} s");
         }
         finally
         {
@@ -82,15 +90,16 @@ internal sealed class QemuControl : IAsyncDisposable
         {
             await ExecuteAsync("device_del", new ById(id), QmpJson.Default.ById, $"remove device {id}", ct);
         }
-        catch (KataException asked) when (asked.Message.Contains("already in the process of unplug", StringComparison.Ordinal))
+        catch (KataException asked)
+            when (asked.Message.Contains("already in the process of unplug", StringComparison.Ordinal))
         {
             // The guest has been asked before, and has not answered yet.
         }
     }
 
     /// <summary>
-    /// What the guest will say of a device that is about to be added: the status of its first <c>_OST</c>, 0 if it has taken
-    /// it. Fails when the connection is lost.
+    /// What the guest will say of a device that is about to be added: the status of its first <c>_OST</c>, 0 if it has
+    /// taken it. Fails when the connection is lost.
     /// </summary>
     public Task<int> ExpectAnswer(string id)
     {
@@ -114,7 +123,9 @@ internal sealed class QemuControl : IAsyncDisposable
                 continue;
             if (happened.Name == "DEVICE_DELETED")
                 TellDeleted(data);
-            else if (happened.Name == "ACPI_DEVICE_OST" && data.TryGetProperty("info", out var info) && info.ValueKind == JsonValueKind.Object)
+            else if (
+                happened.Name == "ACPI_DEVICE_OST" && data.TryGetProperty("info", out var info)
+                    && info.ValueKind == JsonValueKind.Object)
                 TellAnswer(info);
         }
         var reason = await _qmp.Closed;

@@ -32,7 +32,9 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
             {
                 NetworkDevice network => await AttachAsync(network, slot, limit.Token),
                 BlockDevice block => await AttachAsync(block, slot, limit.Token),
-                _ => throw new KataException(ErrorKind.InvalidArgument, $"a {device.GetType().Name} cannot be added to a running machine"),
+                _ =>
+                    throw new KataException(
+                        ErrorKind.InvalidArgument, $"a {device.GetType().Name} cannot be added to a running machine"),
             };
             lock (_gate)
                 _attached[id] = slot;
@@ -41,7 +43,8 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
         catch (OperationCanceledException)
         {
             // What QEMU makes of it is not known: its slot is given to nobody else.
-            throw new KataException(ErrorKind.DeadlineExceeded, $"QEMU did not add a device within {CommandTime.TotalSeconds} s");
+            throw new KataException(
+                ErrorKind.DeadlineExceeded, $"QEMU did not add a device within {CommandTime.TotalSeconds} s");
         }
         catch
         {
@@ -66,7 +69,10 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
         }
 
         await control.RemoveDeviceAsync(id, RemovalTime, time, ct);
-        await (device.Device is NetworkDevice tap ? RemoveTapAsync(tap, CancellationToken.None) : RemoveStorageAsync((BlockDevice)device.Device, CancellationToken.None));
+        await (
+            device.Device is NetworkDevice tap
+                ? RemoveTapAsync(tap, CancellationToken.None)
+                : RemoveStorageAsync((BlockDevice)device.Device, CancellationToken.None));
         lock (_gate)
             _attached.Remove(id);
         // Only now: the slot of a device that the guest still has must not be given to another.
@@ -79,9 +85,11 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
             throw new KataException(ErrorKind.InvalidArgument, "only a disk that can be written can be resized");
         var now = FileStatus.Of(disk.Path.Value);
         if (now.IsRegular && now.Size > bytes)
-            throw new KataException(ErrorKind.InvalidArgument, $"{disk.Path} has {now.Size} bytes; it is not made smaller");
+            throw new KataException(
+                ErrorKind.InvalidArgument, $"{disk.Path} has {now.Size} bytes; it is not made smaller");
         await control.ExecuteAsync(
-            "block_resize", new ResizeStorage(QemuCommandLine.NodeName(disk.Id), bytes), QmpJson.Default.ResizeStorage, $"resize {disk.Path}", ct);
+            "block_resize", new ResizeStorage(QemuCommandLine.NodeName(disk.Id), bytes), QmpJson.Default.ResizeStorage,
+            $"resize {disk.Path}", ct);
     }
 
     private async Task<string> AttachAsync(NetworkDevice network, int slot, CancellationToken ct)
@@ -119,7 +127,8 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
             }
 
             var byDescriptor = new AddTap(network.Id, null, vhostNet, null) { Descriptors = string.Join(':', names) };
-            await control.ExecuteAsync("netdev_add", byDescriptor, QmpJson.Default.AddTap, $"use macvtap {network.Tap}", ct);
+            await control.ExecuteAsync(
+                "netdev_add", byDescriptor, QmpJson.Default.AddTap, $"use macvtap {network.Tap}", ct);
         }
         catch (KataException refused) when (refused.Kind != ErrorKind.Unavailable)
         {
@@ -134,7 +143,8 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
         try
         {
             await control.ExecuteAsync(
-                "closefd", new ByDescriptorName(descriptor), QmpJson.Default.ByDescriptorName, $"close the descriptor {descriptor}", CancellationToken.None);
+                "closefd", new ByDescriptorName(descriptor), QmpJson.Default.ByDescriptorName,
+                $"close the descriptor {descriptor}", CancellationToken.None);
         }
         catch (KataException)
         {
@@ -144,10 +154,13 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
 
     private async Task<string> AttachAsync(BlockDevice block, int slot, CancellationToken ct)
     {
-        var file = new StorageFile(FileStatus.Of(block.Path.Value).IsBlockDevice ? "host_device" : "file", block.Path.Value, block.ReadOnly);
+        var file = new StorageFile(
+            FileStatus.Of(block.Path.Value).IsBlockDevice ? "host_device" : "file", block.Path.Value, block.ReadOnly);
         await control.ExecuteAsync(
-            "blockdev-add", new AddStorage(QemuCommandLine.NodeName(block.Id), block.ReadOnly, file), QmpJson.Default.AddStorage, $"open {block.Path}", ct);
-        var disk = Place(new AddDevice("virtio-blk-pci", Disk(block)), slot) with { Drive = QemuCommandLine.NodeName(block.Id), Serial = block.Id };
+            "blockdev-add", new AddStorage(QemuCommandLine.NodeName(block.Id), block.ReadOnly, file),
+            QmpJson.Default.AddStorage, $"open {block.Path}", ct);
+        var disk = Place(new AddDevice("virtio-blk-pci", Disk(block)),
+            slot) with { Drive = QemuCommandLine.NodeName(block.Id), Serial = block.Id };
         await AddAsync(disk, () => RemoveStorageAsync(block, CancellationToken.None), ct);
         return disk.Id;
     }
@@ -166,10 +179,12 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
     }
 
     private async Task RemoveTapAsync(NetworkDevice network, CancellationToken ct) =>
-        await control.ExecuteAsync("netdev_del", new ById(network.Id), QmpJson.Default.ById, $"close tap {network.Tap}", ct);
+        await control.ExecuteAsync(
+            "netdev_del", new ById(network.Id), QmpJson.Default.ById, $"close tap {network.Tap}", ct);
 
     private async Task RemoveStorageAsync(BlockDevice block, CancellationToken ct) => await control.ExecuteAsync(
-        "blockdev-del", new ByNodeName(QemuCommandLine.NodeName(block.Id)), QmpJson.Default.ByNodeName, $"close {block.Path}", ct);
+        "blockdev-del", new ByNodeName(QemuCommandLine.NodeName(block.Id)), QmpJson.Default.ByNodeName,
+        $"close {block.Path}", ct);
 
     private static AddDevice Place(AddDevice device, int slot) =>
         device with { Bus = PciSlots.Bridge, Address = PciSlots.Hex(slot), RomFile = "" };

@@ -10,7 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Adapters.Qemu;
 
 /// <summary>Machines run by QEMU.</summary>
-internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILogger<QemuHypervisor> logger) : IHypervisor
+internal sealed class QemuHypervisor(
+    HostAbilities host, TimeProvider time, ILogger<QemuHypervisor> logger) : IHypervisor
 {
     /// <summary>What the process is called in the ledger.</summary>
     private const string Role = "qemu";
@@ -19,11 +20,14 @@ internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILog
 
     public string Name => "qemu";
 
-    public async Task<IVirtualMachine> LaunchAsync(VmSpec spec, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
+    public async Task<IVirtualMachine> LaunchAsync(
+        VmSpec spec, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
     {
         var program = spec.Machine.Program;
         if (!File.Exists(program.Value))
-            throw new KataException(ErrorKind.NotFound, $"the VMM {program} is not installed: install QEMU, or name it as path in the section hypervisor.qemu");
+            throw new KataException(
+                ErrorKind.NotFound,
+                $"the VMM {program} is not installed: install QEMU, or name it as path in the section hypervisor.qemu");
         Directory.CreateDirectory(placement.StateDirectory.Value);
 
         var accelerator = host.ChooseAccelerator(spec.Machine.Accelerator);
@@ -81,8 +85,12 @@ internal sealed class QemuHypervisor(HostAbilities host, TimeProvider time, ILog
             var control = new QemuControl(qmp);
             return new QemuMachine(spec.Sandbox, process, control, channel, monitor, choices, logger)
             {
-                Hotplug = QemuCommandLine.CanPlug(spec, host.Architecture) ? new QemuHotplug(control, vhostNet, time) : null,
-                Resize = QemuCommandLine.CanGrow(spec, host.Architecture) ? new QemuResize(control, spec.Resources, time) : null,
+                Hotplug = QemuCommandLine.CanPlug(spec, host.Architecture)
+                    ? new QemuHotplug(control, vhostNet, time)
+                    : null,
+                Resize = QemuCommandLine.CanGrow(spec, host.Architecture)
+                    ? new QemuResize(control, spec.Resources, time)
+                    : null,
             };
         }
         catch (Exception failure)

@@ -35,7 +35,9 @@ internal sealed class QemuLaunch(VmSpec spec, TimeProvider time)
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            throw new KataException(ErrorKind.DeadlineExceeded, $"QEMU did not answer within {spec.Machine.ControlTimeout.TotalSeconds:0.#} s");
+            throw new KataException(
+                ErrorKind.DeadlineExceeded,
+                $"QEMU did not answer within {spec.Machine.ControlTimeout.TotalSeconds:0.#} s");
         }
     }
 
@@ -45,14 +47,16 @@ internal sealed class QemuLaunch(VmSpec spec, TimeProvider time)
         if (process is null)
         {
             return failure is LinuxException refusal
-                ? new KataException(refusal.ToKind(ErrorKind.Unavailable), Sentence(refusal), refusal) { Report = new FailureReport { Phase = Phase, After = Elapsed } }
+                ? new KataException(refusal.ToKind(ErrorKind.Unavailable), Sentence(refusal),
+                    refusal) { Report = new FailureReport { Phase = Phase, After = Elapsed } }
                 : null;
         }
 
         // We ended it ourselves unless it was gone before, which the failure then says.
         var exit = await process.Exited;
         var errors = process.Errors.Lines;
-        var byItself = failure is KataException { Kind: ErrorKind.Unavailable } or QmpException { IsConnectionLost: true };
+        var byItself = failure is KataException { Kind: ErrorKind.Unavailable }
+            or QmpException { IsConnectionLost: true };
         var kind = failure is KataException { Kind: ErrorKind.DeadlineExceeded } ? ErrorKind.DeadlineExceeded
             : QemuHints.IsExhausted(errors) ? ErrorKind.ResourceExhausted
             : QemuHints.IsRefused(errors) ? ErrorKind.PermissionDenied

@@ -6,8 +6,10 @@ namespace Kata.Adapters.Qemu;
 /// <summary>Event ids 4000 to 4099.</summary>
 internal static partial class QemuLog
 {
-    [LoggerMessage(4000, LogLevel.Information, "QEMU {Version} of sandbox {Sandbox} answers as pid {ProcessId} after {Elapsed}: {Choices}")]
-    public static partial void Launched(this ILogger logger, SandboxId sandbox, string version, int processId, TimeSpan elapsed, string choices);
+    [LoggerMessage(4000, LogLevel.Information,
+        "QEMU {Version} of sandbox {Sandbox} answers as pid {ProcessId} after {Elapsed}: {Choices}")]
+    public static partial void Launched(
+        this ILogger logger, SandboxId sandbox, string version, int processId, TimeSpan elapsed, string choices);
 
     [LoggerMessage(4001, LogLevel.Warning, "Sandbox {Sandbox} is emulated and slow: {Reason}")]
     public static partial void Emulated(this ILogger logger, SandboxId sandbox, string reason);

@@ -23,7 +23,8 @@ internal sealed class QemuMachine : IVirtualMachine
     private Task? _released;
 
     public QemuMachine(
-        SandboxId sandbox, SupervisedProcess process, QemuControl control, GuestChannelSetup channel, StateSocket monitor, string choices, ILogger logger)
+        SandboxId sandbox, SupervisedProcess process, QemuControl control, GuestChannelSetup channel,
+        StateSocket monitor, string choices, ILogger logger)
     {
         _sandbox = sandbox;
         _process = process;
@@ -78,7 +79,9 @@ internal sealed class QemuMachine : IVirtualMachine
 
     /// <summary>A process's end as the core knows it; null if it was lost sight of.</summary>
     public static VmmEnd? EndOf(ProcessExit exit) =>
-        exit == ProcessExit.Unknown ? null : exit.Signal != 0 ? new VmmEnd(null, exit.Signal) : new VmmEnd(exit.Code, null);
+        exit == ProcessExit.Unknown
+            ? null
+            : exit.Signal != 0 ? new VmmEnd(null, exit.Signal) : new VmmEnd(exit.Code, null);
 
     private async Task<VmExit> DescribeExitAsync()
     {

@@ -7,9 +7,9 @@ using Kata.Core.Domain.Machines;
 namespace Kata.Adapters.Qemu;
 
 /// <summary>
-/// Adds vCPUs and memory to a running machine, and takes added vCPUs away again. Those that have been there since the launch,
-/// as all of an emulated machine, are given first and stay. Memory stays too: a guest cannot empty a bank that it has used,
-/// and what nobody uses is not the host's loss.
+/// Adds vCPUs and memory to a running machine, and takes added vCPUs away again. Those that have been there since the
+/// launch, as all of an emulated machine, are given first and stay. Memory stays too: a guest cannot empty a bank that
+/// it has used, and what nobody uses is not the host's loss.
 /// </summary>
 internal sealed class QemuResize(QemuControl control, VmResources start, TimeProvider time) : IVmResize
 {
@@ -64,7 +64,8 @@ internal sealed class QemuResize(QemuControl control, VmResources start, TimePro
             var arguments = slot.GetProperty("props").EnumerateObject().ToDictionary(p => p.Name, p => p.Value);
             arguments["driver"] = slot.GetProperty("type");
             arguments["id"] = JsonSerializer.SerializeToElement($"cpu-{_cpusAdded++}", QmpJson.Default.String);
-            await control.ExecuteAsync("device_add", arguments, QmpJson.Default.DictionaryStringJsonElement, "add a vCPU", ct);
+            await control.ExecuteAsync(
+                "device_add", arguments, QmpJson.Default.DictionaryStringJsonElement, "add a vCPU", ct);
             _reached = _reached with { Vcpus = _reached.Vcpus + 1 };
         }
     }
@@ -88,7 +89,8 @@ internal sealed class QemuResize(QemuControl control, VmResources start, TimePro
 
     private static bool IsFilled(JsonElement slot) => PathOf(slot) is not null;
 
-    private static string? PathOf(JsonElement slot) => slot.TryGetProperty("qom-path", out var path) ? path.GetString() : null;
+    private static string? PathOf(JsonElement slot) =>
+        slot.TryGetProperty("qom-path", out var path) ? path.GetString() : null;
 
     private async Task AddMemoryAsync(int wanted, CancellationToken ct)
     {
@@ -108,12 +110,16 @@ internal sealed class QemuResize(QemuControl control, VmResources start, TimePro
         }
         catch (TimeoutException)
         {
-            throw new KataException(ErrorKind.DeadlineExceeded, $"the guest did not take {_waiting.Sum(w => w.Mib)} MiB of memory within {GuestTime.TotalSeconds} s");
+            throw new KataException(
+                ErrorKind.DeadlineExceeded,
+                $"the guest did not take {_waiting.Sum(w => w.Mib)} MiB of memory within {GuestTime.TotalSeconds} s");
         }
 
         CountTaken();
         if (_waiting.Count > 0)
-            throw new KataException(ErrorKind.FailedPrecondition, $"the guest refused {_waiting[0].Mib} MiB of memory with ACPI status {await _waiting[0].Answer}");
+            throw new KataException(
+                ErrorKind.FailedPrecondition,
+                $"the guest refused {_waiting[0].Mib} MiB of memory with ACPI status {await _waiting[0].Answer}");
     }
 
     private async Task<Task<int>> PlugAsync(int mib, CancellationToken ct)
@@ -125,13 +131,17 @@ internal sealed class QemuResize(QemuControl control, VmResources start, TimePro
         var answer = control.ExpectAnswer(dimm);
         try
         {
-            await control.ExecuteAsync("device_add", new AddDevice("pc-dimm", dimm) { Memory = memory.Id }, QmpJson.Default.AddDevice, "add memory", ct);
+            await control.ExecuteAsync(
+                "device_add", new AddDevice("pc-dimm", dimm) { Memory = memory.Id }, QmpJson.Default.AddDevice,
+                "add memory", ct);
             return answer;
         }
         catch (KataException refused) when (refused.Kind != ErrorKind.Unavailable)
         {
             _dimmsAdded--;
-            await control.ExecuteAsync("object-del", new ById(memory.Id), QmpJson.Default.ById, "give the memory back", CancellationToken.None);
+            await control.ExecuteAsync(
+                "object-del", new ById(memory.Id), QmpJson.Default.ById, "give the memory back",
+                CancellationToken.None);
             throw;
         }
     }

@@ -8,12 +8,16 @@ namespace Kata.Adapters.Qemu;
 /// <summary>QEMU as a hypervisor.</summary>
 public static class QemuServices
 {
-    /// <summary>Adds the hypervisor <c>qemu</c>. Wants logging; takes the <see cref="TimeProvider"/> that is registered, else the system's.</summary>
+    /// <summary>
+    /// Adds the hypervisor <c>qemu</c>. Wants logging; takes the <see cref="TimeProvider"/> that is registered, else
+    /// the system's.
+    /// </summary>
     public static IServiceCollection AddQemu(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IHypervisor>(provider => new QemuHypervisor(
-            new HostAbilities(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<QemuHypervisor>>()));
+            new HostAbilities(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<QemuHypervisor>>()));
         return services;
     }
 }

@@ -34,7 +34,8 @@ internal sealed class StateSocket
     {
         var path = directory.Append(name);
         if (Encoding.UTF8.GetByteCount(path.Value) > LongestPath)
-            throw new KataException(ErrorKind.InvalidArgument, $"socket path {path} is longer than {LongestPath} bytes");
+            throw new KataException(
+                ErrorKind.InvalidArgument, $"socket path {path} is longer than {LongestPath} bytes");
         var socket = new StateSocket(path, ledger);
         ledger.Record(socket._resource);
         File.Delete(path.Value);

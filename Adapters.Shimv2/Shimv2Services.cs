@@ -14,7 +14,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Kata.Adapters.Shimv2;
 
-/// <summary>containerd's side of the shim: its process contract, its task service, events, streams, configuration, log.</summary>
+/// <summary>
+/// containerd's side of the shim: its process contract, its task service, events, streams, configuration, log.
+/// </summary>
 public static class Shimv2Services
 {
     // What Go's flag package ends with on a wrong command line.
@@ -39,8 +41,8 @@ public static class Shimv2Services
     }
 
     /// <summary>
-    /// Runs the binary as the command line says and answers its exit code. <paramref name="compose"/> adds the services of the
-    /// actions that need any.
+    /// Runs the binary as the command line says and answers its exit code. <paramref name="compose"/> adds the services
+    /// of the actions that need any.
     /// </summary>
     public static Task<int> RunAsync(string[] args, Action<IServiceCollection> compose)
     {
@@ -53,7 +55,8 @@ public static class Shimv2Services
         try
         {
             var arguments = ShimArguments.Parse(args);
-            if (arguments.Namespace.Length == 0 && arguments.Action is not (ShimAction.Version or ShimAction.Info or ShimAction.Features))
+            if (arguments.Namespace.Length == 0
+                && arguments.Action is not (ShimAction.Version or ShimAction.Info or ShimAction.Features))
                 throw new KataException(ErrorKind.InvalidArgument, "shim namespace cannot be empty");
             switch (arguments.Action)
             {
@@ -67,7 +70,9 @@ public static class Shimv2Services
                     StandardStream.WriteOutput(FeaturesCommand.Run());
                     return Task.FromResult(0);
                 case ShimAction.Version:
-                    StandardStream.WriteOutput(Encoding.UTF8.GetBytes($"{program}:\n  Runtime:  {InfoCommand.RuntimeName}\n  Version:  {ShimVersion.Text}\n"));
+                    StandardStream.WriteOutput(
+                        Encoding.UTF8.GetBytes(
+                            $"{program}:\n  Runtime:  {InfoCommand.RuntimeName}\n  Version:  {ShimVersion.Text}\n"));
                     return Task.FromResult(0);
                 case ShimAction.Delete:
                     return RunDeleteAsync(program, arguments, compose);
@@ -86,7 +91,8 @@ public static class Shimv2Services
         }
     }
 
-    private static async Task<int> RunDeleteAsync(string program, ShimArguments arguments, Action<IServiceCollection> compose)
+    private static async Task<int> RunDeleteAsync(
+        string program, ShimArguments arguments, Action<IServiceCollection> compose)
     {
         try
         {
@@ -99,10 +105,13 @@ public static class Shimv2Services
         }
     }
 
-    /// <summary>The daemon shows this to the user as it is: a sentence for what we foresaw, everything for what we did not.</summary>
+    /// <summary>
+    /// The daemon shows this to the user as it is: a sentence for what we foresaw, everything for what we did not.
+    /// </summary>
     private static int Fail(string program, Exception e)
     {
-        StandardStream.WriteError($"{program}: {(e is KataException or IOException or System.Net.Sockets.SocketException ? e.Message : e.ToString())}\n");
+        StandardStream.WriteError(
+            $"{program}: {(e is KataException or IOException or System.Net.Sockets.SocketException ? e.Message : e.ToString())}\n");
         return 1;
     }
 }

@@ -12,7 +12,8 @@ public static class VsockServices
     public static IServiceCollection AddVsock(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton<IGuestAgentConnector>(static s => new TtrpcAgentConnector(s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IGuestAgentConnector>(
+            static s => new TtrpcAgentConnector(s.GetRequiredService<TimeProvider>()));
         return services;
     }
 }

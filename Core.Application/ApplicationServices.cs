@@ -19,7 +19,9 @@ namespace Kata.Core.Application;
 /// <summary>Registers every use case and reaction, by name.</summary>
 public static class ApplicationServices
 {
-    /// <summary>What an administrator's tool needs to release what dead shims left; the ports for it are the caller's.</summary>
+    /// <summary>
+    /// What an administrator's tool needs to release what dead shims left; the ports for it are the caller's.
+    /// </summary>
     public static IServiceCollection AddReaping(this IServiceCollection services) => services
         .AddMessaging()
         .AddSingleton<SandboxTeardown>()

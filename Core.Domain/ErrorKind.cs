@@ -1,6 +1,8 @@
 namespace Kata.Core.Domain;
 
-/// <summary>What a caller can do about a failure. Each kind has one wire status, in one table of the shim adapter.</summary>
+/// <summary>
+/// What a caller can do about a failure. Each kind has one wire status, in one table of the shim adapter.
+/// </summary>
 public enum ErrorKind
 {
     /// <summary>An id, a spec or an option does not parse.</summary>

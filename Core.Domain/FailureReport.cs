@@ -39,7 +39,8 @@ public sealed record FailureReport
     public string Describe(string cause)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{What} failed in phase {Phase} after {After.TotalSeconds:0.0} s: {cause}");
+        text.Append(
+            CultureInfo.InvariantCulture, $"{What} failed in phase {Phase} after {After.TotalSeconds:0.0} s: {cause}");
         if (Vmm is { } end)
             text.Append(CultureInfo.InvariantCulture, $"; the VMM ended with {end}");
         AppendLines(text, "VMM said", VmmErrors);

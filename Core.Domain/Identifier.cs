@@ -41,5 +41,7 @@ internal static class Identifier
     }
 
     private static string Quote(string? text) =>
-        text is null ? "(none)" : $"\"{(text.Length > 100 ? string.Concat(text.AsSpan(0, 100), "…") : text).ReplaceLineEndings(" ")}\"";
+        text is null
+            ? "(none)"
+            : $"\"{(text.Length > 100 ? string.Concat(text.AsSpan(0, 100), "…") : text).ReplaceLineEndings(" ")}\"";
 }

@@ -10,9 +10,12 @@ public sealed class StateTable<TState, TTrigger>(params (TState From, TTrigger T
     private readonly FrozenDictionary<(TState, TTrigger), TState> _next =
         rows.ToFrozenDictionary(row => (row.From, row.Trigger), row => row.To);
 
-    /// <summary>The rows in the order in which they were written; the diagram in the documentation is printed from them.</summary>
+    /// <summary>
+    /// The rows in the order in which they were written; the diagram in the documentation is printed from them.
+    /// </summary>
     public IReadOnlyList<(TState From, TTrigger Trigger, TState To)> Rows { get; } = rows;
 
     /// <summary>True and the next state, or false if the trigger is refused in this state.</summary>
-    public bool TryNext(TState state, TTrigger trigger, out TState next) => _next.TryGetValue((state, trigger), out next);
+    public bool TryNext(TState state, TTrigger trigger, out TState next) =>
+        _next.TryGetValue((state, trigger), out next);
 }

@@ -22,7 +22,9 @@ internal sealed class BootAssetLocator : IBootAssets
         return Task.FromResult(new BootAssets
         {
             Kernel = kernel,
-            Initrd = settings.Initrd.Length > 0 ? Find(settings.Initrd, "initrd", settings) : image is null ? null : BootInitrdOf(image),
+            Initrd = settings.Initrd.Length > 0
+                ? Find(settings.Initrd, "initrd", settings)
+                : image is null ? null : BootInitrdOf(image),
             Image = image,
             ImageBytes = image is null ? 0 : new FileInfo(image.Value).Length,
             ImageDriver = settings.DisableImageNvdimm ? ImageDriver.VirtioBlk : ImageDriver.Nvdimm,

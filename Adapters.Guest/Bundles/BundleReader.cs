@@ -21,7 +21,8 @@ internal sealed class BundleReader : IBundleReader
         byte[] json;
         try
         {
-            using var file = new FileStream(path.Value, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.Asynchronous);
+            using var file = new FileStream(
+                path.Value, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.Asynchronous);
             if (file.Length > MaxBytes)
                 throw Invalid(path.Value, $"has {file.Length} bytes, more than the {MaxBytes} that are read");
             json = new byte[file.Length];
@@ -46,12 +47,14 @@ internal sealed class BundleReader : IBundleReader
             return [];
         try
         {
-            await using var stream = new FileStream(file.Value, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1, FileOptions.Asynchronous);
+            await using var stream = new FileStream(
+                file.Value, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1, FileOptions.Asynchronous);
             if (stream.Length > MaxTextBytes)
                 return [];
             var bytes = new byte[stream.Length];
             var count = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct);
-            return Encoding.UTF8.GetString(bytes, 0, count).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            return Encoding.UTF8.GetString(bytes, 0, count)
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -59,9 +62,11 @@ internal sealed class BundleReader : IBundleReader
         }
     }
 
-    public OciProcess ReadProcess(ReadOnlyMemory<byte> json) => Parse(json.Span, OciJson.Default.OciProcess, "the process document");
+    public OciProcess ReadProcess(ReadOnlyMemory<byte> json) =>
+        Parse(json.Span, OciJson.Default.OciProcess, "the process document");
 
-    public OciResources ReadResources(ReadOnlyMemory<byte> json) => Parse(json.Span, OciJson.Default.OciResources, "the resources document");
+    public OciResources ReadResources(ReadOnlyMemory<byte> json) =>
+        Parse(json.Span, OciJson.Default.OciResources, "the resources document");
 
     private static T Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type, string what)
         where T : class

@@ -27,7 +27,8 @@ internal static class CgroupFiles
         foreach (var name in (ReadOnlySpan<string>)["cpuset.cpus", "cpuset.mems"])
         {
             var own = $"{directory}/{name}";
-            if (!File.Exists(own) || File.Exists($"{directory}/cgroup.controllers") || File.ReadAllText(own).Trim().Length > 0)
+            if (!File.Exists(own) || File.Exists($"{directory}/cgroup.controllers")
+                || File.ReadAllText(own).Trim().Length > 0)
                 continue;
             File.WriteAllText(own, File.ReadAllText($"{Path.GetDirectoryName(directory)}/{name}"));
         }
@@ -42,7 +43,9 @@ internal static class CgroupFiles
         if (!File.Exists($"{directory}/cgroup.controllers") || File.Exists($"{directory}/cpuset.cpus"))
             return;
         var parents = new Stack<string>();
-        for (var parent = Path.GetDirectoryName(directory); parent is not null && File.Exists($"{parent}/cgroup.subtree_control"); parent = Path.GetDirectoryName(parent))
+        for (var parent = Path.GetDirectoryName(directory);
+            parent is not null
+                && File.Exists($"{parent}/cgroup.subtree_control"); parent = Path.GetDirectoryName(parent))
             parents.Push(parent);
         foreach (var parent in parents)
         {
@@ -67,7 +70,9 @@ internal static class CgroupFiles
             foreach (var name in (ReadOnlySpan<string>)["memory.max", "memory.limit_in_bytes"])
             {
                 // Version 1 writes a number of the size of the address space for no limit.
-                if (Read($"{path}/{name}") is { } text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit < long.MaxValue / 2)
+                if (Read($"{path}/{name}") is { } text
+                    && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+                    && limit < long.MaxValue / 2)
                     lowest = Math.Min(lowest ?? limit, limit);
             }
         }

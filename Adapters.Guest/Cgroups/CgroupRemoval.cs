@@ -11,7 +11,8 @@ internal static class CgroupRemoval
     private const int Attempts = 100;
 
     /// <summary>
-    /// A sandbox's own cgroup is retried while processes leave; a parent of it, made on the way, is left if others use it.
+    /// A sandbox's own cgroup is retried while processes leave; a parent of it, made on the way, is left if others use
+    /// it.
     /// </summary>
     public static async Task RemoveAsync(string directory, CancellationToken ct)
     {

@@ -11,8 +11,8 @@ using HostCgroups = Kata.Platform.Linux.Cgroups;
 namespace Kata.Adapters.Guest.Cgroups;
 
 /// <summary>
-/// The sandbox's cgroup in each hierarchy that the host has: the unified one alone, or every v1 controller's and the unified
-/// one beside them.
+/// The sandbox's cgroup in each hierarchy that the host has: the unified one alone, or every v1 controller's and the
+/// unified one beside them.
 /// </summary>
 internal sealed class SandboxCgroup : ISandboxCgroup
 {
@@ -117,9 +117,10 @@ internal sealed class SandboxCgroup : ISandboxCgroup
         return Task.CompletedTask;
     }
 
-    // Each directory that is missing is recorded before it is made, the outermost first. One that another sandbox has made is
-    // recorded too: who of them is the last to leave is not known yet. One that others made is theirs.
-    private static void Make(string root, string directory, IResourceLedger ledger, Lazy<IReadOnlySet<string>> heldByAnybody)
+    // Each directory that is missing is recorded before it is made, the outermost first. One that another sandbox has
+    // made is recorded too: who of them is the last to leave is not known yet. One that others made is theirs.
+    private static void Make(
+        string root, string directory, IResourceLedger ledger, Lazy<IReadOnlySet<string>> heldByAnybody)
     {
         var path = root;
         foreach (var part in directory[root.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries))
@@ -139,7 +140,8 @@ internal sealed class SandboxCgroup : ISandboxCgroup
     }
 
     private static bool BoundsCpus(string directory) =>
-        File.Exists($"{directory}/cpu.shares") || File.Exists($"{directory}/cpuset.cpus") || File.Exists($"{directory}/cpuacct.usage");
+        File.Exists($"{directory}/cpu.shares") || File.Exists($"{directory}/cpuset.cpus")
+            || File.Exists($"{directory}/cpuacct.usage");
 
     private static void Join(string directory, int processId)
     {

@@ -41,7 +41,8 @@ internal sealed class ResourceReleaser : IResourceReleaser
                     Namespaces.Remove(resource.Name);
                     break;
                 default:
-                    throw new KataException(ErrorKind.Unimplemented, $"this version does not know how to release a {resource.Kind}");
+                    throw new KataException(
+                        ErrorKind.Unimplemented, $"this version does not know how to release a {resource.Kind}");
             }
         }
         catch (IOException e)
@@ -82,7 +83,8 @@ internal sealed class ResourceReleaser : IResourceReleaser
         // A tree is never removed through a mount: what is mounted there is somebody's data.
         Mounts.UnmountTree(path);
         var prefix = path.TrimEnd('/') + "/";
-        if (MountInfo.Read().FirstOrDefault(m => m.MountPoint == path || m.MountPoint.StartsWith(prefix, StringComparison.Ordinal)) is { } still)
+        if (MountInfo.Read().FirstOrDefault(m => m.MountPoint == path
+            || m.MountPoint.StartsWith(prefix, StringComparison.Ordinal)) is { } still)
             throw new KataException(ErrorKind.Internal, $"{still.MountPoint} is still mounted");
 
         var parent = Path.GetDirectoryName(path)!;

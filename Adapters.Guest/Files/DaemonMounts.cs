@@ -19,7 +19,8 @@ internal sealed class DaemonMounts(Func<int> processId, HostPath exported)
         string[] places = [$"/{shared.Segment}", exported.Append(shared.Segment).Value];
         await Namespaces.RunInMountNamespaceAsync(file, () =>
         {
-            var place = places.FirstOrDefault(place => FileStatus.TryOf(place, followLink: false) is { } status && shared.View.IsFile(status))
+            var place = places.FirstOrDefault(
+                place => FileStatus.TryOf(place, followLink: false) is { } status && shared.View.IsFile(status))
                 ?? throw new LinuxException(Errno.ENOENT, "statx", places[0]);
             change(place);
             return true;

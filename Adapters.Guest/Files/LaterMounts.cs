@@ -102,7 +102,8 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
         var root = Place + "/";
         for (var tries = 0; tries < MostTries; tries++)
         {
-            if (MountInfo.Find(clone.Id)?.MountPoint is not { } place || !place.StartsWith(root, StringComparison.Ordinal))
+            if (MountInfo.Find(clone.Id)?.MountPoint is not { } place
+                || !place.StartsWith(root, StringComparison.Ordinal))
                 return true;
             try
             {

@@ -11,9 +11,9 @@ namespace Kata.Adapters.Guest.Files;
 
 /// <summary>
 /// The share directory of a sandbox: <c>mounts</c>, where the host puts things, and <c>shared</c>, its read-only slave,
-/// which the file daemon exports. <c>mounts</c> is a shared mount of its own, so what is mounted below it later appears in
-/// the slave, and in the copy of it that the daemon has in its mount namespace, whatever the host's root is. The guest
-/// can write only inside of what was mounted for it, never beside it.
+/// which the file daemon exports. <c>mounts</c> is a shared mount of its own, so what is mounted below it later appears
+/// in the slave, and in the copy of it that the daemon has in its mount namespace, whatever the host's root is. The
+/// guest can write only inside of what was mounted for it, never beside it.
 /// </summary>
 internal sealed class ShareLayout
 {
@@ -52,7 +52,8 @@ internal sealed class ShareLayout
             // A tree of an earlier sandbox of this name would be found and used.
             Mounts.UnmountTree(root.Value);
             // The guest cannot make a directory here, and puts its copies of watched volumes on this one.
-            foreach (var directory in (HostPath[])[root, layout.Mounted, layout.Mounted.Append("watchable"), layout.Exported, layout.Staging])
+            foreach (var directory in (HostPath[])[root, layout.Mounted, layout.Mounted.Append("watchable"),
+                layout.Exported, layout.Staging])
                 Directory.CreateDirectory(directory.Value, OwnerOnly);
 
             ledger.Record(MountOf(layout.Mounted));
@@ -97,7 +98,9 @@ internal sealed class ShareLayout
         Directory.Delete(staged.Value);
     }
 
-    /// <summary>A place for a root while it is made, beside the share. What it is for cannot be part of an id.</summary>
+    /// <summary>
+    /// A place for a root while it is made, beside the share. What it is for cannot be part of an id.
+    /// </summary>
     public static HostPath StagingOf(HostPath rootfsTarget, string purpose)
     {
         var container = Path.GetDirectoryName(rootfsTarget.Value);
@@ -116,7 +119,8 @@ internal sealed class ShareLayout
     /// Without what is mounted below: what is mounted there by <see cref="Clone"/> reaches the daemon too.
     /// </param>
     public void Share(
-        ContainerId container, SafeFileHandle held, HostPath source, string segment, bool isDirectory, ShareAccess access,
+        ContainerId container, SafeFileHandle held, HostPath source, string segment, bool isDirectory,
+        ShareAccess access,
         bool isFollowed)
     {
         var target = Mounted.Append(segment);
@@ -148,7 +152,9 @@ internal sealed class ShareLayout
         }
     }
 
-    /// <summary>Shows a mount of the host inside of a followed folder; it stays when what it was made from goes.</summary>
+    /// <summary>
+    /// Shows a mount of the host inside of a followed folder; it stays when what it was made from goes.
+    /// </summary>
     /// <param name="segment">The folder's name in the share.</param>
     /// <param name="root">The mount's root. Closed as soon as may be: for so long the host cannot unmount it.</param>
     /// <param name="place">A file or folder in the shared folder, as the root is.</param>
@@ -182,10 +188,12 @@ internal sealed class ShareLayout
     }
 
     /// <summary>What is written down for each container that has it.</summary>
-    public AcquiredResource ResourceOf(string segment, ContainerId container) => MountOf(Mounted.Append(segment)) with { Owner = container };
+    public AcquiredResource ResourceOf(string segment, ContainerId container) =>
+        MountOf(Mounted.Append(segment)) with { Owner = container };
 
     /// <summary>Where it is mounted, as this process sees it.</summary>
-    public IEnumerable<string> PlacesOf(string segment) => [Exported.Append(segment).Value, Mounted.Append(segment).Value];
+    public IEnumerable<string> PlacesOf(string segment) =>
+        [Exported.Append(segment).Value, Mounted.Append(segment).Value];
 
     /// <summary>The name, or a like one that nothing in the share has.</summary>
     public string FreeName(string segment)

@@ -191,7 +191,8 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         {
             try
             {
-                await ChangeAsync(shared, path => Mounts.MakeReadOnly(path, recursive: shared.HasMounts && !shared.View.IsTopOnly));
+                await ChangeAsync(
+                    shared, path => Mounts.MakeReadOnly(path, recursive: shared.HasMounts && !shared.View.IsTopOnly));
                 shared.IsWritable = false;
                 return;
             }
@@ -224,5 +225,6 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
         public void Dispose() => Held.Dispose();
     }
 
-    private static SharedPath PathOf(SharedSource shared, string below) => new(GuestPaths.Share.Append(shared.Segment), below);
+    private static SharedPath PathOf(SharedSource shared, string below) =>
+        new(GuestPaths.Share.Append(shared.Segment), below);
 }

@@ -78,7 +78,9 @@ internal sealed record SourceView
             MountId = mount?.Id ?? 0,
             IsFollowed = later == SharePropagation.FromHost && mount is { Propagation.Count: > 0 },
             Place = mount is not null && IsWithin(path, mount.MountPoint)
-                ? new FilePlace((mount.DeviceMajor, mount.DeviceMinor), Join(mount.Root, path[mount.MountPoint.TrimEnd('/').Length..]))
+                ? new FilePlace(
+                    (mount.DeviceMajor, mount.DeviceMinor),
+                    Join(mount.Root, path[mount.MountPoint.TrimEnd('/').Length..]))
                 : null,
         };
     }
@@ -86,7 +88,8 @@ internal sealed record SourceView
     private FilePlace? Place { get; init; }
 
     /// <summary>Whether both show the same file.</summary>
-    public bool IsFile(FileStatus status) => status.Inode == Inode && (status.DeviceMajor, status.DeviceMinor) == Device;
+    public bool IsFile(FileStatus status) =>
+        status.Inode == Inode && (status.DeviceMajor, status.DeviceMinor) == Device;
 
     /// <summary>Whether both can be one in the guest.</summary>
     public bool IsSame(SourceView other) => Device == other.Device && Inode == other.Inode && IsAlike(other);

@@ -22,16 +22,21 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         SandboxId id, HypervisorSettings settings, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
     {
         if (settings.SharedFs != "virtio-fs")
-            throw new KataException(ErrorKind.InvalidArgument, $"shared_fs is \"{settings.SharedFs}\", but can only be virtio-fs or none");
+            throw new KataException(
+                ErrorKind.InvalidArgument, $"shared_fs is \"{settings.SharedFs}\", but can only be virtio-fs or none");
         var program = await VirtiofsdProgram.FindAsync(settings.VirtioFsDaemon, time, ct);
         Directory.CreateDirectory(placement.StateDirectory.Value);
         var layout = ShareLayout.Create(HostPath.Parse($"{ShareRoot}/{id}", "share directory"), ledger);
         try
         {
             var daemon = await VirtiofsdProcess.StartAsync(
-                program, descriptor => VirtiofsdArguments.For(program.Flavour, program.Version, layout.Exported, descriptor, settings), placement, ledger, time, ct);
-            var sources = new SharedSources(layout, new DaemonMounts(() => daemon.ProcessId, layout.Exported), ledger, time);
-            var device = new SharedDirectoryDevice(daemon.Socket, GuestPaths.ShareTag, settings.VirtioFsQueueSize, settings.VirtioFsDaxMib);
+                program, descriptor =>
+                    VirtiofsdArguments.For(program.Flavour, program.Version, layout.Exported, descriptor, settings),
+                    placement, ledger, time, ct);
+            var sources = new SharedSources(
+                layout, new DaemonMounts(() => daemon.ProcessId, layout.Exported), ledger, time);
+            var device = new SharedDirectoryDevice(
+                daemon.Socket, GuestPaths.ShareTag, settings.VirtioFsQueueSize, settings.VirtioFsDaxMib);
             return new Shared(program.Description, layout, sources, daemon, device, time);
         }
         catch
@@ -79,7 +84,8 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
         public HostPath RootfsTarget(ContainerId container) => _layout.RootfsTarget(container);
 
         public Task<SharedPath> ShareAsync(
-            ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart,
+            ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation,
+            bool mayBePart,
             CancellationToken ct) =>
             InTurnAsync(
                 async () =>

@@ -13,9 +13,9 @@ internal static class VirtiofsdArguments
     private static readonly string[] Caches = ["auto", "always", "metadata", "never"];
 
     /// <summary>
-    /// What makes files behave as on the host, on unless <c>virtio_fs_extra_args</c> says otherwise: mounts below the share
-    /// are filesystems of their own, and files have their extended attributes, capabilities among them. Lists of access are
-    /// not among these: Linux knows none on a mount that is announced, and would refuse even to store them.
+    /// What makes files behave as on the host, on unless <c>virtio_fs_extra_args</c> says otherwise: mounts below the
+    /// share are filesystems of their own, and files have their extended attributes, capabilities among them. Lists of
+    /// access are not among these: Linux knows none on a mount that is announced, and would refuse even to store them.
     /// </summary>
     private static readonly string[] Defaults = ["announce-submounts", "xattr"];
 
@@ -28,7 +28,8 @@ internal static class VirtiofsdArguments
 
     /// <summary>
     /// One request for each of these is answered at a time. Alone, as the daemons are by themselves, a single one waits
-    /// for a filesystem that does not answer, and all files of all containers with it. QEMU's ends with several (ADR 22).
+    /// for a filesystem that does not answer, and all files of all containers with it. QEMU's ends with several (ADR
+    /// 22).
     /// </summary>
     private const string Threads = "thread-pool-size";
 
@@ -36,21 +37,24 @@ internal static class VirtiofsdArguments
     private const int EnoughThreads = 64;
 
     /// <summary>
-    /// QEMU's daemon would store a list of access that nobody keeps to: to the guest its mask then passes for the rights of
-    /// the group. The other daemon refuses it unless told otherwise.
+    /// QEMU's daemon would store a list of access that nobody keeps to: to the guest its mask then passes for the
+    /// rights of the group. The other daemon refuses it unless told otherwise.
     /// </summary>
     private const string NoAccessLists = "no-posix-acl";
 
     /// <summary>Options of ours, and those that would take away what keeps a broken daemon in.</summary>
     private static readonly string[] Refused =
-        ["--shared-dir", "--socket-path", "--fd", "--socket-group", "--seccomp", "--sandbox=none", "--daemonize", "source", "sandbox=none"];
+        ["--shared-dir", "--socket-path", "--fd", "--socket-group", "--seccomp", "--sandbox=none", "--daemonize",
+            "source", "sandbox=none"];
 
     public static IReadOnlyList<string> For(
         VirtiofsdFlavour flavour, Version? version, HostPath exported, int descriptor, HypervisorSettings settings)
     {
         var cache = settings.VirtioFsCache is { Length: > 0 } set ? set : "auto";
         if (!Caches.Contains(cache))
-            throw new KataException(ErrorKind.InvalidArgument, $"virtio_fs_cache is \"{cache}\", but can only be one of: {string.Join(", ", Caches)}");
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"virtio_fs_cache is \"{cache}\", but can only be one of: {string.Join(", ", Caches)}");
         var extra = Pair(settings.VirtioFsExtraArguments).ToList();
         foreach (var argument in extra)
             Check(argument);
@@ -60,7 +64,9 @@ internal static class VirtiofsdArguments
                 $"--fd={descriptor}",
                 $"--shared-dir={exported}",
                 $"--cache={cache}",
-                .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["--sandbox=namespace"],
+                .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal))
+                    ? Array.Empty<string>()
+                    : ["--sandbox=namespace"],
                 "--seccomp=kill",
                 .. DefaultsUnless(extra),
                 .. VirtiofsdLacks.HasFileHandles(flavour, version) && !Said(extra).Contains(FileHandles)
@@ -73,14 +79,20 @@ internal static class VirtiofsdArguments
                 $"--fd={descriptor}",
                 "-o", $"source={exported}",
                 "-o", $"cache={QemuCache(cache)}",
-                .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal)) ? Array.Empty<string>() : ["-o", "sandbox=namespace"],
+                .. extra.Any(a => a.StartsWith("--sandbox=", StringComparison.Ordinal))
+                    ? Array.Empty<string>()
+                    : ["-o", "sandbox=namespace"],
                 .. DefaultsUnless(extra).SelectMany(Translate),
-                .. Said(extra).Overlaps(["posix-acl", NoAccessLists]) ? Array.Empty<string>() : Translate($"--{NoAccessLists}"),
+                .. Said(extra).Overlaps(["posix-acl", NoAccessLists])
+                    ? Array.Empty<string>()
+                    : Translate($"--{NoAccessLists}"),
                 .. extra.SelectMany(Translate),
             ];
     }
 
-    /// <summary>QEMU's daemon cannot cache metadata alone; caching nothing is the nearest that is never wrong.</summary>
+    /// <summary>
+    /// QEMU's daemon cannot cache metadata alone; caching nothing is the nearest that is never wrong.
+    /// </summary>
     private static string QemuCache(string cache) => cache is "never" or "metadata" ? "none" : cache;
 
     /// <summary>Joins <c>-o</c> and <c>--option</c> with the value that follows as a word of its own.</summary>
@@ -102,7 +114,8 @@ internal static class VirtiofsdArguments
     private static IEnumerable<string> DefaultsUnless(IReadOnlyList<string> extra)
     {
         var said = Said(extra);
-        return Defaults.Where(option => !said.Contains(option) && !said.Contains($"no-{option}")).Select(option => $"--{option}");
+        return Defaults.Where(option => !said.Contains(option) && !said.Contains($"no-{option}"))
+            .Select(option => $"--{option}");
     }
 
     private static IEnumerable<string> ThreadsUnless(IReadOnlyList<string> extra) =>
@@ -119,8 +132,11 @@ internal static class VirtiofsdArguments
     {
         foreach (var key in Keys(argument))
         {
-            if (Refused.FirstOrDefault(r => key == r || key.StartsWith(r + "=", StringComparison.Ordinal)) is { } refused)
-                throw new KataException(ErrorKind.InvalidArgument, $"virtio_fs_extra_args must not contain {refused}: it is set by the runtime or would switch off the daemon's protection");
+            if (Refused.FirstOrDefault(r => key == r
+                || key.StartsWith(r + "=", StringComparison.Ordinal)) is { } refused)
+                throw new KataException(
+                    ErrorKind.InvalidArgument,
+                    $"virtio_fs_extra_args must not contain {refused}: it is set by the runtime or would switch off the daemon's protection");
         }
     }
 
@@ -139,8 +155,10 @@ internal static class VirtiofsdArguments
         var name = argument.Split('=')[0];
         return name switch
         {
-            "--announce-submounts" or "--xattr" or "--no-xattr" or "--posix-acl" or "--no-posix-acl" or "--security-label" or "--writeback" or "--allow-direct-io"
-                or "--killpriv-v2" or "--no-killpriv-v2" or "--no-readdirplus" or "--modcaps" or "--xattrmap" or "--sandbox" or "--log-level" =>
+            "--announce-submounts" or "--xattr" or "--no-xattr" or "--posix-acl" or "--no-posix-acl"
+                or "--security-label" or "--writeback" or "--allow-direct-io"
+                or "--killpriv-v2" or "--no-killpriv-v2" or "--no-readdirplus" or "--modcaps" or "--xattrmap"
+                    or "--sandbox" or "--log-level" =>
                 ["-o", argument[2..].Replace(name[2..], name[2..].Replace('-', '_'), StringComparison.Ordinal)],
             // Inodes are always held by descriptors there.
             "--inode-file-handles" or "--no-announce-submounts" or "--allow-mmap" or "--preserve-noatime" => [],

@@ -21,7 +21,9 @@ internal static class VirtiofsdLacks
 
     private const string MetadataCache = "virtio_fs_cache \"metadata\" caches nothing";
 
-    /// <summary>It can find files again by their handles. One that tells no version may be older than the option.</summary>
+    /// <summary>
+    /// It can find files again by their handles. One that tells no version may be older than the option.
+    /// </summary>
     public static bool HasFileHandles(VirtiofsdFlavour flavour, Version? version) =>
         flavour == VirtiofsdFlavour.Rust && version is not null && version >= FileHandles;
 

@@ -27,7 +27,8 @@ internal sealed class VirtiofsdProcess
     private readonly IResourceLedger _ledger;
     private readonly AcquiredResource _socketResource;
 
-    private VirtiofsdProcess(SupervisedProcess process, HostPath socket, AcquiredResource socketResource, IResourceLedger ledger)
+    private VirtiofsdProcess(
+        SupervisedProcess process, HostPath socket, AcquiredResource socketResource, IResourceLedger ledger)
     {
         _process = process;
         Socket = socket;
@@ -53,7 +54,8 @@ internal sealed class VirtiofsdProcess
     /// <param name="time">The clock.</param>
     /// <param name="ct">Gives up.</param>
     public static async Task<VirtiofsdProcess> StartAsync(
-        VirtiofsdProgram program, Func<int, IReadOnlyList<string>> arguments, VmPlacement placement, IResourceLedger ledger, TimeProvider time, CancellationToken ct)
+        VirtiofsdProgram program, Func<int, IReadOnlyList<string>> arguments, VmPlacement placement,
+        IResourceLedger ledger, TimeProvider time, CancellationToken ct)
     {
         var socket = placement.StateDirectory.Append(SocketName);
         var socketResource = new AcquiredResource(ResourceKind.SocketFile, socket.Value);
@@ -99,7 +101,9 @@ internal sealed class VirtiofsdProcess
         }
     }
 
-    /// <summary>Kills it: it holds nothing that would have to be written, and its guest is gone. Idempotent, does not fail.</summary>
+    /// <summary>
+    /// Kills it: it holds nothing that would have to be written, and its guest is gone. Idempotent, does not fail.
+    /// </summary>
     public async Task StopAsync()
     {
         await _process.KillAsync();
@@ -140,6 +144,8 @@ internal sealed class VirtiofsdProcess
     {
         var exit = (await _process.Exited).Exit;
         var said = _process.Output.Lines;
-        return said.Count == 0 ? $"virtiofsd ended with {exit}" : $"virtiofsd ended with {exit}; it said: {string.Join(" | ", said)}";
+        return said.Count == 0
+            ? $"virtiofsd ended with {exit}"
+            : $"virtiofsd ended with {exit}; it said: {string.Join(" | ", said)}";
     }
 }

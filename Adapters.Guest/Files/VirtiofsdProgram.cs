@@ -30,7 +30,8 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour,
     /// <summary>Where ours is installed and where distributions put theirs, the Rust one first.</summary>
     private static readonly string[] UsualPlaces =
     [
-        "/usr/local/share/kata-hex/virtiofsd/virtiofsd", "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/bin/virtiofsd",
+        "/usr/local/share/kata-hex/virtiofsd/virtiofsd", "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd",
+        "/usr/bin/virtiofsd",
         "/opt/kata/libexec/virtiofsd", QemuPlace,
     ];
 
@@ -49,17 +50,23 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour,
 
     /// <summary>As users are told of it.</summary>
     public FileDaemon Description => new(
-        $"{Path} ({(Flavour == VirtiofsdFlavour.Qemu ? "QEMU's" : Version?.ToString() ?? "of unknown version")})", VirtiofsdLacks.Of(Flavour, Version));
+        $"{Path} ({(Flavour == VirtiofsdFlavour.Qemu ? "QEMU's" : Version?.ToString() ?? "of unknown version")})",
+        VirtiofsdLacks.Of(Flavour, Version));
 
     /// <summary>Which of the two says this of itself.</summary>
     internal static VirtiofsdFlavour Tell(string answer) =>
-        answer.Contains("FUSE kernel interface", StringComparison.Ordinal) || answer.Contains("QEMU", StringComparison.Ordinal)
+        answer.Contains("FUSE kernel interface", StringComparison.Ordinal)
+            || answer.Contains("QEMU", StringComparison.Ordinal)
             ? VirtiofsdFlavour.Qemu
             : VirtiofsdFlavour.Rust;
 
     /// <summary>The first word that is a version.</summary>
     internal static Version? VersionOf(string answer) =>
-        answer.Split([' ', '\n']).Select(word => Version.TryParse(word.Split('-')[0], out var version) ? version : null).FirstOrDefault(version => version is not null);
+        answer.Split([' ', '\n']).Select(
+            word =>
+                Version.TryParse(word.Split('-')[0], out var version)
+                    ? version
+                    : null).FirstOrDefault(version => version is not null);
 
     /// <summary>QEMU's has a directory that the other never goes to; that saves asking.</summary>
     private static bool IsQemus(string path) => path == QemuPlace && new FileInfo(path).LinkTarget is null;
@@ -70,14 +77,21 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour,
         try
         {
             await using var process = await ProcessSpawner.SpawnAsync(
-                new SpawnRequest { Path = path, Arguments = [path, "--version"], StandardOutput = output.Writer, StandardError = output.Writer }, ct);
+                new SpawnRequest
+                {
+                    Path = path,
+                    Arguments = [path, "--version"],
+                    StandardOutput = output.Writer,
+                    StandardError = output.Writer
+                }, ct);
             output.Writer.Dispose();
             using var limit = new CancellationTokenSource(AnswerTime, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
             var buffer = new byte[LongestAnswer];
             var length = 0;
             int read;
-            while (length < buffer.Length && (read = await DescriptorIo.ReadAsync(output.Reader, buffer.AsMemory(length), either.Token)) > 0)
+            while (length < buffer.Length
+                && (read = await DescriptorIo.ReadAsync(output.Reader, buffer.AsMemory(length), either.Token)) > 0)
                 length += read;
             return Encoding.UTF8.GetString(buffer, 0, length);
         }
@@ -87,7 +101,8 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour,
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            throw new KataException(ErrorKind.DeadlineExceeded, $"{path} --version does not end within {AnswerTime.TotalSeconds} s");
+            throw new KataException(
+                ErrorKind.DeadlineExceeded, $"{path} --version does not end within {AnswerTime.TotalSeconds} s");
         }
     }
 

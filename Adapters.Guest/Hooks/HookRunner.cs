@@ -8,7 +8,10 @@ using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Guest.Hooks;
 
-/// <summary>Runs hooks as plain children: the state document on standard input, the first words of standard error in the failure.</summary>
+/// <summary>
+/// Runs hooks as plain children: the state document on standard input, the first words of standard error in the
+/// failure.
+/// </summary>
 internal sealed class HookRunner(TimeProvider time) : IHookRunner
 {
     // A hook without a limit of its own; the budget of the start is the other bound.
@@ -19,7 +22,8 @@ internal sealed class HookRunner(TimeProvider time) : IHookRunner
     public async Task RunAsync(HookStage stage, IReadOnlyList<OciHook> hooks, HookState state, CancellationToken ct)
     {
         var document = JsonSerializer.SerializeToUtf8Bytes(
-            new OciHookState("1.1.0", state.Container.Value, state.Status, state.Pid, state.Bundle.Value), OciJson.Default.OciHookState);
+            new OciHookState("1.1.0", state.Container.Value, state.Status, state.Pid, state.Bundle.Value),
+            OciJson.Default.OciHookState);
         foreach (var hook in hooks)
             await RunAsync(stage, hook, document, ct);
     }
@@ -88,11 +92,13 @@ internal sealed class HookRunner(TimeProvider time) : IHookRunner
     {
         var buffer = new byte[MaxWords];
         var length = 0;
-        while (length < buffer.Length && await DescriptorIo.ReadAsync(errors.Reader, buffer.AsMemory(length), ct) is > 0 and var count)
+        while (length < buffer.Length
+            && await DescriptorIo.ReadAsync(errors.Reader, buffer.AsMemory(length), ct) is > 0 and var count)
             length += count;
         return Encoding.UTF8.GetString(buffer, 0, length).ReplaceLineEndings(" ").Trim();
     }
 
-    private static KataException Failed(HookStage stage, OciHook hook, string why, ErrorKind kind, Exception? cause = null) =>
+    private static KataException Failed(
+        HookStage stage, OciHook hook, string why, ErrorKind kind, Exception? cause = null) =>
         new(kind, $"{stage} hook {hook.Path} failed: {why}", cause);
 }

@@ -6,7 +6,10 @@ using Kata.Platform.Linux.Netlink;
 
 namespace Kata.Adapters.Guest.Network;
 
-/// <summary>What the guest makes of connected links: the namespace's own addresses, routes and neighbours, without what a kernel adds by itself.</summary>
+/// <summary>
+/// What the guest makes of connected links: the namespace's own addresses, routes and neighbours, without what a kernel
+/// adds by itself.
+/// </summary>
 internal static class GuestNetworkBuilder
 {
     private const int BitsV4 = 32;
@@ -24,7 +27,8 @@ internal static class GuestNetworkBuilder
         {
             if (found.Links.FirstOrDefault(link => link.Index == index) is not { } link)
                 continue;
-            var addresses = found.Addresses.Where(address => address.Index == index && IsForGuest(address, card.Mac)).ToList();
+            var addresses = found.Addresses.Where(address => address.Index == index && IsForGuest(address, card.Mac))
+                .ToList();
             interfaces.Add(new GuestInterface
             {
                 Name = link.Name,
@@ -33,17 +37,28 @@ internal static class GuestNetworkBuilder
                 Addresses = [.. addresses.Select(Prefix)],
                 NoArp = (link.Flags & NetlinkLink.IFF_NOARP) != 0,
             });
-            routes.AddRange(addresses.Where(address => address.Peer is not null).Select(address => ToPeer(address, link.Name)));
+            routes.AddRange(
+                addresses.Where(address => address.Peer is not null).Select(address => ToPeer(address, link.Name)));
             var ofLink = found.Routes.Where(IsForGuest).SelectMany(route => Ways(route, index)).ToList();
             routes.AddRange(ofLink.Select(route => Route(route, link.Name)));
-            var gateways = ofLink.Where(route => route is { Destination: null, Gateway: not null }).Select(route => route.Gateway!).ToHashSet();
+            var gateways = ofLink.Where(route => route is { Destination: null, Gateway: not null })
+                .Select(route => route.Gateway!).ToHashSet();
             neighbours.AddRange(found.Neighbours
-                .Where(neighbour => neighbour.Index == index && neighbour.LinkAddress?.GetAddressBytes().Length == MacLength && IsForGuest(neighbour, gateways))
+                .Where(
+                    neighbour =>
+                        neighbour.Index == index && neighbour.LinkAddress?.GetAddressBytes().Length == MacLength
+                            && IsForGuest(neighbour, gateways))
                 .Select(neighbour => new GuestNeighbour(
-                    neighbour.Address, link.Name, MacAddress.Of(neighbour.LinkAddress!.GetAddressBytes()), neighbour.State, neighbour.Flags)));
+                    neighbour.Address, link.Name, MacAddress.Of(neighbour.LinkAddress!.GetAddressBytes()),
+                    neighbour.State, neighbour.Flags)));
         }
 
-        return new GuestNetworkSpec { Interfaces = interfaces, Routes = [.. routes.Distinct().OrderBy(Rank)], Neighbours = neighbours };
+        return new GuestNetworkSpec
+        {
+            Interfaces = interfaces,
+            Routes = [.. routes.Distinct().OrderBy(Rank)],
+            Neighbours = neighbours
+        };
     }
 
     /// <summary>Routes of the main table that somebody has made; those of the kernel come with the addresses.</summary>
@@ -67,7 +82,8 @@ internal static class GuestNetworkBuilder
     }
 
     private static bool IsForGuest(NetlinkAddress address, MacAddress mac) =>
-        !IPAddress.IsLoopback(address.Address) && !(address.Address.IsIPv6LinkLocal && address.Address.Equals(OwnLinkLocal(mac)));
+        !IPAddress.IsLoopback(address.Address)
+            && !(address.Address.IsIPv6LinkLocal && address.Address.Equals(OwnLinkLocal(mac)));
 
     private static bool IsForGuest(NetlinkNeighbour neighbour, HashSet<IPAddress> gateways) =>
         (neighbour.State & NetlinkNeighbour.NUD_PERMANENT) != 0
@@ -91,7 +107,15 @@ internal static class GuestNetworkBuilder
         if (route.Hops.Count == 0)
             return route.Index == index ? [route] : [];
         return route.Hops.Where(hop => hop.Index == index).Take(route.IsV6 ? int.MaxValue : 1)
-            .Select(hop => route with { Index = hop.Index, Gateway = hop.Gateway, Flags = route.Flags | hop.Flags, Hops = [] });
+            .Select(
+                hop =>
+                    route with
+                    {
+                        Index = hop.Index,
+                        Gateway = hop.Gateway,
+                        Flags = route.Flags | hop.Flags,
+                        Hops = []
+                    });
     }
 
     private static GuestRoute Route(NetlinkRoute route, string device) => new()

@@ -19,12 +19,14 @@ internal static class LinkSelection
 
     /// <summary>True for taps that some sandbox of this runtime has made.</summary>
     public static bool IsOurs(NetlinkLink link) => link.Kind is "tun" or "macvtap"
-        && link.Name.StartsWith(TapPrefix, StringComparison.Ordinal) && link.Name.EndsWith(TapSuffix, StringComparison.Ordinal)
+        && link.Name.StartsWith(TapPrefix, StringComparison.Ordinal)
+        && link.Name.EndsWith(TapSuffix, StringComparison.Ordinal)
         && link.Name.Length > TapPrefix.Length + TapSuffix.Length
         && link.Name.AsSpan(TapPrefix.Length..^TapSuffix.Length).IndexOfAnyExceptInRange('0', '9') < 0;
 
     /// <summary>
-    /// Links with an address, loopback and our own taps aside, in the order of their names. A link without an address is no network.
+    /// Links with an address, loopback and our own taps aside, in the order of their names. A link without an address
+    /// is no network.
     /// </summary>
     /// <param name="onlyUp">Leaves out those that are down, which may still get another name.</param>
     public static IReadOnlyList<NetlinkLink> Candidates(NetworkSnapshot snapshot, bool onlyUp) =>
@@ -46,9 +48,13 @@ internal static class LinkSelection
                 + "give the pod a virtual link, such as macvlan or ipvlan on top of it");
         }
         if (link.TunType == TypeTun || link.HardwareType != ARPHRD_ETHER)
-            throw new KataException(ErrorKind.InvalidArgument, $"link {link.Name} carries no Ethernet frames ({Kind(link)}), which a virtual machine's card needs");
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"link {link.Name} carries no Ethernet frames ({Kind(link)}), which a virtual machine's card needs");
         if (MacOf(link) is null)
-            throw new KataException(ErrorKind.InvalidArgument, $"link {link.Name} ({Kind(link)}) has no link-layer address, by which the guest would know its card");
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"link {link.Name} ({Kind(link)}) has no link-layer address, by which the guest would know its card");
     }
 
     /// <summary>Refuses what contradicts itself.</summary>
@@ -59,35 +65,44 @@ internal static class LinkSelection
             for (var j = i + 1; j < links.Count; j++)
             {
                 if (links[i].Address is { } mac && mac.Equals(links[j].Address))
-                    throw Contradiction($"links {links[i].Name} and {links[j].Name} have the same link-layer address {Text(mac)}");
+                    throw Contradiction(
+                        $"links {links[i].Name} and {links[j].Name} have the same link-layer address {Text(mac)}");
                 if (Own(links[i]).Intersect(Own(links[j])).FirstOrDefault() is { } address)
                     throw Contradiction($"links {links[i].Name} and {links[j].Name} have the same address {address}");
             }
         }
 
-        foreach (var route in snapshot.Routes.Where(route => route is { Destination: null, Index: > 0 } && GuestNetworkBuilder.IsForGuest(route)))
+        foreach (var route in snapshot.Routes.Where(route => route is { Destination: null, Index: > 0 }
+            && GuestNetworkBuilder.IsForGuest(route)))
         {
             if (links.Any(link => link.Index == route.Index))
                 continue;
-            var name = snapshot.Links.FirstOrDefault(link => link.Index == route.Index)?.Name ?? $"number {route.Index}";
+            var name = snapshot.Links.FirstOrDefault(link => link.Index == route.Index)?.Name
+                ?? $"number {route.Index}";
             throw Contradiction($"the default route leads over link {name}, which has no address");
         }
 
         IEnumerable<IPAddress> Own(NetlinkLink link) => snapshot.Addresses
-            .Where(address => address.Index == link.Index && !address.Address.IsIPv6LinkLocal).Select(address => address.Address);
+            .Where(address => address.Index == link.Index && !address.Address.IsIPv6LinkLocal)
+                .Select(address => address.Address);
     }
 
     /// <summary>The address of a link as the domain has it; null if it has none, or one of zeros.</summary>
     public static MacAddress? MacOf(NetlinkLink link) =>
-        link.Address?.GetAddressBytes() is { Length: 6 } bytes && MacAddress.Of(bytes) is { Value: not 0 } mac ? mac : null;
+        link.Address?.GetAddressBytes() is { Length: 6 } bytes && MacAddress.Of(bytes) is { Value: not 0 } mac
+            ? mac
+            : null;
 
     /// <summary>The link is made so that a macvtap cannot sit on it, or not usefully.</summary>
     public static bool NeedsTrafficFilter(NetlinkLink link) => link.Kind is "ipvlan" or "macvlan" or "tun";
 
     private static KataException Contradiction(string what) =>
-        new(ErrorKind.InvalidArgument, $"the pod's network contradicts itself: {what}; correct the network configuration that made it");
+        new(
+            ErrorKind.InvalidArgument,
+            $"the pod's network contradicts itself: {what}; correct the network configuration that made it");
 
-    private static string Kind(NetlinkLink link) => link.Kind.Length > 0 ? link.Kind : $"hardware type {link.HardwareType}";
+    private static string Kind(NetlinkLink link) =>
+        link.Kind.Length > 0 ? link.Kind : $"hardware type {link.HardwareType}";
 
     private static string Text(PhysicalAddress address) => MacAddress.Of(address.GetAddressBytes()).ToString();
 }

@@ -18,7 +18,9 @@ internal sealed class LocalPorts : ILocalPorts
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            throw new KataException(ErrorKind.Unimplemented, $"connections to localhost cannot be taken in {networkNamespace.Path}: {e.Message}", e);
+            throw new KataException(
+                ErrorKind.Unimplemented,
+                $"connections to localhost cannot be taken in {networkNamespace.Path}: {e.Message}", e);
         }
     }
 }
@@ -45,7 +47,9 @@ internal sealed class LocalPortListener(LoopbackSteering steering) : ILocalPortL
                 _v6 = null;
             return new LocalConnection(await first);
         }
-        catch (Exception e) when (_closed.IsCancellationRequested && e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e)
+            when (_closed.IsCancellationRequested && e is OperationCanceledException or SocketException
+                or ObjectDisposedException)
         {
             return null;
         }

@@ -9,7 +9,9 @@ using Kata.Platform.Linux.Netlink;
 
 namespace Kata.Adapters.Guest.Network;
 
-/// <summary>A macvtap on a link. It takes over the link's address; the link keeps none, or it would answer beside the guest.</summary>
+/// <summary>
+/// A macvtap on a link. It takes over the link's address; the link keeps none, or it would answer beside the guest.
+/// </summary>
 internal static class MacVtapDevice
 {
     // The number names the character device, which all namespaces share; so it is drawn from where no kernel counts.
@@ -53,22 +55,33 @@ internal static class MacVtapDevice
             return;
         socket.SetLink(link.Index, link.Name, new LinkSettings { Address = restore.Mac });
         foreach (var address in restore.Addresses)
-            socket.ReplaceAddress(new NetlinkAddress { Index = link.Index, Address = address.Address, PrefixLength = (byte)address.Length });
+            socket.ReplaceAddress(
+                new NetlinkAddress
+                {
+                    Index = link.Index,
+                    Address = address.Address,
+                    PrefixLength = (byte)address.Length
+                });
     }
 
     /// <summary>The character device of a macvtap.</summary>
     public static HostPath PathOf(int index) => HostPath.Parse($"/dev/tap{index}", "macvtap");
 
-    /// <summary>Makes the character device where /dev is not the kernel's. In the calling thread's namespace; the thread ends afterwards.</summary>
+    /// <summary>
+    /// Makes the character device where /dev is not the kernel's. In the calling thread's namespace; the thread ends
+    /// afterwards.
+    /// </summary>
     public static void MakeNode(int index)
     {
-        // /sys shows the devices of the namespace in which it was mounted, so it is mounted anew, for this thread alone.
+        // /sys shows the devices of the namespace in which it was mounted, so it is mounted anew, for this thread
+        // alone.
         Namespaces.Unshare(Namespaces.CLONE_NEWNS);
         Mounts.Mount(null, "/", null, MountFlags.MS_REC | MountFlags.MS_PRIVATE);
         Mounts.Mount("sysfs", "/sys", "sysfs", MountFlags.MS_RDONLY);
         var number = File.ReadAllText($"/sys/class/macvtap/tap{index}/dev").Trim().Split(':');
         Nodes.MakeNode(
-            PathOf(index).Value, FileStatus.S_IFCHR | 0x180, uint.Parse(number[0], CultureInfo.InvariantCulture), uint.Parse(number[1], CultureInfo.InvariantCulture));
+            PathOf(index).Value, FileStatus.S_IFCHR | 0x180, uint.Parse(number[0], CultureInfo.InvariantCulture),
+            uint.Parse(number[1], CultureInfo.InvariantCulture));
     }
 
     private static int Add(NetlinkSocket socket, string name, NetlinkLink link)

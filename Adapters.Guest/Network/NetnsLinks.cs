@@ -12,7 +12,9 @@ namespace Kata.Adapters.Guest.Network;
 /// <summary>The links of one namespace. What changes them takes turns.</summary>
 internal sealed class NetnsLinks : ISandboxLinks
 {
-    /// <summary>Whoever sets up a link does so in several steps; one look after this time without any sees all of them.</summary>
+    /// <summary>
+    /// Whoever sets up a link does so in several steps; one look after this time without any sees all of them.
+    /// </summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(50);
 
     // A namespace that never rests, such as one whose neighbours come and go, is looked at all the same.
@@ -39,7 +41,8 @@ internal sealed class NetnsLinks : ISandboxLinks
     private bool _isLate;
 
     private NetnsLinks(
-        NetworkNamespaceFile file, NetworkOptions options, IResourceLedger ledger, TimeProvider time, NetlinkSocket socket, NetlinkSocket listener)
+        NetworkNamespaceFile file, NetworkOptions options, IResourceLedger ledger, TimeProvider time,
+        NetlinkSocket socket, NetlinkSocket listener)
     {
         _file = file;
         _options = options;
@@ -52,7 +55,8 @@ internal sealed class NetnsLinks : ISandboxLinks
     public NetworkNamespacePath Namespace => _file.Path;
 
     /// <summary>Takes the namespace over; it is closed with the links.</summary>
-    public static Task<NetnsLinks> OpenAsync(NetworkNamespaceFile file, NetworkOptions options, IResourceLedger ledger, TimeProvider time) =>
+    public static Task<NetnsLinks> OpenAsync(
+        NetworkNamespaceFile file, NetworkOptions options, IResourceLedger ledger, TimeProvider time) =>
         file.RunAsync(() =>
         {
             // Before the first look, so that no change falls between the two.
@@ -76,7 +80,9 @@ internal sealed class NetnsLinks : ISandboxLinks
         try
         {
             if (_closed.IsCancellationRequested)
-                throw new KataException(ErrorKind.Aborted, $"the links of {Namespace.Path} cannot be connected: the sandbox is being stopped");
+                throw new KataException(
+                    ErrorKind.Aborted,
+                    $"the links of {Namespace.Path} cannot be connected: the sandbox is being stopped");
             for (var attempt = 1; ; attempt++)
             {
                 try
@@ -107,7 +113,8 @@ internal sealed class NetnsLinks : ISandboxLinks
         try
         {
             // Of what is closed the ledger takes care.
-            if (_closed.IsCancellationRequested || _connected.Find(connected => connected.Card.Mac == link) is not { } found)
+            if (_closed.IsCancellationRequested
+                || _connected.Find(connected => connected.Card.Mac == link) is not { } found)
                 return;
             await _file.RunAsync(() =>
             {
@@ -200,7 +207,8 @@ internal sealed class NetnsLinks : ISandboxLinks
         foreach (var connected in _connected)
         {
             if (now.Links.FirstOrDefault(link => link.Index == connected.Index) is { } link
-                && now.Links.FirstOrDefault(tap => tap.Name == connected.Card.Tap && LinkSelection.IsOurs(tap)) is { Kind: "tun" } tap
+                && now.Links.FirstOrDefault(tap => tap.Name == connected.Card.Tap
+                    && LinkSelection.IsOurs(tap)) is { Kind: "tun" } tap
                 && tap.Mtu != link.Mtu)
             {
                 _socket.SetLink(tap.Index, tap.Name, new LinkSettings { Mtu = link.Mtu });
@@ -214,8 +222,11 @@ internal sealed class NetnsLinks : ISandboxLinks
         return new LinkChange(
             [.. gone.Select(connected => connected.Card)],
             _options.Model != InterworkingModel.None
-                && LinkSelection.Candidates(now, _isLate).Any(link => _connected.All(connected => connected.Index != link.Index)),
-            GuestNetworkBuilder.Build([.. _connected.Except(gone).Select(connected => (connected.Index, connected.Card, connected.Kept ?? now))]));
+                && LinkSelection.Candidates(now, _isLate)
+                    .Any(link => _connected.All(connected => connected.Index != link.Index)),
+            GuestNetworkBuilder.Build(
+                [.. _connected.Except(gone).Select(connected => (connected.Index, connected.Card,
+                    connected.Kept ?? now))]));
     }
 
     private NetworkPlan Attach()
@@ -227,17 +238,23 @@ internal sealed class NetnsLinks : ISandboxLinks
             return NetworkPlan.Empty;
         foreach (var link in fresh)
             LinkSelection.Require(link, one => LinkDriver.TryRead(one.Name)?.Bus ?? "");
-        // A link below a macvtap of ours shows neither its address nor its addresses any more, but the kernel may have given it one.
+        // A link below a macvtap of ours shows neither its address nor its addresses any more, but the kernel may have
+        // given it one.
         LinkSelection.RequireConsistent(
             [
                 .. candidates.UnionBy(
-                    now.Links.Where(link => _connected.Any(connected => connected.Kept is not null && connected.Index == link.Index)), link => link.Index),
+                    now.Links.Where(
+                        link =>
+                            _connected.Any(connected => connected.Kept is not null
+                                && connected.Index == link.Index)), link => link.Index),
             ],
             now);
         foreach (var link in fresh)
         {
             if (_connected.Find(connected => connected.Card.Mac == LinkSelection.MacOf(link)) is { } same)
-                throw new KataException(ErrorKind.InvalidArgument, $"link {link.Name} has the link-layer address {same.Card.Mac} of card {same.Card.Id}");
+                throw new KataException(
+                    ErrorKind.InvalidArgument,
+                    $"link {link.Name} has the link-layer address {same.Card.Mac} of card {same.Card.Id}");
         }
 
         var added = new List<ConnectedLink>();
@@ -260,7 +277,8 @@ internal sealed class NetnsLinks : ISandboxLinks
         _connected.AddRange(added);
         return new NetworkPlan(
             [.. added.Select(connected => connected.Card)],
-            GuestNetworkBuilder.Build([.. added.Select(connected => (connected.Index, connected.Card, connected.Kept ?? now))]));
+            GuestNetworkBuilder.Build(
+                [.. added.Select(connected => (connected.Index, connected.Card, connected.Kept ?? now))]));
     }
 
     private void Connect(NetlinkLink link, ConnectedLink connected, NetworkSnapshot now)
@@ -272,8 +290,15 @@ internal sealed class NetnsLinks : ISandboxLinks
         }
 
         RemoveLeftover(link);
-        var tap = new NetworkResource { Link = connected.Card.Tap, Inode = _file.Inode, Cookie = _socket.NamespaceCookie, Namespace = Namespace };
-        // A macvtap takes the link's addresses, without which whoever is still at work on a late one could set no route.
+        var tap = new NetworkResource
+        {
+            Link = connected.Card.Tap,
+            Inode = _file.Inode,
+            Cookie = _socket.NamespaceCookie,
+            Namespace = Namespace
+        };
+        // A macvtap takes the link's addresses, without which whoever is still at work on a late one could set no
+        // route.
         if (_options.Model == InterworkingModel.MacVtap && !_isLate && !LinkSelection.NeedsTrafficFilter(link))
         {
             Take(connected, (tap with { Restore = MacVtapDevice.RestoreOf(link, now) }).As(ResourceKind.Tap));
@@ -300,7 +325,9 @@ internal sealed class NetnsLinks : ISandboxLinks
         connected.Card = connected.Card with { CharacterDevice = path };
     }
 
-    /// <summary>A link may still be connected to a tap that nobody uses any more; one that is in use belongs to another machine.</summary>
+    /// <summary>
+    /// A link may still be connected to a tap that nobody uses any more; one that is in use belongs to another machine.
+    /// </summary>
     private void RemoveLeftover(NetlinkLink link)
     {
         // A tap has a carrier as long as somebody has it open; IFF_RUNNING follows later.
@@ -309,7 +336,9 @@ internal sealed class NetnsLinks : ISandboxLinks
             return;
         var tap = _socket.Links().FirstOrDefault(other => other.Index == target);
         if (tap is not null && (tap.Flags & lowerUp) != 0)
-            throw new KataException(ErrorKind.InvalidArgument, $"link {link.Name} is connected to {tap.Name} of another machine, and two machines cannot share a link");
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"link {link.Name} is connected to {tap.Name} of another machine, and two machines cannot share a link");
         TrafficMirror.Disconnect(_socket, link, filterOnly: true);
         if (tap is not null && LinkSelection.IsOurs(tap))
             _socket.TryDeleteLink(tap.Index, tap.Name);
@@ -317,13 +346,16 @@ internal sealed class NetnsLinks : ISandboxLinks
 
     private NetworkDevice CardFor(NetlinkLink link, IReadOnlyList<ConnectedLink> others)
     {
-        var taken = _socket.Links().Select(other => other.Name).Concat(others.Select(other => other.Card.Tap)).ToHashSet();
+        var taken = _socket.Links().Select(other => other.Name).Concat(others.Select(other => other.Card.Tap))
+            .ToHashSet();
         var number = Enumerable.Range(0, int.MaxValue).First(n => !taken.Contains(LinkSelection.TapName(n)));
         // VMMs are particular about the characters of ids.
-        var isPlain = char.IsAsciiLetter(link.Name[0]) && link.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+        var isPlain = char.IsAsciiLetter(link.Name[0])
+            && link.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
         var id = isPlain && others.All(other => other.Card.Id != link.Name) ? link.Name : $"link{link.Index}";
         return new NetworkDevice(
-            id, link.Kind == "macvtap" ? link.Name : LinkSelection.TapName(number), LinkSelection.MacOf(link)!.Value, Math.Max(1, _options.Queues));
+            id, link.Kind == "macvtap" ? link.Name : LinkSelection.TapName(number), LinkSelection.MacOf(link)!.Value,
+            Math.Max(1, _options.Queues));
     }
 
     private void Take(ConnectedLink connected, AcquiredResource resource)

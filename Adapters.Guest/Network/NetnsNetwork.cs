@@ -11,7 +11,8 @@ internal sealed class NetnsNetwork(TimeProvider time) : ISandboxNetwork
 {
     private const string Folder = "/run/netns";
 
-    public async Task<ISandboxLinks> OpenAsync(NetworkNamespacePath? path, NetworkOptions options, IResourceLedger ledger, CancellationToken ct)
+    public async Task<ISandboxLinks> OpenAsync(
+        NetworkNamespacePath? path, NetworkOptions options, IResourceLedger ledger, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         if (path is not null)
@@ -32,11 +33,14 @@ internal sealed class NetnsNetwork(TimeProvider time) : ISandboxNetwork
         {
             Namespaces.Remove(path.Path.Value);
             ledger.Forget(made);
-            throw e is IOException refusal ? GuestErrors.Translate(refusal, $"making the network namespace {path.Path}") : e;
+            throw e is IOException refusal
+                ? GuestErrors.Translate(refusal, $"making the network namespace {path.Path}")
+                : e;
         }
     }
 
-    private async Task<ISandboxLinks> OpenAsync(NetworkNamespacePath path, NetworkOptions options, IResourceLedger ledger)
+    private async Task<ISandboxLinks> OpenAsync(
+        NetworkNamespacePath path, NetworkOptions options, IResourceLedger ledger)
     {
         var file = NetworkNamespaceFile.Open(path);
         try
@@ -46,7 +50,9 @@ internal sealed class NetnsNetwork(TimeProvider time) : ISandboxNetwork
         catch (Exception e)
         {
             file.Dispose();
-            throw e is IOException refusal ? GuestErrors.Translate(refusal, $"entering the network namespace {path.Path}") : e;
+            throw e is IOException refusal
+                ? GuestErrors.Translate(refusal, $"entering the network namespace {path.Path}")
+                : e;
         }
     }
 }

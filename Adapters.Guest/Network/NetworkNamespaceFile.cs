@@ -7,8 +7,8 @@ namespace Kata.Adapters.Guest.Network;
 
 /// <summary>
 /// An open network namespace. It is entered through the descriptor, so that a path that comes to mean another one
-/// leads nowhere else, and it is known by its inode among those that are there; one that came later may have got the same, which
-/// the cookie tells (<see cref="NetworkResource.Cookie"/>).
+/// leads nowhere else, and it is known by its inode among those that are there; one that came later may have got the
+/// same, which the cookie tells (<see cref="NetworkResource.Cookie"/>).
 /// </summary>
 internal sealed class NetworkNamespaceFile : IDisposable
 {
@@ -29,7 +29,8 @@ internal sealed class NetworkNamespaceFile : IDisposable
     public ulong Inode { get; }
 
     /// <summary>Opens a namespace for a sandbox.</summary>
-    /// <exception cref="KataException">NotFound if it is gone, InvalidArgument for other files and for the host's own.</exception>
+    /// <exception cref="KataException">NotFound if it is gone, InvalidArgument for other files and for the host's
+    /// own.</exception>
     public static NetworkNamespaceFile Open(NetworkNamespacePath path)
     {
         var name = path.Path.Value;
@@ -65,12 +66,16 @@ internal sealed class NetworkNamespaceFile : IDisposable
         }
     }
 
-    /// <summary>Opens a namespace to give back what is in it; null if it is gone, or if the path leads to one of another inode now.</summary>
+    /// <summary>
+    /// Opens a namespace to give back what is in it; null if it is gone, or if the path leads to one of another inode
+    /// now.
+    /// </summary>
     public static NetworkNamespaceFile? TryReopen(NetworkNamespacePath path, ulong inode)
     {
         try
         {
-            if (FileStatus.TryOf(path.Path.Value) is not { } status || status.Inode != inode || !IsOfSameKind(status, FileStatus.Of(Own)))
+            if (FileStatus.TryOf(path.Path.Value) is not { } status || status.Inode != inode
+                || !IsOfSameKind(status, FileStatus.Of(Own)))
                 return null;
             var file = DescriptorIo.Open(path.Path.Value, OpenFlags.O_RDONLY);
             if (FileStatus.Of(file).Inode == inode && Namespaces.KindOf(file) == Namespaces.CLONE_NEWNET)
@@ -91,7 +96,8 @@ internal sealed class NetworkNamespaceFile : IDisposable
     public void Dispose() => _file.Dispose();
 
     /// <summary>Namespaces are files of one filesystem of the kernel's.</summary>
-    private static bool IsOfSameKind(FileStatus one, FileStatus other) => (one.DeviceMajor, one.DeviceMinor) == (other.DeviceMajor, other.DeviceMinor);
+    private static bool IsOfSameKind(FileStatus one, FileStatus other) =>
+        (one.DeviceMajor, one.DeviceMinor) == (other.DeviceMajor, other.DeviceMinor);
 
     private static ulong? InodeOfInit()
     {
@@ -107,12 +113,16 @@ internal sealed class NetworkNamespaceFile : IDisposable
     }
 
     private static KataException Gone(NetworkNamespacePath path) =>
-        new(ErrorKind.NotFound, $"the network namespace {path.Path} is gone: it was removed before the sandbox was started");
+        new(
+            ErrorKind.NotFound,
+            $"the network namespace {path.Path} is gone: it was removed before the sandbox was started");
 
     private static KataException IsNone(NetworkNamespacePath path) =>
         new(ErrorKind.InvalidArgument, $"{path.Path} is not a network namespace");
 
     private static KataException IsTheHosts(NetworkNamespacePath path) =>
-        new(ErrorKind.InvalidArgument, $"{path.Path} is the host's own network namespace, which a virtual machine cannot share; "
+        new(
+            ErrorKind.InvalidArgument,
+            $"{path.Path} is the host's own network namespace, which a virtual machine cannot share; "
             + "run the pod without hostNetwork, or this container with another runtime");
 }

@@ -10,8 +10,9 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Adapters.Guest.Network;
 
 /// <summary>
-/// What a ledger says of a tap or of a discipline on a link: <c>NAME INODE.COOKIE [RESTORE] PATH</c>. Names of links hold neither spaces nor
-/// slashes nor colons, and the path comes last, so that each part is found again whatever the names are.
+/// What a ledger says of a tap or of a discipline on a link: <c>NAME INODE.COOKIE [RESTORE] PATH</c>. Names of links
+/// hold neither spaces nor slashes nor colons, and the path comes last, so that each part is found again whatever the
+/// names are.
 /// </summary>
 internal sealed record NetworkResource
 {
@@ -26,7 +27,10 @@ internal sealed record NetworkResource
     /// <summary>Which namespace, among those that are there at the same time.</summary>
     public required ulong Inode { get; init; }
 
-    /// <summary>Which namespace, among all of the host's life: the kernel gives a new one the inode of one that is gone. 0 if not known.</summary>
+    /// <summary>
+    /// Which namespace, among all of the host's life: the kernel gives a new one the inode of one that is gone. 0 if
+    /// not known.
+    /// </summary>
     public required ulong Cookie { get; init; }
 
     public required NetworkNamespacePath Namespace { get; init; }
@@ -39,7 +43,9 @@ internal sealed record NetworkResource
     public override string ToString()
     {
         var restore = Restore is null ? "" : $"{Restore} ";
-        return string.Create(CultureInfo.InvariantCulture, $"{Link}{(IsFilterOnly ? FilterOnly : "")} {Inode}.{Cookie} {restore}{Namespace.Path}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Link}{(IsFilterOnly ? FilterOnly : "")} {Inode}.{Cookie} {restore}{Namespace.Path}");
     }
 
     public static NetworkResource Parse(AcquiredResource resource)
@@ -50,7 +56,8 @@ internal sealed record NetworkResource
             || !ulong.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out var inode)
             || !ulong.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out var cookie))
         {
-            throw new KataException(ErrorKind.Internal, $"the ledger names no {resource.Kind} of ours: {resource.Name}");
+            throw new KataException(
+                ErrorKind.Internal, $"the ledger names no {resource.Kind} of ours: {resource.Name}");
         }
         var isFilterOnly = parts[0].EndsWith(FilterOnly, StringComparison.Ordinal);
         LinkRestore? restore = null;
@@ -78,7 +85,9 @@ internal sealed record NetworkResource
 internal sealed record LinkRestore(string Link, PhysicalAddress Mac, IReadOnlyList<IpPrefix> Addresses)
 {
     public override string ToString() => string.Join('/',
-        [Link, Mac.ToString(), .. Addresses.Select(address => string.Create(CultureInfo.InvariantCulture, $"{address.Address}-{address.Length}"))]);
+        [Link, Mac.ToString(),
+            .. Addresses.Select(
+                address => string.Create(CultureInfo.InvariantCulture, $"{address.Address}-{address.Length}"))]);
 
     public static LinkRestore? TryParse(string text)
     {

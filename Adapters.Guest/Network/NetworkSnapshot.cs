@@ -9,7 +9,8 @@ internal sealed record NetworkSnapshot(
     IReadOnlyList<NetlinkRoute> Routes,
     IReadOnlyList<NetlinkNeighbour> Neighbours)
 {
-    public static NetworkSnapshot Read(NetlinkSocket socket) => new(socket.Links(), socket.Addresses(), socket.Routes(), socket.Neighbours());
+    public static NetworkSnapshot Read(NetlinkSocket socket) =>
+        new(socket.Links(), socket.Addresses(), socket.Routes(), socket.Neighbours());
 
     /// <summary>The part that belongs to one link.</summary>
     public NetworkSnapshot Of(int index) => new(

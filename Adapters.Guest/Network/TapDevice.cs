@@ -6,7 +6,9 @@ namespace Kata.Adapters.Guest.Network;
 /// <summary>Taps that stay until they are deleted, so that the VMM opens them by name.</summary>
 internal static class TapDevice
 {
-    /// <summary>Makes a tap in the calling thread's namespace and brings it up; the kernel sends nothing of its own on it.</summary>
+    /// <summary>
+    /// Makes a tap in the calling thread's namespace and brings it up; the kernel sends nothing of its own on it.
+    /// </summary>
     public static NetlinkLink Make(NetlinkSocket socket, string name, int queues, uint mtu)
     {
         foreach (var handle in TunTap.OpenTap(name, queues, virtioHeader: true, persistent: true))

@@ -4,16 +4,22 @@ using Kata.Platform.Linux.Netlink;
 
 namespace Kata.Adapters.Guest.Network;
 
-/// <summary>Filters that send every frame that comes in on one link out of the other, before the host's own stack sees it.</summary>
+/// <summary>
+/// Filters that send every frame that comes in on one link out of the other, before the host's own stack sees it.
+/// </summary>
 internal static class TrafficMirror
 {
     // Behind the filters that others have put there, also behind those whose place the kernel chose.
     private const ushort Priority = 50000;
 
     /// <summary>True if the link's ingress has a discipline already, which is used and then left.</summary>
-    public static bool HasIngress(NetlinkSocket socket, int index) => socket.Qdiscs(index).Any(qdisc => qdisc.IsOnIngress);
+    public static bool HasIngress(NetlinkSocket socket, int index) =>
+        socket.Qdiscs(index).Any(qdisc => qdisc.IsOnIngress);
 
-    /// <summary>Connects the link with a tap of ours. <paramref name="hasIngress"/> is what <see cref="HasIngress"/> said of the link.</summary>
+    /// <summary>
+    /// Connects the link with a tap of ours. <paramref name="hasIngress"/> is what <see cref="HasIngress"/> said of the
+    /// link.
+    /// </summary>
     public static void Connect(NetlinkSocket socket, NetlinkLink link, NetlinkLink tap, bool hasIngress)
     {
         try
@@ -24,7 +30,8 @@ internal static class TrafficMirror
                 socket.AddIngress(link.Index, link.Name);
             socket.AddRedirect(link.Index, link.Name, tap.Index, Priority);
         }
-        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.EOPNOTSUPP && e.Call is "RTM_NEWTFILTER" or "RTM_NEWQDISC")
+        catch (LinuxException e)
+            when (e.Errno is Errno.ENOENT or Errno.EOPNOTSUPP && e.Call is "RTM_NEWTFILTER" or "RTM_NEWQDISC")
         {
             throw new KataException(ErrorKind.Unimplemented,
                 $"link {link.Name} cannot be connected by traffic filters, since this kernel has no {(e.Call == "RTM_NEWQDISC" ? "ingress discipline" : "u32 filter or mirred action")}: "

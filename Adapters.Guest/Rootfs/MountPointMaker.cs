@@ -4,9 +4,9 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.Rootfs;
 
 /// <summary>
-/// Makes mount points that a container's root lacks, as its runtime in the guest would if it could write there. Image and
-/// guest may have written the root: its links are followed by hand, each step beneath it, so that none leads elsewhere on
-/// the host.
+/// Makes mount points that a container's root lacks, as its runtime in the guest would if it could write there. Image
+/// and guest may have written the root: its links are followed by hand, each step beneath it, so that none leads
+/// elsewhere on the host.
 /// </summary>
 internal static class MountPointMaker
 {
@@ -20,8 +20,8 @@ internal static class MountPointMaker
     private const uint FileMode = 0x1A4;
 
     /// <summary>
-    /// Makes the place unless there is something. What cannot be one, such as a way through a file, is left for the runtime
-    /// to refuse by its name, and so is everything in a root that is read-only to the host too.
+    /// Makes the place unless there is something. What cannot be one, such as a way through a file, is left for the
+    /// runtime to refuse by its name, and so is everything in a root that is read-only to the host too.
     /// </summary>
     public static void Make(string root, MountPoint point)
     {

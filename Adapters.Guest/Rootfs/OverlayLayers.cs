@@ -5,13 +5,16 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.Rootfs;
 
 /// <summary>The layers of an overlay, taken out of its mount options.</summary>
-internal sealed record OverlayLayers(IReadOnlyList<string> Lower, string? Upper, string? Work, MountFlags Flags, IReadOnlyList<string> Others)
+internal sealed record OverlayLayers(
+    IReadOnlyList<string> Lower, string? Upper, string? Work, MountFlags Flags, IReadOnlyList<string> Others)
 {
     private const string LowerKey = "lowerdir=";
     private const string UpperKey = "upperdir=";
     private const string WorkKey = "workdir=";
 
-    /// <summary>The layers, or an InvalidArgument failure if there is no lower one or only half of a writable one.</summary>
+    /// <summary>
+    /// The layers, or an InvalidArgument failure if there is no lower one or only half of a writable one.
+    /// </summary>
     public static OverlayLayers Parse(IReadOnlyList<string> options)
     {
         var lower = Value(options, LowerKey) is { } list ? SplitLayers(list) : [];
@@ -20,10 +23,12 @@ internal sealed record OverlayLayers(IReadOnlyList<string> Lower, string? Upper,
         if (lower.Count == 0)
             throw new KataException(ErrorKind.InvalidArgument, "an overlay root has no lowerdir");
         if (upper is null != work is null)
-            throw new KataException(ErrorKind.InvalidArgument, "an overlay root has one of upperdir and workdir, but not both");
+            throw new KataException(
+                ErrorKind.InvalidArgument, "an overlay root has one of upperdir and workdir, but not both");
 
         var rest = MountOptions.Parse(options.Where(o => !IsLayer(o)));
-        return new OverlayLayers(lower, upper is null ? null : Unescape(upper), work is null ? null : Unescape(work), rest.Flags,
+        return new OverlayLayers(
+            lower, upper is null ? null : Unescape(upper), work is null ? null : Unescape(work), rest.Flags,
             rest.Data.Length == 0 ? [] : rest.Data.Split(','));
     }
 

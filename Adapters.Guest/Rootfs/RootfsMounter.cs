@@ -9,9 +9,10 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.Rootfs;
 
 /// <summary>
-/// Performs the mounts of a create request onto the place where the guest will see them. An overlay's upper layer is the
-/// container's own and stays writable, so that mount points which an image lacks can be made; any other root is bound
-/// read-only if the bundle says so, as others may use it too, and the missing mount points are made before (ADR 18).
+/// Performs the mounts of a create request onto the place where the guest will see them. An overlay's upper layer is
+/// the container's own and stays writable, so that mount points which an image lacks can be made; any other root is
+/// bound read-only if the bundle says so, as others may use it too, and the missing mount points are made before (ADR
+/// 18).
 /// </summary>
 internal sealed class RootfsMounter : IRootfsMounter
 {
@@ -42,7 +43,8 @@ internal sealed class RootfsMounter : IRootfsMounter
         }
     }
 
-    public Task MakeMountPointAsync(ContainerId container, HostPath target, IResourceLedger ledger, CancellationToken ct)
+    public Task MakeMountPointAsync(
+        ContainerId container, HostPath target, IResourceLedger ledger, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         var directory = new AcquiredResource(ResourceKind.Directory, target.Value) { Owner = container };
@@ -55,7 +57,8 @@ internal sealed class RootfsMounter : IRootfsMounter
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             ledger.Forget(directory);
-            throw new KataException(ErrorKind.Internal, $"making the mount point of container {container}'s root failed: {e.Message}", e);
+            throw new KataException(
+                ErrorKind.Internal, $"making the mount point of container {container}'s root failed: {e.Message}", e);
         }
     }
 
@@ -63,9 +66,9 @@ internal sealed class RootfsMounter : IRootfsMounter
         spec.Target is "" or "/" ? PerformAsync(spec, root, target, target) : MountInsideAsync(spec, root, target);
 
     /// <summary>
-    /// A place inside the root, as newer managers may give it, is found without following a link of the image, and mounted
-    /// on by its descriptor. What follows the mount itself, such as making it read-only, would act on what is below it: so
-    /// all is done out of sight, and bound from there.
+    /// A place inside the root, as newer managers may give it, is found without following a link of the image, and
+    /// mounted on by its descriptor. What follows the mount itself, such as making it read-only, would act on what is
+    /// below it: so all is done out of sight, and bound from there.
     /// </summary>
     private static async Task MountInsideAsync(MountSpec spec, ContainerRoot root, HostPath target)
     {
@@ -91,7 +94,8 @@ internal sealed class RootfsMounter : IRootfsMounter
         if (spec.Type == "overlay")
         {
             var layers = OverlayLayers.Parse(spec.Options);
-            await Mounts.MountOverlayAsync(layers.Lower, layers.Upper, layers.Work, at.Value, layers.Flags, layers.Others);
+            await Mounts.MountOverlayAsync(
+                layers.Lower, layers.Upper, layers.Work, at.Value, layers.Flags, layers.Others);
         }
         else if (spec.Options.Contains("bind") || spec.Options.Contains("rbind"))
         {
@@ -122,7 +126,8 @@ internal sealed class RootfsMounter : IRootfsMounter
             MountPointMaker.Make(root, point);
     }
 
-    private static void Undo(HostPath target, AcquiredResource mount, AcquiredResource directory, IResourceLedger ledger)
+    private static void Undo(
+        HostPath target, AcquiredResource mount, AcquiredResource directory, IResourceLedger ledger)
     {
         Mounts.UnmountTree(target.Value);
         ledger.Forget(mount);

@@ -29,9 +29,11 @@ internal sealed record TimelineEntry(string Phase, string Event, double Ms)
 
 /// <summary>The snapshot file.</summary>
 internal sealed record SnapshotFile(
-    StateHeader Header, string Sandbox, string State, int VmmPid, string Hypervisor, string Choices, IReadOnlyList<string> Containers);
+    StateHeader Header, string Sandbox, string State, int VmmPid, string Hypervisor, string Choices,
+    IReadOnlyList<string> Containers);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(StateHeader))]
 [JsonSerializable(typeof(LedgerEntry))]
 [JsonSerializable(typeof(TimelineEntry))]

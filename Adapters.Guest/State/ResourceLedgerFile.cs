@@ -7,9 +7,9 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.State;
 
 /// <summary>
-/// A ledger as lines of JSON behind a header, one write each: it must outlive this process, not a power cut. A line that is
-/// torn is one that was never acted on. When many lines tell of what has been given back, the file is written anew, so that
-/// it stays small however long its sandbox lives.
+/// A ledger as lines of JSON behind a header, one write each: it must outlive this process, not a power cut. A line
+/// that is torn is one that was never acted on. When many lines tell of what has been given back, the file is written
+/// anew, so that it stays small however long its sandbox lives.
 /// </summary>
 internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
 {
@@ -52,13 +52,16 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
     /// <summary>Opens what another process left; null if the file is missing, or torn in its first line.</summary>
     public static (ResourceLedgerFile Ledger, StateHeader Header)? TryOpen(string path) => TryRead(path) is { } left
         ? (new ResourceLedgerFile(
-            path, left.Header, new StateLines(AtomicFile.OpenAppend(path), torn: true), left.Held, left.Lines), left.Header)
+            path, left.Header, new StateLines(AtomicFile.OpenAppend(path), torn: true), left.Held,
+            left.Lines), left.Header)
         : null;
 
     /// <summary>What another process's ledger holds, unchanged; null as with <see cref="TryOpen"/>.</summary>
     public static ResourceList? TryReadHeld(string path) => TryRead(path)?.Held;
 
-    /// <summary>What the ledgers of all sandboxes on this host hold of a kind; one that cannot be read is passed over.</summary>
+    /// <summary>
+    /// What the ledgers of all sandboxes on this host hold of a kind; one that cannot be read is passed over.
+    /// </summary>
     public static IReadOnlySet<string> HeldByAnybody(ResourceKind kind)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
@@ -181,7 +184,9 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
         if (!lines.MoveNext() || StateLines.TryParse(lines.Current, StateJson.Default.StateHeader) is not { } header)
             return null;
         if (header.Version > StateHeader.Current)
-            throw new KataException(ErrorKind.FailedPrecondition, $"the ledger {path} has format {header.Version}, newer than {StateHeader.Current}: use the version that wrote it");
+            throw new KataException(
+                ErrorKind.FailedPrecondition,
+                $"the ledger {path} has format {header.Version}, newer than {StateHeader.Current}: use the version that wrote it");
 
         var held = new ResourceList();
         var word = only is null ? "" : $"\"{only}\"";
@@ -197,7 +202,8 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
 
     private static void Apply(string line, ResourceList held, ResourceKind? only)
     {
-        // A kind that is not known is from a newer version of the same format: it is left alone, as we cannot release it.
+        // A kind that is not known is from a newer version of the same format: it is left alone, as we cannot release
+        // it.
         if (StateLines.TryParse(line, StateJson.Default.LedgerEntry) is not { } entry
             || !Enum.TryParse<ResourceKind>(entry.Kind, out var kind)
             || (only is not null && kind != only))

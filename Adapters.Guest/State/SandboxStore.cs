@@ -9,8 +9,8 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.State;
 
 /// <summary>
-/// State directories under <see cref="SandboxPaths.StateRoot"/>. Who lives is told by a lock on the directory, not by a pid:
-/// it ends with its holder, however that ends.
+/// State directories under <see cref="SandboxPaths.StateRoot"/>. Who lives is told by a lock on the directory, not by a
+/// pid: it ends with its holder, however that ends.
 /// </summary>
 internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, IDisposable
 {
@@ -30,7 +30,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         var directory = SandboxPaths.State(id).Value;
         try
         {
-            Directory.CreateDirectory(SandboxPaths.StateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(
+                SandboxPaths.StateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             _lock = await LockNewAsync(directory, ct)
                 ?? throw SandboxErrors.InUse(id, (await LoadAsync(id, ct))?.Owner.ToString() ?? "another shim");
             if (ResourceLedgerFile.TryOpen($"{directory}/{ResourceLedgerFile.FileName}") is { } left)
@@ -80,7 +81,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
             [.. paths.Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).Select(TryParse).OfType<SandboxId>()]);
     }
 
-    public Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(SandboxId id, CancellationToken ct)
+    public Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(
+        SandboxId id, CancellationToken ct)
     {
         var directory = SandboxPaths.State(id).Value;
         try
@@ -90,7 +92,9 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
             if (held is null)
                 return Task.FromResult<(bool, IReadOnlyList<AcquiredResource>?)>((true, null));
             return Task.FromResult<(bool, IReadOnlyList<AcquiredResource>?)>(
-                (false, [.. ResourceLedgerFile.TryReadHeld($"{directory}/{ResourceLedgerFile.FileName}")?.ReleaseOrder() ?? []]));
+                (false,
+                    [.. ResourceLedgerFile.TryReadHeld($"{directory}/{ResourceLedgerFile.FileName}")?.ReleaseOrder()
+                        ?? []]));
         }
         catch (LinuxException e) when (e.Errno == Errno.ENOENT)
         {
@@ -100,11 +104,14 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
 
     public Task SaveAsync(SandboxSnapshot snapshot, CancellationToken ct)
     {
-        var file = new SnapshotFile(Header(snapshot.Owner), snapshot.Sandbox.Value, snapshot.State.ToString(), snapshot.VmmPid,
+        var file = new SnapshotFile(
+            Header(snapshot.Owner), snapshot.Sandbox.Value, snapshot.State.ToString(), snapshot.VmmPid,
             snapshot.Hypervisor, snapshot.Choices, snapshot.Containers);
         try
         {
-            AtomicFile.Write($"{SandboxPaths.State(snapshot.Sandbox)}/{SnapshotName}", JsonSerializer.SerializeToUtf8Bytes(file, StateJson.Default.SnapshotFile), 0x180);
+            AtomicFile.Write(
+                $"{SandboxPaths.State(snapshot.Sandbox)}/{SnapshotName}",
+                JsonSerializer.SerializeToUtf8Bytes(file, StateJson.Default.SnapshotFile), 0x180);
         }
         catch (IOException e)
         {
@@ -119,7 +126,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         try
         {
             var file = JsonSerializer.Deserialize(
-                await File.ReadAllBytesAsync($"{SandboxPaths.State(id)}/{SnapshotName}", ct), StateJson.Default.SnapshotFile);
+                await File.ReadAllBytesAsync($"{SandboxPaths.State(id)}/{SnapshotName}", ct),
+                StateJson.Default.SnapshotFile);
             return file is null || file.Header.Version > StateHeader.Current ? null : new SandboxSnapshot
             {
                 Sandbox = id,
@@ -145,7 +153,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         try
         {
             _timeline ??= new TimelineFile($"{SandboxPaths.State(id)}/{TimelineFile.FileName}");
-            _timeline.Append(new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3))
+            _timeline.Append(
+                new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3))
             {
                 Container = container.Value,
             });
@@ -215,7 +224,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         }
     }
 
-    // The directory that was locked may have been removed by its former holder in between: then it is not the one at the path.
+    // The directory that was locked may have been removed by its former holder in between: then it is not the one at
+    // the path.
     private static FileLock? TryLock(string directory)
     {
         for (var attempt = 0; ; attempt++)
@@ -232,7 +242,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         }
     }
 
-    private async Task ReleaseLeftoversAsync(SandboxId id, ResourceLedgerFile ledger, StateHeader header, CancellationToken ct)
+    private async Task ReleaseLeftoversAsync(
+        SandboxId id, ResourceLedgerFile ledger, StateHeader header, CancellationToken ct)
     {
         using (ledger)
         {
@@ -265,5 +276,6 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         }
     }
 
-    private static StateHeader Header(SandboxOwner owner) => new(StateHeader.Current, BootId, owner.Namespace, owner.Daemon);
+    private static StateHeader Header(SandboxOwner owner) =>
+        new(StateHeader.Current, BootId, owner.Namespace, owner.Daemon);
 }

@@ -8,8 +8,8 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Guest.Volumes;
 
 /// <summary>
-/// Announcements of direct-assigned volumes, a directory each, named by the path in base64. They name devices that go into a
-/// guest, so only what root alone can have written is believed, and no link is followed on the way to it.
+/// Announcements of direct-assigned volumes, a directory each, named by the path in base64. They name devices that go
+/// into a guest, so only what root alone can have written is believed, and no link is followed on the way to it.
 /// </summary>
 internal sealed class DirectVolumes : IDirectVolumes
 {
@@ -21,7 +21,8 @@ internal sealed class DirectVolumes : IDirectVolumes
     private const uint WritableByOthers = 0x12;
 
     /// <summary>Where storage plugins and tools look for them.</summary>
-    internal HostPath Root { get; init; } = HostPath.Parse("/run/kata-containers/shared/direct-volumes", "direct volumes");
+    internal HostPath Root { get; init; } = HostPath.Parse(
+        "/run/kata-containers/shared/direct-volumes", "direct volumes");
 
     public async Task<DirectVolume?> FindAsync(HostPath path, CancellationToken ct)
     {
@@ -44,13 +45,15 @@ internal sealed class DirectVolumes : IDirectVolumes
                 throw Invalid(path, $"is no file of at most {MaxBytes} bytes");
             var json = new byte[status.Size];
             var length = 0;
-            while (length < json.Length && await DescriptorIo.ReadAsync(file, json.AsMemory(length), ct) is > 0 and var read)
+            while (length < json.Length
+                && await DescriptorIo.ReadAsync(file, json.AsMemory(length), ct) is > 0 and var read)
                 length += read;
             return MountInfoFile.Parse(json.AsSpan(0, length), directory, What(path));
         }
         catch (LinuxException e) when (e.Errno is Errno.ELOOP or Errno.EXDEV)
         {
-            throw new KataException(ErrorKind.PermissionDenied, $"{What(path)} is reached by a link, which is not followed", e);
+            throw new KataException(
+                ErrorKind.PermissionDenied, $"{What(path)} is reached by a link, which is not followed", e);
         }
         catch (LinuxException e)
         {
@@ -58,7 +61,8 @@ internal sealed class DirectVolumes : IDirectVolumes
         }
     }
 
-    public Task MarkAsync(DirectVolume volume, SandboxId sandbox, CancellationToken ct) => Guard($"noting who uses the volume of {volume.Directory}", () =>
+    public Task MarkAsync(DirectVolume volume, SandboxId sandbox, CancellationToken ct) =>
+        Guard($"noting who uses the volume of {volume.Directory}", () =>
     {
         using var directory = BeneathPath.Open(volume.Directory.Value);
         directory.OpenFile(sandbox.Value, OpenFlags.O_WRONLY | OpenFlags.O_CREAT, OwnerOnlyFile).Dispose();
@@ -90,7 +94,8 @@ internal sealed class DirectVolumes : IDirectVolumes
         {
             using var root = BeneathPath.Open(Root.Value);
             using var directory = root.OpenDirectory(RequireName(path));
-            var user = directory.Names().FirstOrDefault(name => name != FileName && !name.Contains('.', StringComparison.Ordinal));
+            var user = directory.Names()
+                .FirstOrDefault(name => name != FileName && !name.Contains('.', StringComparison.Ordinal));
             return Task.FromResult(user is null ? null : SandboxId.Parse(user));
         }
         catch (LinuxException e) when (e.Errno == Errno.ENOENT)
@@ -124,16 +129,21 @@ internal sealed class DirectVolumes : IDirectVolumes
     {
         var status = FileStatus.Of(handle);
         if (status.UserId != 0 || (status.Mode & WritableByOthers) != 0)
-            throw new KataException(ErrorKind.PermissionDenied, $"{path} could have been written by others than root, and is not believed");
+            throw new KataException(
+                ErrorKind.PermissionDenied, $"{path} could have been written by others than root, and is not believed");
     }
 
     private static string RequireName(HostPath path) => Name(path) is { Length: <= LongestName } name
         ? name
-        : throw new KataException(ErrorKind.InvalidArgument, $"the path of the volume is too long: in base64 it must fit {LongestName} bytes");
+        : throw new KataException(
+            ErrorKind.InvalidArgument,
+            $"the path of the volume is too long: in base64 it must fit {LongestName} bytes");
 
-    private static string Name(HostPath path) => Convert.ToBase64String(Encoding.UTF8.GetBytes(path.Value)).Replace('+', '-').Replace('/', '_');
+    private static string Name(HostPath path) =>
+        Convert.ToBase64String(Encoding.UTF8.GetBytes(path.Value)).Replace('+', '-').Replace('/', '_');
 
     private static string What(HostPath path) => $"the {FileName} for {path}";
 
-    private static KataException Invalid(HostPath path, string why) => new(ErrorKind.InvalidArgument, $"{What(path)} {why}");
+    private static KataException Invalid(HostPath path, string why) =>
+        new(ErrorKind.InvalidArgument, $"{What(path)} {why}");
 }

@@ -68,13 +68,15 @@ internal sealed class HostFiles : IHostFiles
     {
         var uevent = $"/sys/dev/block/{number}/uevent";
         if (!File.Exists(uevent)
-            || File.ReadLines(uevent).FirstOrDefault(line => line.StartsWith("DEVNAME=", StringComparison.Ordinal)) is not { } line
+            || File.ReadLines(uevent)
+                .FirstOrDefault(line => line.StartsWith("DEVNAME=", StringComparison.Ordinal)) is not { } line
             || HostPath.TryParse($"/dev/{line["DEVNAME=".Length..]}") is not { } node)
             return Task.FromResult<HostPath?>(null);
 
         // By its number: a name in /dev is whatever was put there.
         return Task.FromResult(
-            FileStatus.TryOf(node.Value, followLink: false) is { IsBlockDevice: true } status && status.NodeMajor == number.Major && status.NodeMinor == number.Minor
+            FileStatus.TryOf(node.Value, followLink: false) is { IsBlockDevice: true } status
+                && status.NodeMajor == number.Major && status.NodeMinor == number.Minor
                 ? node
                 : null);
     }
@@ -109,7 +111,8 @@ internal sealed class HostFiles : IHostFiles
             FsOptions = mount?.SuperOptions.Split(',') ?? [],
             Identity = status.IsBlockDevice
                 ? $"block {number}"
-                : string.Create(CultureInfo.InvariantCulture, $"file {status.DeviceMajor}:{status.DeviceMinor}:{status.Inode}"),
+                : string.Create(
+                    CultureInfo.InvariantCulture, $"file {status.DeviceMajor}:{status.DeviceMinor}:{status.Inode}"),
         };
     }
 

@@ -13,7 +13,8 @@ internal sealed record MountInfoFile
     private const int LongestWord = 256;
     private const int MostOptions = 64;
     private static readonly string[] Types = ["block", "blk", "raw", "directvol"];
-    private static readonly string[] FileSystems = ["ext2", "ext3", "ext4", "xfs", "btrfs", "erofs", "squashfs", "vfat", "iso9660"];
+    private static readonly string[] FileSystems = ["ext2", "ext3", "ext4", "xfs", "btrfs", "erofs", "squashfs", "vfat",
+        "iso9660"];
     private static readonly string[] Metadata = ["fsGroup", "fsGroupChangePolicy", "createFilesystem", "encryptionKey"];
 
     [JsonPropertyName("volume-type")]
@@ -37,7 +38,8 @@ internal sealed record MountInfoFile
         MountInfoFile file;
         try
         {
-            file = JsonSerializer.Deserialize(json, VolumesJson.Default.MountInfoFile) ?? throw Invalid(what, "is null");
+            file = JsonSerializer.Deserialize(json, VolumesJson.Default.MountInfoFile)
+                ?? throw Invalid(what, "is null");
         }
         catch (JsonException e)
         {
@@ -52,10 +54,13 @@ internal sealed record MountInfoFile
     private DirectVolume Check(HostPath directory, string what)
     {
         if (!Types.Contains(VolumeType))
-            throw Invalid(what, $"has volume-type \"{Cut(VolumeType)}\"; this runtime knows {string.Join(", ", Types)}");
+            throw Invalid(
+                what, $"has volume-type \"{Cut(VolumeType)}\"; this runtime knows {string.Join(", ", Types)}");
         if (!FileSystems.Contains(FsType))
             throw Invalid(what, $"has fstype \"{Cut(FsType)}\"; this runtime knows {string.Join(", ", FileSystems)}");
-        if ((Options ?? []).Count > MostOptions || (Options ?? []).Any(o => o is null || o.Length is 0 or > LongestWord || o.Any(c => c is ',' or '\0' or '\n')))
+        if ((Options ?? []).Count > MostOptions
+            || (Options ?? [])
+                .Any(o => o is null || o.Length is 0 or > LongestWord || o.Any(c => c is ',' or '\0' or '\n')))
             throw Invalid(what, "has options that are no list of single words");
         var entries = Entries ?? [];
         if (entries.Keys.FirstOrDefault(key => !Metadata.Contains(key)) is { } unknown)
@@ -76,7 +81,8 @@ internal sealed record MountInfoFile
     {
         if (!entries.TryGetValue("fsGroup", out var text))
             return null;
-        if (!uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var group) || group == uint.MaxValue)
+        if (!uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var group)
+            || group == uint.MaxValue)
             throw Invalid(what, "has an fsGroup that is no group id");
         return new VolumeGroup(group, entries.GetValueOrDefault("fsGroupChangePolicy") switch
         {

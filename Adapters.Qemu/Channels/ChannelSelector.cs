@@ -10,7 +10,9 @@ namespace Kata.Adapters.Qemu.Channels;
 /// <summary>Opens the channel that is wished for, or the first that this host can.</summary>
 internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
 {
-    public Task<GuestChannelSetup> OpenAsync(MachineOptions options, VmPlacement placement, InheritedSet inherited, IResourceLedger ledger, CancellationToken ct) =>
+    public Task<GuestChannelSetup> OpenAsync(
+        MachineOptions options, VmPlacement placement, InheritedSet inherited, IResourceLedger ledger,
+        CancellationToken ct) =>
         options.Channel switch
         {
             GuestChannel.Vsock => Task.FromResult(Vsock(inherited)),
@@ -20,7 +22,8 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
         };
 
     private async Task<GuestChannelSetup> AutoAsync(
-        MachineOptions options, VmPlacement placement, InheritedSet inherited, IResourceLedger ledger, CancellationToken ct)
+        MachineOptions options, VmPlacement placement, InheritedSet inherited, IResourceLedger ledger,
+        CancellationToken ct)
     {
         string refused;
         try
@@ -33,14 +36,18 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
         }
 
         if (FindDaemon(options) is not { } daemon)
-            return SerialPort.Open(placement, inherited, ledger, $"because {refused} and vhost-device-vsock is not installed");
+            return SerialPort.Open(
+                placement, inherited, ledger, $"because {refused} and vhost-device-vsock is not installed");
         try
         {
             return await VhostUserVsock.OpenAsync(daemon, placement, ledger, time, $"because {refused}", ct);
         }
-        catch (Exception failure) when (failure is LinuxException || failure is KataException { Kind: ErrorKind.Unavailable or ErrorKind.DeadlineExceeded })
+        catch (Exception failure)
+            when (failure is LinuxException
+                || failure is KataException { Kind: ErrorKind.Unavailable or ErrorKind.DeadlineExceeded })
         {
-            return SerialPort.Open(placement, inherited, ledger, $"because {refused} and {daemon} failed: {failure.Message}");
+            return SerialPort.Open(
+                placement, inherited, ledger, $"because {refused} and {daemon} failed: {failure.Message}");
         }
     }
 
@@ -59,7 +66,8 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
         }
     }
 
-    private async Task<GuestChannelSetup> VhostUserAsync(MachineOptions options, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
+    private async Task<GuestChannelSetup> VhostUserAsync(
+        MachineOptions options, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
     {
         var daemon = FindDaemon(options) ?? throw new KataException(
             ErrorKind.InvalidArgument,
@@ -71,7 +79,8 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
         catch (LinuxException failure)
         {
             throw new KataException(
-                failure.ToKind(ErrorKind.Unavailable), $"cannot start {daemon}: {failure.Errno} in {failure.Call}", failure);
+                failure.ToKind(ErrorKind.Unavailable), $"cannot start {daemon}: {failure.Errno} in {failure.Call}",
+                failure);
         }
     }
 
@@ -79,7 +88,9 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
     {
         if (options.VsockDaemon is { } named)
             return File.Exists(named.Value) ? named : null;
-        return VhostUserVsock.UsualPlaces.FirstOrDefault(File.Exists) is { } usual ? HostPath.Parse(usual, "vhost_vsock_daemon") : null;
+        return VhostUserVsock.UsualPlaces.FirstOrDefault(File.Exists) is { } usual
+            ? HostPath.Parse(usual, "vhost_vsock_daemon")
+            : null;
     }
 
     private string Describe(LinuxException refusal) => refusal.Errno == Errno.ENOENT

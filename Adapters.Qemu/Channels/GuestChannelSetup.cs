@@ -3,7 +3,9 @@ using Kata.Core.Domain.Machines;
 
 namespace Kata.Adapters.Qemu.Channels;
 
-/// <summary>The channel of one machine to its agent: options for QEMU, and what has to be given back at the end.</summary>
+/// <summary>
+/// The channel of one machine to its agent: options for QEMU, and what has to be given back at the end.
+/// </summary>
 internal sealed record GuestChannelSetup
 {
     /// <summary>The port that agents listen on.</summary>

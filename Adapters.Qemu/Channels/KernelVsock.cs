@@ -47,6 +47,7 @@ internal static class KernelVsock
             if (VhostVsock.TryClaim(handle, cid))
                 return cid;
         }
-        throw new KataException(ErrorKind.ResourceExhausted, $"{Tries} random context ids of vhost-vsock are all in use");
+        throw new KataException(
+            ErrorKind.ResourceExhausted, $"{Tries} random context ids of vhost-vsock are all in use");
     }
 }

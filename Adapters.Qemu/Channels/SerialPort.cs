@@ -11,7 +11,8 @@ internal static class SerialPort
     /// <summary>The port's name, by which the agent finds it.</summary>
     public const string PortName = "agent.0";
 
-    public static GuestChannelSetup Open(VmPlacement placement, InheritedSet inherited, IResourceLedger ledger, string reason)
+    public static GuestChannelSetup Open(
+        VmPlacement placement, InheritedSet inherited, IResourceLedger ledger, string reason)
     {
         var socket = StateSocket.Reserve(placement.StateDirectory, "agent.sock", ledger);
         try

@@ -19,10 +19,12 @@ internal static class VhostUserVsock
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Where distributions put the daemon.</summary>
-    public static IReadOnlyList<string> UsualPlaces { get; } = ["/usr/bin/vhost-device-vsock", "/usr/libexec/vhost-device-vsock"];
+    public static IReadOnlyList<string> UsualPlaces { get; } = ["/usr/bin/vhost-device-vsock",
+        "/usr/libexec/vhost-device-vsock"];
 
     public static async Task<GuestChannelSetup> OpenAsync(
-        HostPath daemon, VmPlacement placement, IResourceLedger ledger, TimeProvider time, string reason, CancellationToken ct)
+        HostPath daemon, VmPlacement placement, IResourceLedger ledger, TimeProvider time, string reason,
+        CancellationToken ct)
     {
         var device = StateSocket.Reserve(placement.StateDirectory, "vsock.dev", ledger);
         var guest = StateSocket.Reserve(placement.StateDirectory, "vsock.sock", ledger);
@@ -34,7 +36,8 @@ internal static class VhostUserVsock
                 new SupervisedStart
                 {
                     Program = daemon.Value,
-                    Arguments = ["--guest-cid", $"{ContextId}", "--socket", device.Path.Value, "--uds-path", guest.Path.Value],
+                    Arguments = ["--guest-cid", $"{ContextId}", "--socket", device.Path.Value, "--uds-path",
+                        guest.Path.Value],
                     Placement = Placements.WithoutNetwork(placement),
                     Record = entry.Record,
                     Forget = entry.Forget,
@@ -46,7 +49,8 @@ internal static class VhostUserVsock
             return new GuestChannelSetup
             {
                 Endpoint = new HybridVsockEndpoint(guest.Path, GuestChannelSetup.AgentPort),
-                Options = [new ConnectingChardev("vsock", device.Path.Value), new DeviceOption("vhost-user-vsock-pci", ("id", "vsock"), ("chardev", "vsock"))],
+                Options = [new ConnectingChardev("vsock", device.Path.Value),
+                    new DeviceOption("vhost-user-vsock-pci", ("id", "vsock"), ("chardev", "vsock"))],
                 Reason = $"vhost-user VSOCK, {reason}",
                 ReleaseAsync = () => ReleaseAsync(process, device, guest),
             };
@@ -66,8 +70,11 @@ internal static class VhostUserVsock
         guest.Release();
     }
 
-    /// <summary>Connecting would use up the one connection that the daemon serves; the kernel's table tells as much.</summary>
-    private static async Task ListensAsync(HostPath socket, SupervisedProcess process, TimeProvider time, CancellationToken ct)
+    /// <summary>
+    /// Connecting would use up the one connection that the daemon serves; the kernel's table tells as much.
+    /// </summary>
+    private static async Task ListensAsync(
+        HostPath socket, SupervisedProcess process, TimeProvider time, CancellationToken ct)
     {
         var begin = time.GetTimestamp();
         while (!IsListening(socket))
@@ -77,7 +84,9 @@ internal static class VhostUserVsock
                     ErrorKind.Unavailable,
                     $"vhost-device-vsock ended with {(await process.Exited).Exit}: {string.Join(" | ", process.Errors.Lines)}");
             if (time.GetElapsedTime(begin) > StartTime)
-                throw new KataException(ErrorKind.DeadlineExceeded, $"vhost-device-vsock does not listen on {socket} after {StartTime.TotalSeconds} s");
+                throw new KataException(
+                    ErrorKind.DeadlineExceeded,
+                    $"vhost-device-vsock does not listen on {socket} after {StartTime.TotalSeconds} s");
             await Task.Delay(Step, time, ct);
         }
     }

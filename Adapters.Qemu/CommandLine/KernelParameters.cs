@@ -17,22 +17,27 @@ internal static class KernelParameters
         words.Add("cryptomgr.notests=1");
         if (architecture == Architecture.X64)
         {
-            // Triple fault: the one way of resetting that is quick on every x86 machine type. With -no-reboot QEMU then ends.
+            // Triple fault: the one way of resetting that is quick on every x86 machine type. With -no-reboot QEMU then
+            // ends.
             words.Add("reboot=t");
             // On a busy host the kernel's test of its own timer can fail under emulation, and it panics.
             words.Add("no_timer_check");
-            // QEMU before 8.0 computes cmpxchg16b's flags as if by an older instruction: part of an address stays in EFLAGS if
-            // timers come just then, and with its NT bit the kernel's next IRET to itself is a fault. Kernel 6.12, whose
-            // allocator jumps on these flags, was seen to stand still at one start of some forty (ADR 23). Only the kernel
-            // gives the instruction up by this: without cx16 in the CPU programs for x86-64-v2 would not start.
+            // QEMU before 8.0 computes cmpxchg16b's flags as if by an older instruction: part of an address stays in
+            // EFLAGS if timers come just then, and with its NT bit the kernel's next IRET to itself is a fault. Kernel
+            // 6.12, whose allocator jumps on these flags, was seen to stand still at one start of some forty (ADR 23).
+            // Only the kernel gives the instruction up by this: without cx16 in the CPU programs for x86-64-v2 would
+            // not start.
             if (!host.Kvm)
                 words.Add("clearcpuid=cx16");
-            // All root buses there are: asking each device of the other 255 ends in QEMU 16000 times, which KVM's users pay for.
+            // All root buses there are: asking each device of the other 255 ends in QEMU 16000 times, which KVM's users
+            // pay for.
             words.Add("pci=lastbus=0");
         }
 
-        // Room for memory above 4 GiB makes the kernel keep 64 MiB for devices that cannot reach it; no device here is one.
-        var hasRoom = spec.Resources.MaxMemoryMib > spec.Resources.MemoryMib || (spec.Boot.Image is not null && spec.Boot.ImageDriver != ImageDriver.VirtioBlk);
+        // Room for memory above 4 GiB makes the kernel keep 64 MiB for devices that cannot reach it; no device here is
+        // one.
+        var hasRoom = spec.Resources.MaxMemoryMib > spec.Resources.MemoryMib
+            || (spec.Boot.Image is not null && spec.Boot.ImageDriver != ImageDriver.VirtioBlk);
         if (architecture == Architecture.X64 && hasRoom)
             words.Add("swiotlb=512");
         words.Add("panic=-1");
@@ -65,7 +70,8 @@ internal static class KernelParameters
         words.Add($"rootfstype={boot.RootFsType}");
         if (boot.Initrd is null)
         {
-            // An image without an initrd of its own is one of those that start the agent by systemd; others do not read these.
+            // An image without an initrd of its own is one of those that start the agent by systemd; others do not read
+            // these.
             words.Add("systemd.unit=kata-containers.target");
             words.Add("systemd.mask=systemd-networkd.service");
             words.Add("systemd.mask=systemd-networkd.socket");

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Kata.Adapters.Qemu.CommandLine;
 
-/// <summary>Builds <c>word,key=value,…</c> as QEMU's option parser reads it: a comma inside a value is doubled.</summary>
+/// <summary>
+/// Builds <c>word,key=value,…</c> as QEMU's option parser reads it: a comma inside a value is doubled.
+/// </summary>
 internal sealed class OptionText
 {
     private readonly StringBuilder _text = new();

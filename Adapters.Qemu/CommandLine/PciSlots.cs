@@ -37,7 +37,8 @@ internal sealed class PciSlots
         lock (_gate)
         {
             if (_free.Count == 0)
-                throw new KataException(ErrorKind.ResourceExhausted, $"all {Last} slots for devices of a running machine are taken");
+                throw new KataException(
+                    ErrorKind.ResourceExhausted, $"all {Last} slots for devices of a running machine are taken");
             var slot = _free.Min;
             _free.Remove(slot);
             return slot;

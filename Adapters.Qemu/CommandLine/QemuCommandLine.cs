@@ -20,7 +20,8 @@ internal sealed record HostChoices
     public IReadOnlyList<QemuOption> Channel { get; init; } = [];
 
     /// <summary>Descriptors of cards that are not opened by name, by the card's id.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<int>> CardDescriptors { get; init; } = new Dictionary<string, IReadOnlyList<int>>();
+    public IReadOnlyDictionary<string, IReadOnlyList<int>> CardDescriptors { get; init; } = new Dictionary<string,
+    IReadOnlyList<int>>();
 
     /// <summary>Whether a path is a block device.</summary>
     public Func<string, bool> IsBlockDevice { get; init; } = _ => false;
@@ -36,11 +37,13 @@ internal static class QemuCommandLine
     private const int MostVcpusArm64 = 123;
 
     /// <summary>The arguments after the program's name.</summary>
-    public static IReadOnlyList<string> Print(VmSpec spec, HostChoices host) => [.. Options(spec, host).SelectMany(option => option.Print())];
+    public static IReadOnlyList<string> Print(VmSpec spec, HostChoices host) =>
+        [.. Options(spec, host).SelectMany(option => option.Print())];
 
     public static IEnumerable<QemuOption> Options(VmSpec spec, HostChoices host)
     {
-        var maxVcpus = Math.Min(spec.Resources.MaxVcpus, host.Architecture == Architecture.Arm64 ? MostVcpusArm64 : MostVcpusX64);
+        var maxVcpus = Math.Min(
+            spec.Resources.MaxVcpus, host.Architecture == Architecture.Arm64 ? MostVcpusArm64 : MostVcpusX64);
         return [
             new GuestNameOption(spec.Name, spec.Machine.Debug),
             MachineType(spec, host),
@@ -61,7 +64,9 @@ internal static class QemuCommandLine
             .. host.Channel,
             .. spec.Devices.SelectMany(device => DeviceOptions(device, host)),
             .. Boot(spec, host, maxVcpus),
-            .. spec.Machine.SeccompSandbox.Length > 0 ? [new WordOption("sandbox", spec.Machine.SeccompSandbox)] : Array.Empty<QemuOption>(),
+            .. spec.Machine.SeccompSandbox.Length > 0
+                ? [new WordOption("sandbox", spec.Machine.SeccompSandbox)]
+                : Array.Empty<QemuOption>(),
         ];
     }
 
@@ -69,14 +74,17 @@ internal static class QemuCommandLine
     public static bool CanGrow(VmSpec spec, Architecture architecture) => TypeName(spec, architecture) == Pc;
 
     /// <summary>
-    /// How many vCPUs there are from the launch. Emulated ones all are, offline until they are wanted: Linux counts those that
-    /// come later only under a hypervisor that it knows, and QEMU's emulation is none of them (ADR 23).
+    /// How many vCPUs there are from the launch. Emulated ones all are, offline until they are wanted: Linux counts
+    /// those that come later only under a hypervisor that it knows, and QEMU's emulation is none of them (ADR 23).
     /// </summary>
     public static int VcpusAtLaunch(VmSpec spec, HostChoices host, int maxVcpus) =>
         !host.Kvm && CanGrow(spec, host.Architecture) ? maxVcpus : spec.Resources.Vcpus;
 
-    /// <summary>True where devices can be added too. UEFI firmware leaves a conventional bridge on the root bus without windows.</summary>
-    public static bool CanPlug(VmSpec spec, Architecture architecture) => CanGrow(spec, architecture) && spec.Machine.Firmware is null;
+    /// <summary>
+    /// True where devices can be added too. UEFI firmware leaves a conventional bridge on the root bus without windows.
+    /// </summary>
+    public static bool CanPlug(VmSpec spec, Architecture architecture) =>
+        CanGrow(spec, architecture) && spec.Machine.Firmware is null;
 
     /// <summary>The default of the settings is the x86 one; elsewhere it means the one that there is.</summary>
     private static string TypeName(VmSpec spec, Architecture architecture) => spec.Machine.MachineType switch
@@ -96,22 +104,26 @@ internal static class QemuCommandLine
         };
     }
 
-    private static CpuOption Cpu(VmSpec spec, HostChoices host) => new(host.Kvm ? "host" : "max", spec.Machine.CpuFeatures);
+    private static CpuOption Cpu(VmSpec spec, HostChoices host) =>
+        new(host.Kvm ? "host" : "max", spec.Machine.CpuFeatures);
 
     private static IEnumerable<QemuOption> MemoryOptions(VmSpec spec)
     {
         const long mib = 1024 * 1024;
         var resources = spec.Resources;
         var nvdimmMib = IsNvdimm(spec.Boot) ? (spec.Boot.ImageBytes + mib - 1) / mib : 0;
-        var slots = (resources.MaxMemoryMib > resources.MemoryMib ? Math.Max(1, resources.MemorySlots) : 0) + (nvdimmMib > 0 ? 1 : 0);
-        yield return new MemoryOption(resources.MemoryMib, slots, Math.Max(resources.MemoryMib, resources.MaxMemoryMib) + nvdimmMib);
+        var slots = (resources.MaxMemoryMib > resources.MemoryMib ? Math.Max(1, resources.MemorySlots) : 0) + (
+            nvdimmMib > 0 ? 1 : 0);
+        yield return new MemoryOption(
+            resources.MemoryMib, slots, Math.Max(resources.MemoryMib, resources.MaxMemoryMib) + nvdimmMib);
         yield return new MemfdObject(Memory, resources.MemoryMib);
         yield return new NumaNodeOption(Memory);
     }
 
     /// <summary>Ticks that the host was too late to deliver: only with KVM on a PC do these exist.</summary>
     private static QemuOption[] Clock(HostChoices host) => host is { Kvm: true, Architecture: Architecture.X64 }
-        ? [new WordOption("rtc", "base=utc,driftfix=slew,clock=host"), new WordOption("global", "kvm-pit.lost_tick_policy=discard")]
+        ? [new WordOption("rtc", "base=utc,driftfix=slew,clock=host"),
+            new WordOption("global", "kvm-pit.lost_tick_policy=discard")]
         : [];
 
     private static IEnumerable<QemuOption> ImageOptions(BootAssets boot)
@@ -126,7 +138,8 @@ internal static class QemuCommandLine
         else
         {
             yield return new RawStorage(Image, image.Value, IsBlockDevice: false, ReadOnly: true);
-            yield return new DeviceOption("virtio-blk-pci", ("id", "disk-image"), ("drive", Image), ("serial", "image"));
+            yield return new DeviceOption(
+                "virtio-blk-pci", ("id", "disk-image"), ("drive", Image), ("serial", "image"));
         }
     }
 
@@ -135,10 +148,13 @@ internal static class QemuCommandLine
         SharedDirectoryDevice share => Share(share),
         BlockDevice block => [
             new RawStorage(NodeName(block.Id), block.Path.Value, host.IsBlockDevice(block.Path.Value), block.ReadOnly),
-            new DeviceOption("virtio-blk-pci", ("id", $"disk-{block.Id}"), ("drive", NodeName(block.Id)), ("serial", block.Id)),
+            new DeviceOption(
+                "virtio-blk-pci", ("id", $"disk-{block.Id}"), ("drive", NodeName(block.Id)), ("serial", block.Id)),
         ],
         NetworkDevice network => Network(Tap(network, host), network),
-        RngDevice rng => [new RngObject("rng0", rng.Source.Value), new DeviceOption("virtio-rng-pci", ("id", "rng"), ("rng", "rng0"))],
+        RngDevice rng =>
+            [new RngObject("rng0", rng.Source.Value),
+                new DeviceOption("virtio-rng-pci", ("id", "rng"), ("rng", "rng0"))],
         _ => throw new KataException(ErrorKind.Internal, $"QEMU has no form for a {device.GetType().Name}"),
     };
 
@@ -153,7 +169,8 @@ internal static class QemuCommandLine
             ("cache-size", share.DaxWindowMib > 0 ? $"{share.DaxWindowMib}M" : null)),
     ];
 
-    private static TapOption Tap(NetworkDevice network, HostChoices host) => new(network.Id, network.Tap, network.Queues, host.VhostNet)
+    private static TapOption Tap(NetworkDevice network, HostChoices host) =>
+        new(network.Id, network.Tap, network.Queues, host.VhostNet)
     {
         Descriptors = host.CardDescriptors.GetValueOrDefault(network.Id, []),
     };
@@ -171,7 +188,8 @@ internal static class QemuCommandLine
     }
 
     /// <summary>QEMU has virtio-pmem as well, but without the read-only form that an NVDIMM has.</summary>
-    private static bool IsNvdimm(BootAssets boot) => boot.Image is not null && boot.ImageDriver != ImageDriver.VirtioBlk;
+    private static bool IsNvdimm(BootAssets boot) =>
+        boot.Image is not null && boot.ImageDriver != ImageDriver.VirtioBlk;
 
     /// <summary>QEMU takes 31 bytes.</summary>
     internal static string NodeName(string id)

@@ -43,7 +43,8 @@ internal sealed record MachineTypeOption(string Type, string Accelerator) : Qemu
     {
         get
         {
-            var text = new OptionText(Type).Add("accel", Accelerator).Add("gic-version", GicVersion).Add("nvdimm", Nvdimm ? "on" : null);
+            var text = new OptionText(Type).Add("accel", Accelerator).Add("gic-version", GicVersion)
+                .Add("nvdimm", Nvdimm ? "on" : null);
             return Further.Length > 0 ? text.Word(Further.Trim(',')).ToString() : text.ToString();
         }
     }
@@ -52,13 +53,15 @@ internal sealed record MachineTypeOption(string Type, string Accelerator) : Qemu
 /// <summary>CPU model and features.</summary>
 internal sealed record CpuOption(string Model, string Features) : QemuOption("cpu")
 {
-    public override string Argument => Features.Length > 0 ? new OptionText(Model).Word(Features.Trim(',')).ToString() : Model;
+    public override string Argument =>
+        Features.Length > 0 ? new OptionText(Model).Word(Features.Trim(',')).ToString() : Model;
 }
 
 /// <summary>vCPUs: one socket for each that may ever be, so that each can be added by itself.</summary>
 internal sealed record SmpOption(int Vcpus, int Max) : QemuOption("smp")
 {
-    public override string Argument => new OptionText($"{Vcpus}").Add("cores", 1).Add("threads", 1).Add("sockets", Max).Add("maxcpus", Max).ToString();
+    public override string Argument =>
+        new OptionText($"{Vcpus}").Add("cores", 1).Add("threads", 1).Add("sockets", Max).Add("maxcpus", Max).ToString();
 }
 
 /// <summary>Memory, and how far it can grow.</summary>
@@ -71,14 +74,16 @@ internal sealed record MemoryOption(int Mib, int Slots, long MaxMib) : QemuOptio
 /// <summary>The guest's memory: anonymous, and shared so that vhost-user daemons can map it.</summary>
 internal sealed record MemfdObject(string Id, int Mib) : QemuOption("object")
 {
-    public override string Argument => new OptionText("memory-backend-memfd").Add("id", Id).Add("size", $"{Mib}M").Add("share", true).ToString();
+    public override string Argument =>
+        new OptionText("memory-backend-memfd").Add("id", Id).Add("size", $"{Mib}M").Add("share", true).ToString();
 }
 
 /// <summary>A file that the guest sees as memory and cannot write.</summary>
 internal sealed record ReadOnlyFileMemory(string Id, string Path, long Bytes) : QemuOption("object")
 {
     public override string Argument =>
-        new OptionText("memory-backend-file").Add("id", Id).Add("mem-path", Path).Add("size", Bytes).Add("share", true).Add("readonly", true).ToString();
+        new OptionText("memory-backend-file").Add("id", Id).Add("mem-path", Path).Add("size", Bytes).Add("share", true)
+            .Add("readonly", true).ToString();
 }
 
 /// <summary>Entropy from a device of the host.</summary>
@@ -125,7 +130,8 @@ internal sealed record SerialOption(string Chardev) : QemuOption("serial")
 }
 
 /// <summary>A device of the guest.</summary>
-internal sealed record DeviceOption(string Driver, params (string Key, string? Value)[] Properties) : QemuOption("device")
+internal sealed record DeviceOption(
+    string Driver, params (string Key, string? Value)[] Properties) : QemuOption("device")
 {
     public override string Argument
     {
@@ -139,7 +145,10 @@ internal sealed record DeviceOption(string Driver, params (string Key, string? V
     }
 }
 
-/// <summary>A tap of the host, opened by name in the network namespace of QEMU; a macvtap by descriptors that QEMU is started with.</summary>
+/// <summary>
+/// A tap of the host, opened by name in the network namespace of QEMU; a macvtap by descriptors that QEMU is started
+/// with.
+/// </summary>
 internal sealed record TapOption(string Id, string Interface, int Queues, bool Vhost) : QemuOption("netdev")
 {
     /// <summary>Numbers in QEMU, one per queue; empty for a tap that is opened by name.</summary>
@@ -150,8 +159,10 @@ internal sealed record TapOption(string Id, string Interface, int Queues, bool V
         get
         {
             if (Descriptors.Count > 0)
-                return new OptionText("tap").Add("id", Id).Add("fds", string.Join(':', Descriptors)).Add("vhost", Vhost).ToString();
-            var text = new OptionText("tap").Add("id", Id).Add("ifname", Interface).Add("script", "no").Add("downscript", "no");
+                return new OptionText("tap").Add("id", Id).Add("fds", string.Join(':', Descriptors))
+                    .Add("vhost", Vhost).ToString();
+            var text = new OptionText("tap").Add("id", Id).Add("ifname", Interface).Add("script", "no")
+                .Add("downscript", "no");
             if (Queues > 1)
                 text.Add("queues", Queues);
             return text.Add("vhost", Vhost).ToString();
@@ -169,10 +180,12 @@ internal sealed record TapOption(string Id, string Interface, int Queues, bool V
 }
 
 /// <summary>A file or block device of the host as raw storage.</summary>
-internal sealed record RawStorage(string NodeName, string Path, bool IsBlockDevice, bool ReadOnly) : QemuOption("blockdev")
+internal sealed record RawStorage(
+    string NodeName, string Path, bool IsBlockDevice, bool ReadOnly) : QemuOption("blockdev")
 {
     public override string Argument => new OptionText("")
         .Add("driver", "raw").Add("node-name", NodeName).Add("read-only", ReadOnly)
-        .Add("file.driver", IsBlockDevice ? "host_device" : "file").Add("file.filename", Path).Add("file.read-only", ReadOnly)
+        .Add("file.driver", IsBlockDevice ? "host_device" : "file").Add("file.filename", Path)
+            .Add("file.read-only", ReadOnly)
         .ToString();
 }

@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace Kata.Adapters.Qemu.Qmp;
 
-/// <summary>Arguments of <c>netdev_add</c> for a tap: one that QEMU opens by its name, or the names of descriptors that it has.</summary>
+/// <summary>
+/// Arguments of <c>netdev_add</c> for a tap: one that QEMU opens by its name, or the names of descriptors that it has.
+/// </summary>
 internal sealed record AddTap(
     [property: JsonPropertyName("id")] string Id,
     [property: JsonPropertyName("ifname")] string? Interface,
@@ -25,7 +27,9 @@ internal sealed record AddTap(
 /// <summary>A name for a descriptor, as <c>getfd</c> and <c>closefd</c> want it.</summary>
 internal sealed record ByDescriptorName([property: JsonPropertyName("fdname")] string Name);
 
-/// <summary>Arguments of <c>device_add</c>; types are strict since QEMU 9.2, and a slot is a string of hex digits.</summary>
+/// <summary>
+/// Arguments of <c>device_add</c>; types are strict since QEMU 9.2, and a slot is a string of hex digits.
+/// </summary>
 internal sealed record AddDevice(
     [property: JsonPropertyName("driver")] string Driver,
     [property: JsonPropertyName("id")] string Id)
@@ -93,7 +97,8 @@ internal sealed record AddMemory(
 internal sealed record ById([property: JsonPropertyName("id")] string Id);
 
 /// <summary>Arguments of <c>block_resize</c>.</summary>
-internal sealed record ResizeStorage([property: JsonPropertyName("node-name")] string NodeName, [property: JsonPropertyName("size")] long Bytes);
+internal sealed record ResizeStorage(
+    [property: JsonPropertyName("node-name")] string NodeName, [property: JsonPropertyName("size")] long Bytes);
 
 /// <summary>A node name, as <c>blockdev-del</c> wants it.</summary>
 internal sealed record ByNodeName([property: JsonPropertyName("node-name")] string NodeName);

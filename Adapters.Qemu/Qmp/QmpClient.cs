@@ -25,7 +25,8 @@ internal sealed class QmpClient : IAsyncDisposable
     private readonly SemaphoreSlim _sending = new(1, 1);
     private readonly Lock _gate = new();
     private readonly Dictionary<long, TaskCompletionSource<JsonElement>> _pending = [];
-    private readonly TaskCompletionSource<QmpGreeting> _greeting = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<QmpGreeting> _greeting = new(
+        TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<QmpEvent> _events = Channel.CreateBounded<QmpEvent>(
         new BoundedChannelOptions(KeptEvents) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
@@ -58,7 +59,8 @@ internal sealed class QmpClient : IAsyncDisposable
             var greeting = await client._greeting.Task.WaitAsync(ct);
             client.Version = greeting.Version?.Qemu ?? client.Version;
             if (client.Version.Major < OldestVersion)
-                throw new QmpException($"QEMU {client.Version} is too old, {OldestVersion}.0 is the oldest that works", "GenericError");
+                throw new QmpException(
+                    $"QEMU {client.Version} is too old, {OldestVersion}.0 is the oldest that works", "GenericError");
             await client.ExecuteAsync("qmp_capabilities", ct);
             return client;
         }
@@ -70,16 +72,19 @@ internal sealed class QmpClient : IAsyncDisposable
     }
 
     /// <summary>Executes a command without arguments.</summary>
-    public Task<JsonElement> ExecuteAsync(string command, CancellationToken ct) => ExecuteAsync<object>(command, null, null, ct);
+    public Task<JsonElement> ExecuteAsync(string command, CancellationToken ct) =>
+        ExecuteAsync<object>(command, null, null, ct);
 
     /// <summary>Executes a command and answers what it returned.</summary>
     /// <exception cref="QmpException">It was refused, or the connection is over.</exception>
-    public Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, CancellationToken ct) =>
+    public Task<JsonElement> ExecuteAsync<T>(
+        string command, T? arguments, JsonTypeInfo<T>? type, CancellationToken ct) =>
         ExecuteAsync(command, arguments, type, null, ct);
 
     /// <summary>Executes a command with an open file beside it, which stays the caller's.</summary>
     /// <exception cref="QmpException">It was refused, or the connection is over.</exception>
-    public async Task<JsonElement> ExecuteAsync<T>(string command, T? arguments, JsonTypeInfo<T>? type, SafeHandle? descriptor, CancellationToken ct)
+    public async Task<JsonElement> ExecuteAsync<T>(
+        string command, T? arguments, JsonTypeInfo<T>? type, SafeHandle? descriptor, CancellationToken ct)
     {
         var reply = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
         var id = Interlocked.Increment(ref _lastId);
@@ -196,7 +201,8 @@ internal sealed class QmpClient : IAsyncDisposable
     {
         var start = 0;
         int end;
-        while ((end = Array.IndexOf(buffer, (byte)'\n', Math.Max(start, scanned), length - Math.Max(start, scanned))) >= 0)
+        while ((end = Array.IndexOf(buffer, (byte)'\n', Math.Max(start, scanned),
+            length - Math.Max(start, scanned))) >= 0)
         {
             var line = buffer.AsSpan(start, end - start).TrimEnd((byte)'\r');
             if (!line.IsEmpty)
@@ -227,7 +233,8 @@ internal sealed class QmpClient : IAsyncDisposable
         lock (_gate)
             _pending.Remove(id, out reply);
         if (message.Error is { } refusal)
-            reply?.TrySetException(new QmpException(refusal.Description ?? "no reason given", refusal.Class ?? "GenericError"));
+            reply?.TrySetException(
+                new QmpException(refusal.Description ?? "no reason given", refusal.Class ?? "GenericError"));
         else
             reply?.TrySetResult(message.Return ?? default);
     }

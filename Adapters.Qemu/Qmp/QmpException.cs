@@ -1,7 +1,8 @@
 namespace Kata.Adapters.Qemu.Qmp;
 
 /// <summary>QEMU refused a command, or the conversation with it is over.</summary>
-internal sealed class QmpException(string message, string? errorClass = null, Exception? cause = null) : Exception(message, cause)
+internal sealed class QmpException(
+    string message, string? errorClass = null, Exception? cause = null) : Exception(message, cause)
 {
     /// <summary>QEMU's error class; null if the connection is gone.</summary>
     public string? ErrorClass { get; } = errorClass;

@@ -23,7 +23,9 @@ internal static class BundleFiles
     private const int MaxConfig = 64 * 1024 * 1024;
     private const int MaxAddress = 4096;
 
-    /// <summary>The container's part, from the annotations of config.json. Without that file it is a sandbox of its own.</summary>
+    /// <summary>
+    /// The container's part, from the annotations of config.json. Without that file it is a sandbox of its own.
+    /// </summary>
     public static (ContainerKind Kind, SandboxId Sandbox) Classify(string bundle, string id)
     {
         byte[] json;
@@ -42,7 +44,8 @@ internal static class BundleFiles
         }
         catch (JsonException e)
         {
-            throw new KataException(ErrorKind.InvalidArgument, $"config.json of the bundle is not valid: {e.Message}", e);
+            throw new KataException(
+                ErrorKind.InvalidArgument, $"config.json of the bundle is not valid: {e.Message}", e);
         }
     }
 
@@ -64,7 +67,9 @@ internal static class BundleFiles
     public static void Write(string bundle, string name, string text) =>
         AtomicFile.Write(Path.Combine(bundle, name), Encoding.UTF8.GetBytes(text));
 
-    /// <summary>Nothing but the annotations is looked at: a specification can be large, and <c>start</c> is in a hurry.</summary>
+    /// <summary>
+    /// Nothing but the annotations is looked at: a specification can be large, and <c>start</c> is in a hurry.
+    /// </summary>
     internal static Dictionary<string, string> ReadAnnotations(ReadOnlySpan<byte> json)
     {
         var annotations = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -102,7 +107,8 @@ internal static class BundleFiles
         using var file = File.OpenHandle(path);
         var length = RandomAccess.GetLength(file);
         if (length > limit)
-            throw new KataException(ErrorKind.InvalidArgument, $"{Path.GetFileName(path)} of the bundle is larger than {limit} bytes");
+            throw new KataException(
+                ErrorKind.InvalidArgument, $"{Path.GetFileName(path)} of the bundle is larger than {limit} bytes");
         var bytes = new byte[length];
         var filled = 0;
         while (filled < bytes.Length)

@@ -14,15 +14,18 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
 /// <summary>
-/// <c>delete</c>: releases what a dead shim left, and nothing of a living one. The daemon runs it after every normal deletion
-/// too, several at once, and kills it after 5 s; it always gets an answer, for without one it keeps the bundle.
+/// <c>delete</c>: releases what a dead shim left, and nothing of a living one. The daemon runs it after every normal
+/// deletion too, several at once, and kills it after 5 s; it always gets an answer, for without one it keeps the
+/// bundle.
 /// </summary>
 internal static class DeleteCommand
 {
     // Beyond the clean-up's own budget of 4 s, and short of the daemon's 5.
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(4.5);
 
-    /// <summary>Does it and answers what is to be printed; what went wrong is told on standard error, which the daemon logs.</summary>
+    /// <summary>
+    /// Does it and answers what is to be printed; what went wrong is told on standard error, which the daemon logs.
+    /// </summary>
     public static async Task<byte[]> RunAsync(ShimArguments arguments, Action<IServiceCollection> compose)
     {
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => context.Cancel = true);
@@ -47,13 +50,19 @@ internal static class DeleteCommand
         catch (Exception e)
         {
             // Whatever it was: without an answer the daemon keeps the bundle, and the id is taken for ever.
-            var reason = e is KataException or TimeoutException or OperationCanceledException ? e.Message : e.ToString();
+            var reason = e is KataException or TimeoutException or OperationCanceledException
+                ? e.Message
+                : e.ToString();
             StandardStream.WriteError($"{string.Join('\n', log.Kept)}\n{arguments.Id}: {reason}\n");
         }
 
         if (kind != ContainerKind.PodContainer)
             RemoveDeadSocket(arguments, bundle, sandbox);
-        return new DeleteResponse { ExitStatus = (uint)exit.Code, ExitedAt = Timestamp.FromDateTimeOffset(exit.At) }.ToByteArray();
+        return new DeleteResponse
+        {
+            ExitStatus = (uint)exit.Code,
+            ExitedAt = Timestamp.FromDateTimeOffset(exit.At)
+        }.ToByteArray();
     }
 
     /// <summary>A bundle that is half gone does not keep the rest from being cleaned up.</summary>

@@ -3,13 +3,13 @@ using System.Text;
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
 /// <summary>
-/// <c>features</c>: the OCI document on what a runtime can do, as JSON. CRI-O asks each runtime for it at its own start,
-/// and offers pods nothing that is not in it; containerd gets the same inside of what <c>-info</c> prints.
+/// <c>features</c>: the OCI document on what a runtime can do, as JSON. CRI-O asks each runtime for it at its own
+/// start, and offers pods nothing that is not in it; containerd gets the same inside of what <c>-info</c> prints.
 /// </summary>
 internal static class FeaturesCommand
 {
-    // No "user" namespace, no mapped mounts: a guest has none of them, so the daemon must not offer them. "rro" it may: that
-    // what is mounted below is read-only too, the host sees to.
+    // No "user" namespace, no mapped mounts: a guest has none of them, so the daemon must not offer them. "rro" it may:
+    // that what is mounted below is read-only too, the host sees to.
     private const string Document =
         """
         {"ociVersionMin":"1.0.0","ociVersionMax":"1.2.0",

@@ -6,7 +6,10 @@ using Kata.Platform.Protos.Containerd.Types;
 
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
-/// <summary><c>-info</c>: what the runtime can do. A daemon that gets no features from it fails containers with mapped mounts after their start.</summary>
+/// <summary>
+/// <c>-info</c>: what the runtime can do. A daemon that gets no features from it fails containers with mapped mounts
+/// after their start.
+/// </summary>
 internal static class InfoCommand
 {
     /// <summary>The runtime's name at the container manager.</summary>

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
-/// <summary>What a breaking shim says last: a file in the bundle, whose head <c>delete</c> passes on to the daemon's log.</summary>
+/// <summary>
+/// What a breaking shim says last: a file in the bundle, whose head <c>delete</c> passes on to the daemon's log.
+/// </summary>
 internal static class PanicLog
 {
     private const int MaxHead = 1024 * 1024;

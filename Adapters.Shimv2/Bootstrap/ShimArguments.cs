@@ -23,12 +23,13 @@ internal enum ShimAction
 }
 
 /// <summary>
-/// The command line, in the syntax of Go's flag package: <c>-x value</c>, <c>--x value</c>, <c>-x=value</c>; an empty value
-/// word is a value; the first word that is no flag is the action.
+/// The command line, in the syntax of Go's flag package: <c>-x value</c>, <c>--x value</c>, <c>-x=value</c>; an empty
+/// value word is a value; the first word that is no flag is the action.
 /// </summary>
 internal sealed record ShimArguments
 {
-    private static readonly string[] ValueFlags = ["namespace", "address", "publish-binary", "id", "bundle", "socket", "debug-socket"];
+    private static readonly string[] ValueFlags = ["namespace", "address", "publish-binary", "id", "bundle", "socket",
+        "debug-socket"];
     private static readonly string[] SwitchFlags = ["debug", "info", "v", "version"];
 
     /// <summary>The container manager's namespace.</summary>
@@ -97,7 +98,8 @@ internal sealed record ShimArguments
 
         """;
 
-    private static bool IsSet(Dictionary<string, string> values, string name) => values.GetValueOrDefault(name) == "true";
+    private static bool IsSet(Dictionary<string, string> values, string name) =>
+        values.GetValueOrDefault(name) == "true";
 
     /// <summary>Takes one flag; false at the first word that is none.</summary>
     private static bool TryReadFlag(IReadOnlyList<string> words, ref int index, Dictionary<string, string> values)

@@ -5,7 +5,10 @@ using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
-/// <summary>Executes this binary again as the long-lived server: in a session of its own, its streams away from the caller, the listener as descriptor 3.</summary>
+/// <summary>
+/// Executes this binary again as the long-lived server: in a session of its own, its streams away from the caller, the
+/// listener as descriptor 3.
+/// </summary>
 internal static class ShimLauncher
 {
     /// <summary>The number that the listener has in the server.</summary>
@@ -14,12 +17,14 @@ internal static class ShimLauncher
     private const int MaxOomScore = 1000;
 
     /// <summary>Launches it and answers its pid.</summary>
-    public static int Launch(ShimArguments arguments, string? ttrpcAddress, string bundle, string socketPath, SafeHandle listener)
+    public static int Launch(
+        ShimArguments arguments, string? ttrpcAddress, string bundle, string socketPath, SafeHandle listener)
     {
         var program = Environment.ProcessPath ?? "/proc/self/exe";
         string[] words =
         [
-            program, "-namespace", arguments.Namespace, "-address", arguments.Address, "-publish-binary", arguments.PublishBinary,
+            program, "-namespace", arguments.Namespace, "-address", arguments.Address, "-publish-binary",
+            arguments.PublishBinary,
             "-id", arguments.Id, "-socket", socketPath, .. arguments.Debug ? ["-debug"] : Array.Empty<string>(),
         ];
         var pid = DetachedProcess.Start(new SpawnRequest
@@ -41,7 +46,8 @@ internal static class ShimLauncher
         var environment = new List<string>();
         foreach (DictionaryEntry pair in Environment.GetEnvironmentVariables())
         {
-            if (pair.Key is not ("NOTIFY_SOCKET" or "LISTEN_FDS" or "LISTEN_PID" or "LISTEN_FDNAMES" or ShimServer.InlineCompletions)
+            if (pair.Key is not ("NOTIFY_SOCKET" or "LISTEN_FDS" or "LISTEN_PID" or "LISTEN_FDNAMES"
+                or ShimServer.InlineCompletions)
                 && !(pair.Key is ShimServer.TtrpcAddress && ttrpcAddress is { Length: > 0 }))
             {
                 environment.Add($"{pair.Key}={pair.Value}");
@@ -55,14 +61,18 @@ internal static class ShimLauncher
         return environment;
     }
 
-    /// <summary>One above the daemon's, so that the kernel takes the shim first. Not everyone may; the shim matters more than its score.</summary>
+    /// <summary>
+    /// One above the daemon's, so that the kernel takes the shim first. Not everyone may; the shim matters more than
+    /// its score.
+    /// </summary>
     private static void RaiseOomScore(int pid)
     {
         try
         {
             var parent = ProcFs.Stat(Environment.ProcessId)?.ParentId ?? 0;
             var score = int.Parse(File.ReadAllText($"/proc/{parent}/oom_score_adj"), CultureInfo.InvariantCulture);
-            File.WriteAllText($"/proc/{pid}/oom_score_adj", Math.Min(score + 1, MaxOomScore).ToString(CultureInfo.InvariantCulture));
+            File.WriteAllText(
+                $"/proc/{pid}/oom_score_adj", Math.Min(score + 1, MaxOomScore).ToString(CultureInfo.InvariantCulture));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {

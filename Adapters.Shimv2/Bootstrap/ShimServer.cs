@@ -68,7 +68,8 @@ internal static class ShimServer
         var self = FileStatus.Of("/proc/self");
         await using var server = new TtrpcServer(new TtrpcServerOptions
         {
-            AcceptPeer = socket => UnixSocket.Peer(socket) is var peer && peer.UserId == self.UserId && peer.GroupId == self.GroupId,
+            AcceptPeer = socket => UnixSocket.Peer(socket) is var peer && peer.UserId == self.UserId
+                && peer.GroupId == self.GroupId,
             // A manager waits for each process by a call of its own, and for all of them on one connection.
             MaxCallsInFlight = MaxCalls,
             IsUrgent = static (_, method) => method is "State" or "Kill" or "Delete" or "Connect" or "Shutdown",
@@ -78,7 +79,8 @@ internal static class ShimServer
 
         // systemd signals everything in the scope: a shim that dies at once leaves the guest to be killed hard.
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, sender, logger));
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => End(context, sender, logger));
+        using var interrupt = PosixSignalRegistration.Create(
+            PosixSignal.SIGINT, context => End(context, sender, logger));
 
         using var stop = new CancellationTokenSource();
         var serving = server.ServeAsync(listener, stop.Token);
@@ -96,7 +98,8 @@ internal static class ShimServer
     internal static void AddTaskService(TtrpcServer server, TaskService service)
     {
         foreach (var name in (ReadOnlySpan<string>)[TaskService.V2, TaskService.V3])
-            server.AddService(binder => Platform.Protos.Containerd.TaskV2.Task.BindService(new KindedService(binder), service), name);
+            server.AddService(
+                binder => Platform.Protos.Containerd.TaskV2.Task.BindService(new KindedService(binder), service), name);
     }
 
     private static void End(PosixSignalContext context, ISender sender, ILogger logger)

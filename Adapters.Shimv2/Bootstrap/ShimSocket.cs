@@ -25,17 +25,21 @@ internal static class ShimSocket
     {
         var path = Join(root, Sha256.HexOf(Encoding.UTF8.GetBytes(Join(daemonAddress, ns, groupingId))));
         if (Encoding.UTF8.GetByteCount(path) > MaxPathBytes)
-            throw new KataException(ErrorKind.InvalidArgument, $"the socket path {path} is longer than {MaxPathBytes} bytes; use a shorter socket directory");
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"the socket path {path} is longer than {MaxPathBytes} bytes; use a shorter socket directory");
         return path;
     }
 
     /// <summary>The path in an address as we print it, or null if it is not one.</summary>
     public static string? PathIn(string address) =>
-        address.StartsWith(Scheme, StringComparison.Ordinal) && address.Length > Scheme.Length ? address[Scheme.Length..] : null;
+        address.StartsWith(Scheme, StringComparison.Ordinal) && address.Length > Scheme.Length
+            ? address[Scheme.Length..]
+            : null;
 
     /// <summary>
-    /// Binds and listens, with the directory 0700 and the socket 0600. Null if a living shim listens there already; what a
-    /// dead one left is replaced, once.
+    /// Binds and listens, with the directory 0700 and the socket 0600. Null if a living shim listens there already;
+    /// what a dead one left is replaced, once.
     /// </summary>
     public static SafeFileHandle? Bind(string path)
     {
@@ -53,7 +57,9 @@ internal static class ShimSocket
         }
     }
 
-    /// <summary>True if something listens there. A unix socket says so at once, without waiting for the other side.</summary>
+    /// <summary>
+    /// True if something listens there. A unix socket says so at once, without waiting for the other side.
+    /// </summary>
     public static bool IsAlive(string path) => UnixListener.IsListening(path);
 
     /// <summary>Removes the socket file; already gone is success.</summary>
@@ -69,7 +75,9 @@ internal static class ShimSocket
         }
     }
 
-    /// <summary>Joins and cleans as Go's filepath.Join does: empty parts are left out, "." and ".." and double slashes resolved.</summary>
+    /// <summary>
+    /// Joins and cleans as Go's filepath.Join does: empty parts are left out, "." and ".." and double slashes resolved.
+    /// </summary>
     internal static string Join(params ReadOnlySpan<string> parts)
     {
         var text = new StringBuilder();

@@ -3,7 +3,9 @@ using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Adapters.Shimv2.Bootstrap;
 
-/// <summary>Socket files by the rule that names them. One in a directory that a daemon named is that daemon's to find.</summary>
+/// <summary>
+/// Socket files by the rule that names them. One in a directory that a daemon named is that daemon's to find.
+/// </summary>
 internal sealed class ShimSockets : IShimSockets
 {
     public void RemoveDead(SandboxId sandbox, SandboxOwner owner)

@@ -15,12 +15,15 @@ internal static class StartCommand
         var bundle = Directory.GetCurrentDirectory();
         var parameters = StartInput.Read(input, arguments);
         var (kind, sandbox) = BundleFiles.Classify(bundle, arguments.Id);
-        var root = parameters is { HasSocketDir: true, SocketDir.Length: > 0 } ? parameters.SocketDir : ShimSocket.DefaultRoot;
+        var root = parameters is { HasSocketDir: true, SocketDir.Length: > 0 }
+            ? parameters.SocketDir
+            : ShimSocket.DefaultRoot;
 
         string address;
         if (kind == ContainerKind.PodContainer)
         {
-            // A dead shim's address makes the daemon's dial fail at once, which is the error to show: half a pod gets no new machine.
+            // A dead shim's address makes the daemon's dial fail at once, which is the error to show: half a pod gets
+            // no new machine.
             address = BundleFiles.ReadAddress(Path.Combine(bundle, "..", sandbox.Value))
                 ?? ShimSocket.Scheme + ShimSocket.PathOf(root, arguments.Address, arguments.Namespace, sandbox.Value);
         }
@@ -43,7 +46,8 @@ internal static class StartCommand
         try
         {
             var pid = ShimLauncher.Launch(arguments, ttrpcAddress, bundle, path, listener);
-            BundleFiles.Write(bundle, BundleFiles.ShimPid, pid.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            BundleFiles.Write(
+                bundle, BundleFiles.ShimPid, pid.ToString(System.Globalization.CultureInfo.InvariantCulture));
         }
         catch
         {

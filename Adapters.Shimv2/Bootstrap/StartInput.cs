@@ -7,8 +7,9 @@ namespace Kata.Adapters.Shimv2.Bootstrap;
 internal static class StartInput
 {
     /// <summary>
-    /// The parameters of a daemon of 2.3 and later, or null for the older form, an Any with the options or nothing. An Any
-    /// also parses as parameters, so only the ids tell them apart. The options are not needed here: Create brings them.
+    /// The parameters of a daemon of 2.3 and later, or null for the older form, an Any with the options or nothing. An
+    /// Any also parses as parameters, so only the ids tell them apart. The options are not needed here: Create brings
+    /// them.
     /// </summary>
     public static BootstrapParams? Read(ReadOnlySpan<byte> input, ShimArguments arguments)
     {
@@ -17,7 +18,9 @@ internal static class StartInput
         try
         {
             var parameters = BootstrapParams.Parser.ParseFrom(input);
-            return parameters.InstanceId == arguments.Id && parameters.Namespace == arguments.Namespace ? parameters : null;
+            return parameters.InstanceId == arguments.Id && parameters.Namespace == arguments.Namespace
+                ? parameters
+                : null;
         }
         catch (InvalidProtocolBufferException)
         {
@@ -33,8 +36,8 @@ internal static class StartAnswer
     private const int BootstrapVersion = 3;
 
     /// <summary>
-    /// A daemon that sent parameters gets a result message; every other gets the plain address, the one form that all of
-    /// them read: nothing in a launch tells 1.7, 2.0 and CRI-O apart, and each refuses what another one needs.
+    /// A daemon that sent parameters gets a result message; every other gets the plain address, the one form that all
+    /// of them read: nothing in a launch tells 1.7, 2.0 and CRI-O apart, and each refuses what another one needs.
     /// </summary>
     public static byte[] For(BootstrapParams? parameters, string address) => parameters is null
         ? System.Text.Encoding.UTF8.GetBytes(address)

@@ -4,7 +4,8 @@ namespace Kata.Adapters.Shimv2.Configuration;
 internal static class EditDistance
 {
     /// <summary>The word of fewest changes; the first of equals.</summary>
-    public static string Nearest(string word, IEnumerable<string> words) => words.MinBy(candidate => Between(word, candidate)) ?? "";
+    public static string Nearest(string word, IEnumerable<string> words) =>
+        words.MinBy(candidate => Between(word, candidate)) ?? "";
 
     public static int Between(string one, string other)
     {

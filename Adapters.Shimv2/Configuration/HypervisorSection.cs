@@ -25,22 +25,27 @@ internal static class HypervisorSection
         var settings = new HypervisorSettings
         {
             Name = name,
-            Path = section.FilePath("path", name == "qemu" ? "/usr/bin/qemu-system-x86_64" : "/usr/bin/cloud-hypervisor"),
+            Path = section.FilePath(
+                "path", name == "qemu" ? "/usr/bin/qemu-system-x86_64" : "/usr/bin/cloud-hypervisor"),
             Kernel = section.FilePath("kernel", ""),
             Initrd = section.FilePath("initrd", ""),
             Image = section.FilePath("image", ""),
-            RootFsType = section.Choice("rootfs_type", defaults.RootFsType, ("ext4", "ext4"), ("xfs", "xfs"), ("erofs", "erofs")),
+            RootFsType = section.Choice(
+                "rootfs_type", defaults.RootFsType, ("ext4", "ext4"), ("xfs", "xfs"), ("erofs", "erofs")),
             DisableImageNvdimm = section.Switch("disable_image_nvdimm", defaults.DisableImageNvdimm),
             KernelParameters = SplitWords(section.Text("kernel_params", "")),
             MachineType = section.Text("machine_type", defaults.MachineType),
             MachineAccelerators = section.Text("machine_accelerators", defaults.MachineAccelerators),
             CpuFeatures = section.Text("cpu_features", defaults.CpuFeatures),
             Firmware = section.FilePath("firmware", defaults.Firmware),
-            Accelerator = section.Choice("accelerator", defaults.Accelerator, ("auto", Accelerator.Auto), ("kvm", Accelerator.Kvm), ("tcg", Accelerator.Tcg)),
+            Accelerator = section.Choice(
+                "accelerator", defaults.Accelerator, ("auto", Accelerator.Auto), ("kvm", Accelerator.Kvm),
+                ("tcg", Accelerator.Tcg)),
             Channel = section.Choice(
                 "guest_channel",
                 defaults.Channel,
-                ("auto", GuestChannel.Auto), ("vsock", GuestChannel.Vsock), ("vhost-user-vsock", GuestChannel.VhostUserVsock), ("serial", GuestChannel.Serial)),
+                ("auto", GuestChannel.Auto), ("vsock", GuestChannel.Vsock),
+                ("vhost-user-vsock", GuestChannel.VhostUserVsock), ("serial", GuestChannel.Serial)),
             VsockDaemon = section.FilePath("vhost_vsock_daemon", defaults.VsockDaemon),
             SeccompSandbox = section.Text("seccompsandbox", section.Text("seccomp_sandbox", defaults.SeccompSandbox)),
             DefaultVcpus = vcpus switch
@@ -51,14 +56,21 @@ internal static class HypervisorSection
             },
             MaxVcpus = section.Number("default_maxvcpus", defaults.MaxVcpus, 0, MostVcpus),
             MemoryMib = memoryMib,
-            MaxMemoryMib = section.Number("default_maxmemory", 0, 0, MostMemoryMib) is > 0 and var most ? most : Math.Max(HostMemoryMib(), memoryMib),
-            MemorySlots = section.Number("memory_slots", 0, 0, MostMemorySlots) is > 0 and var slots ? slots : defaults.MemorySlots,
+            MaxMemoryMib = section.Number("default_maxmemory", 0, 0, MostMemoryMib) is > 0 and var most
+                ? most
+                : Math.Max(HostMemoryMib(), memoryMib),
+            MemorySlots = section.Number("memory_slots", 0, 0, MostMemorySlots) is > 0 and var slots
+                ? slots
+                : defaults.MemorySlots,
             SharedFs = section.Choice("shared_fs", defaults.SharedFs, ("virtio-fs", "virtio-fs"), ("none", "none")),
             VirtioFsDaemon = section.FilePath("virtio_fs_daemon", defaults.VirtioFsDaemon),
             VirtioFsCache = section.Choice(
-                "virtio_fs_cache", defaults.VirtioFsCache, ("never", "never"), ("metadata", "metadata"), ("auto", "auto"), ("always", "always")),
+                "virtio_fs_cache", defaults.VirtioFsCache, ("never", "never"), ("metadata", "metadata"),
+                ("auto", "auto"), ("always", "always")),
             VirtioFsDaxMib = section.Number("virtio_fs_cache_size", defaults.VirtioFsDaxMib, 0, MostMemoryMib),
-            VirtioFsQueueSize = section.Number("virtio_fs_queue_size", 0, 0, MostQueueSize) is > 0 and var queue ? queue : defaults.VirtioFsQueueSize,
+            VirtioFsQueueSize = section.Number("virtio_fs_queue_size", 0, 0, MostQueueSize) is > 0 and var queue
+                ? queue
+                : defaults.VirtioFsQueueSize,
             VirtioFsExtraArguments = section.Texts("virtio_fs_extra_args"),
             DisableBlockDeviceUse = section.Switch("disable_block_device_use", defaults.DisableBlockDeviceUse),
             EntropySource = section.FilePath("entropy_source", defaults.EntropySource),
@@ -97,31 +109,43 @@ internal static class HypervisorSection
     {
         // Lists that bound annotations, and details of devices that no machine of ours has.
         section.Ignore(
-            "enable_annotations", "valid_hypervisor_paths", "valid_jailer_paths", "valid_ctlpaths", "valid_entropy_sources", "valid_file_mem_backends",
-            "valid_virtio_fs_daemon_paths", "valid_vhost_user_store_paths", "vhost_user_store_path", "vhost_user_reconnect_timeout_sec", "default_bridges",
+            "enable_annotations", "valid_hypervisor_paths", "valid_jailer_paths", "valid_ctlpaths",
+            "valid_entropy_sources", "valid_file_mem_backends",
+            "valid_virtio_fs_daemon_paths", "valid_vhost_user_store_paths", "vhost_user_store_path",
+            "vhost_user_reconnect_timeout_sec", "default_bridges",
             "block_device_aio", "block_device_cache_set", "block_device_cache_direct",
-            "block_device_cache_noflush", "queue_size", "num_queues", "hypervisor_loglevel", "log_level", "disable_nesting_checks", "msize_9p",
-            "guest_swap_path", "guest_swap_size_percent", "guest_swap_create_threshold_secs", "hugepage_type", "overhead_vcpus", "overhead_memory",
+            "block_device_cache_noflush", "queue_size", "num_queues", "hypervisor_loglevel", "log_level",
+            "disable_nesting_checks", "msize_9p",
+            "guest_swap_path", "guest_swap_size_percent", "guest_swap_create_threshold_secs", "hugepage_type",
+            "overhead_vcpus", "overhead_memory",
             "tdx_quote_generation_service_socket_port", "snp_guest_policy", "measurement_algo");
         foreach (var key in (ReadOnlySpan<string>)
             [
-                "enable_mem_prealloc", "enable_hugepages", "enable_virtio_mem", "enable_numa", "enable_guest_swap", "guest_memory_dump_paging",
-                "reclaim_guest_freed_memory", "enable_iommu", "enable_iommu_platform", "enable_vhost_user_store", "enable_iothreads", "confidential_guest",
-                "sev_snp_guest", "rootless", "disable_seccomp", "disable_selinux", "use_legacy_serial", "virtio_fs_is_dax", "disable_nested_virtualization",
+                "enable_mem_prealloc", "enable_hugepages", "enable_virtio_mem", "enable_numa", "enable_guest_swap",
+                "guest_memory_dump_paging",
+                "reclaim_guest_freed_memory", "enable_iommu", "enable_iommu_platform", "enable_vhost_user_store",
+                "enable_iothreads", "confidential_guest",
+                "sev_snp_guest", "rootless", "disable_seccomp", "disable_selinux", "use_legacy_serial",
+                "virtio_fs_is_dax", "disable_nested_virtualization",
             ])
             section.OnlyOff(key, false);
         foreach (var key in (ReadOnlySpan<string>)
             [
-                "jailer_path", "ctlpath", "kernel_verity_params", "firmware_volume", "selinux_label", "extra_monitor_socket", "dbg_monitor_socket",
-                "guest_memory_dump_path", "guest_hook_path", "file_mem_backend", "prefetch_list_path", "snp_id_block", "snp_id_auth", "initdata",
+                "jailer_path", "ctlpath", "kernel_verity_params", "firmware_volume", "selinux_label",
+                "extra_monitor_socket", "dbg_monitor_socket",
+                "guest_memory_dump_path", "guest_hook_path", "file_mem_backend", "prefetch_list_path", "snp_id_block",
+                "snp_id_auth", "initdata",
                 "pflashes", "guest_extension_images", "numa_mapping",
             ])
             section.OnlyOff(key, "");
         foreach (var key in (ReadOnlySpan<string>)
             [
-                "memory_offset", "indep_iothreads", "rx_rate_limiter_max_rate", "tx_rate_limiter_max_rate", "pcie_root_port", "pcie_switch_port",
-                "block_device_logical_sector_size", "block_device_physical_sector_size", "disk_rate_limiter_bw_max_rate", "disk_rate_limiter_bw_one_time_burst",
-                "disk_rate_limiter_ops_max_rate", "disk_rate_limiter_ops_one_time_burst", "net_rate_limiter_bw_max_rate", "net_rate_limiter_bw_one_time_burst",
+                "memory_offset", "indep_iothreads", "rx_rate_limiter_max_rate", "tx_rate_limiter_max_rate",
+                "pcie_root_port", "pcie_switch_port",
+                "block_device_logical_sector_size", "block_device_physical_sector_size",
+                "disk_rate_limiter_bw_max_rate", "disk_rate_limiter_bw_one_time_burst",
+                "disk_rate_limiter_ops_max_rate", "disk_rate_limiter_ops_one_time_burst",
+                "net_rate_limiter_bw_max_rate", "net_rate_limiter_bw_one_time_burst",
                 "net_rate_limiter_ops_max_rate", "net_rate_limiter_ops_one_time_burst",
             ])
             section.OnlyOff(key, 0L);
@@ -132,7 +156,9 @@ internal static class HypervisorSection
         section.OnlyOff("disable_guest_selinux", true);
     }
 
-    /// <summary>Words at blanks; quotation marks keep blanks together and stay, for the kernel reads them too.</summary>
+    /// <summary>
+    /// Words at blanks; quotation marks keep blanks together and stay, for the kernel reads them too.
+    /// </summary>
     internal static List<string> SplitWords(string text)
     {
         var words = new List<string>();

@@ -47,10 +47,14 @@ internal static class SettingsAnnotations
 
     /// <summary>Writes what the annotations say over the tables; answers which were used.</summary>
     /// <exception cref="KataException">InvalidArgument for one that is not enabled, not known, or nonsense.</exception>
-    public static IReadOnlyList<string> Apply(string source, IReadOnlyDictionary<string, string> annotations, TomlTable hypervisor, TomlTable runtime, TomlTable agent)
+    public static IReadOnlyList<string> Apply(
+        string source, IReadOnlyDictionary<string, string> annotations, TomlTable hypervisor, TomlTable runtime,
+        TomlTable agent)
     {
         var used = new List<string>();
-        foreach (var (annotation, value) in annotations.Where(a => a.Key.StartsWith(Prefix, StringComparison.Ordinal)).OrderBy(a => a.Key, StringComparer.Ordinal))
+        foreach (var (annotation,
+            value) in annotations.Where(a => a.Key.StartsWith(Prefix, StringComparison.Ordinal)).OrderBy(a => a.Key,
+            StringComparer.Ordinal))
         {
             var name = annotation[Prefix.Length..];
             if (Known.FirstOrDefault(known => known.Name == name) is not { Key: { } key } found)
@@ -65,7 +69,9 @@ internal static class SettingsAnnotations
             var present = table.TryGetValue(key, out var configured) ? configured : null;
             var wanted = Parse(annotation, value, found.Form, present);
             if (!IsEnabled(hypervisor, last) && !Narrows(key, wanted, present))
-                throw Wrong(annotation, $"is not enabled: {source} must name \"{last}\" in enable_annotations of the hypervisor's table");
+                throw Wrong(
+                    annotation,
+                    $"is not enabled: {source} must name \"{last}\" in enable_annotations of the hypervisor's table");
             table[key] = wanted;
             RequireTheHostHas(annotation, key, table[key]);
             used.Add(annotation);
@@ -76,8 +82,13 @@ internal static class SettingsAnnotations
 
     private static object Parse(string annotation, string value, Form form, object? present) => form switch
     {
-        Form.Whole => long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var whole) ? whole : throw Wrong(annotation, $"must be a whole number, not \"{value}\""),
-        Form.Number => double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number > 0
+        Form.Whole =>
+            long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var whole)
+                ? whole
+                : throw Wrong(annotation, $"must be a whole number, not \"{value}\""),
+        Form.Number =>
+            double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+                && number > 0
             ? number
             : throw Wrong(annotation, $"must be a number above 0, not \"{value}\""),
         Form.Switch => value switch
@@ -96,7 +107,8 @@ internal static class SettingsAnnotations
     {
         var words = HypervisorSection.SplitWords(added);
         var names = words.Select(NameOf).ToHashSet(StringComparer.Ordinal);
-        return string.Join(' ', HypervisorSection.SplitWords(present).Where(word => !names.Contains(NameOf(word))).Concat(words));
+        return string.Join(
+            ' ', HypervisorSection.SplitWords(present).Where(word => !names.Contains(NameOf(word))).Concat(words));
     }
 
     private static TomlArray ToArray(string[] words)
@@ -111,24 +123,29 @@ internal static class SettingsAnnotations
 
     private static void RequireTheHostHas(string annotation, string key, object value)
     {
-        if (key is "default_vcpus" or "default_maxvcpus" && Convert.ToDouble(value, CultureInfo.InvariantCulture) > Environment.ProcessorCount)
-            throw Wrong(annotation, $"asks for {value} vCPUs, more than the {Environment.ProcessorCount} CPUs of the host");
+        if (key is "default_vcpus" or "default_maxvcpus"
+            && Convert.ToDouble(value, CultureInfo.InvariantCulture) > Environment.ProcessorCount)
+            throw Wrong(
+                annotation, $"asks for {value} vCPUs, more than the {Environment.ProcessorCount} CPUs of the host");
         if (key == "default_memory" && (long)value > (long)(Machine.Info().TotalMemory >> 20))
-            throw Wrong(annotation, $"asks for {value} MiB, more than the {Machine.Info().TotalMemory >> 20} MiB of the host");
+            throw Wrong(
+                annotation, $"asks for {value} MiB, more than the {Machine.Info().TotalMemory >> 20} MiB of the host");
     }
 
     private static bool Narrows(string key, object wanted, object? present) => key switch
     {
         "disable_guest_seccomp" => wanted is false,
-        "create_container_timeout" => (long)wanted <= (present as long? ?? (long)RuntimeSettings.UsualCreateContainerTimeout.TotalSeconds),
+        "create_container_timeout" =>
+            (long)wanted <= (present as long? ?? (long)RuntimeSettings.UsualCreateContainerTimeout.TotalSeconds),
         _ => false,
     };
 
     private static bool IsEnabled(TomlTable hypervisor, string name) =>
-        hypervisor.TryGetValue("enable_annotations", out var entries) && entries is TomlArray list && list.OfType<string>().Any(entry => Matches(entry, name));
+        hypervisor.TryGetValue("enable_annotations", out var entries) && entries is TomlArray list
+            && list.OfType<string>().Any(entry => Matches(entry, name));
 
-    // An entry is a name, or an expression for whole names. Of expressions only ".*" means anything here: all lists that are
-    // shipped do with that, and a whole engine for more would cost every shim memory.
+    // An entry is a name, or an expression for whole names. Of expressions only ".*" means anything here: all lists
+    // that are shipped do with that, and a whole engine for more would cost every shim memory.
     private static bool Matches(string entry, string name)
     {
         var parts = entry.TrimStart('^').TrimEnd('$').Split(".*");
@@ -148,5 +165,6 @@ internal static class SettingsAnnotations
         return at + parts[^1].Length <= name.Length;
     }
 
-    private static KataException Wrong(string annotation, string why) => new(ErrorKind.InvalidArgument, $"annotation {annotation} {why}");
+    private static KataException Wrong(string annotation, string why) =>
+        new(ErrorKind.InvalidArgument, $"annotation {annotation} {why}");
 }

@@ -3,7 +3,8 @@ using Kata.Core.Domain;
 namespace Kata.Adapters.Shimv2.Configuration;
 
 /// <summary>Where a configuration file is looked for when no options bring one.</summary>
-/// <param name="FromEnvironment">The file named by <see cref="Variable"/>; empty if none is. The environment is the daemon's, so it is trusted as its configuration is.</param>
+/// <param name="FromEnvironment">The file named by <see cref="Variable"/>; empty if none is. The environment is the
+/// daemon's, so it is trusted as its configuration is.</param>
 /// <param name="Defaults">The default paths; the first that exists counts.</param>
 internal sealed record SettingsPlaces(string FromEnvironment, IReadOnlyList<string> Defaults)
 {
@@ -23,6 +24,8 @@ internal sealed record SettingsPlaces(string FromEnvironment, IReadOnlyList<stri
         if (FromEnvironment.Length > 0)
             return FromEnvironment;
         return Defaults.FirstOrDefault(File.Exists)
-            ?? throw new KataException(ErrorKind.InvalidArgument, $"no configuration was found; put one at {string.Join(" or ", Defaults)}, or name one by the runtime's ConfigPath");
+            ?? throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"no configuration was found; put one at {string.Join(" or ", Defaults)}, or name one by the runtime's ConfigPath");
     }
 }

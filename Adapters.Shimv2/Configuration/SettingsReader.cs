@@ -11,16 +11,19 @@ using Tomlyn.Model;
 namespace Kata.Adapters.Shimv2.Configuration;
 
 /// <summary>
-/// Reads <c>configuration.toml</c>, with upstream's key names for all that exists here. What it says of the shim's own log holds
-/// from then on.
+/// Reads <c>configuration.toml</c>, with upstream's key names for all that exists here. What it says of the shim's own
+/// log holds from then on.
 /// </summary>
-internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsReader> log, ContainerdLog? shimLog = null) : ISettingsSource
+internal sealed class SettingsReader(
+    SettingsPlaces places, ILogger<SettingsReader> log, ContainerdLog? shimLog = null) : ISettingsSource
 {
     private const int MaxBytes = 1024 * 1024;
     private static readonly string[] Supported = ["qemu"];
-    private static readonly string[] OfUpstream = ["clh", "firecracker", "stratovirt", "dragonball", "openvmm", "remote"];
+    private static readonly string[] OfUpstream = ["clh", "firecracker", "stratovirt", "dragonball", "openvmm",
+        "remote"];
 
-    public async Task<RuntimeSettings> ReadAsync(RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct)
+    public async Task<RuntimeSettings> ReadAsync(
+        RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct)
     {
         var (source, text) = options is { ConfigPath: null, ConfigBody: { } body }
             ? ("the options' config_body", Decode("the options' config_body", body.Span))
@@ -33,7 +36,8 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
     }
 
     /// <summary>The settings in a text; <paramref name="source"/> is for messages.</summary>
-    internal static RuntimeSettings Parse(string source, string text, IReadOnlyDictionary<string, string>? annotations = null)
+    internal static RuntimeSettings Parse(
+        string source, string text, IReadOnlyDictionary<string, string>? annotations = null)
     {
         TomlTable root;
         try
@@ -59,19 +63,24 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
         source = Annotate(source, annotations, hypervisorTables, wanted, runtimeTable, agentTables);
         runtime = new SettingsSection(source, "runtime", runtimeTable);
         runtime.Ignore("hypervisor_name");
-        return ReadRuntime(source, runtime, ReadHypervisor(source, hypervisorTables, wanted), ReadAgent(source, agentTables));
+        return ReadRuntime(
+            source, runtime, ReadHypervisor(source, hypervisorTables, wanted), ReadAgent(source, agentTables));
     }
 
     /// <summary>Writes a pod's annotations over the tables and answers how the result is called in messages.</summary>
     private static string Annotate(
-        string source, IReadOnlyDictionary<string, string>? annotations, TomlTable hypervisors, string wanted, TomlTable runtime, TomlTable agents)
+        string source, IReadOnlyDictionary<string, string>? annotations, TomlTable hypervisors, string wanted,
+        TomlTable runtime, TomlTable agents)
     {
-        if (annotations is null || (wanted.Length > 0 ? wanted : hypervisors.Keys.FirstOrDefault()) is not { } name || !hypervisors.TryGetValue(name, out var found) || found is not TomlTable hypervisor)
+        if (annotations is null || (wanted.Length > 0 ? wanted : hypervisors.Keys.FirstOrDefault()) is not { } name
+            || !hypervisors.TryGetValue(name, out var found) || found is not TomlTable hypervisor)
             return source;
         if (!agents.TryGetValue("kata", out var agent))
             agents["kata"] = agent = new TomlTable();
         var used = SettingsAnnotations.Apply(source, annotations, hypervisor, runtime, agent as TomlTable ?? []);
-        return used.Count == 0 ? source : $"{source} with {(used.Count == 1 ? "annotation" : "annotations")} {string.Join(", ", used)}";
+        return used.Count == 0
+            ? source
+            : $"{source} with {(used.Count == 1 ? "annotation" : "annotations")} {string.Join(", ", used)}";
     }
 
     private static HypervisorSettings ReadHypervisor(string source, TomlTable tables, string wanted)
@@ -79,12 +88,16 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
         foreach (var key in tables.Keys)
         {
             if (OfUpstream.Contains(key))
-                throw new KataException(ErrorKind.InvalidArgument, $"{source}: hypervisor.{key} is not supported by this version; use {string.Join(" or ", Supported)}");
+                throw new KataException(
+                    ErrorKind.InvalidArgument,
+                    $"{source}: hypervisor.{key} is not supported by this version; use {string.Join(" or ", Supported)}");
         }
 
         var names = wanted.Length > 0 ? [wanted] : tables.Keys.ToArray();
         if (names is not [var name] || !tables.ContainsKey(name))
-            throw new KataException(ErrorKind.InvalidArgument, $"{source}: there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one");
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"{source}: there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one");
 
         var known = new SettingsSection(source, "hypervisor", tables);
         HypervisorSettings? settings = null;
@@ -123,7 +136,8 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
         return settings;
     }
 
-    private static RuntimeSettings ReadRuntime(string source, SettingsSection section, HypervisorSettings hypervisor, GuestSettings guest)
+    private static RuntimeSettings ReadRuntime(
+        string source, SettingsSection section, HypervisorSettings hypervisor, GuestSettings guest)
     {
         var defaults = new RuntimeSettings { Hypervisor = hypervisor };
         var settings = new RuntimeSettings
@@ -137,7 +151,8 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
             Interworking = section.Choice(
                 "internetworking_model",
                 defaults.Interworking,
-                ("tcfilter", InterworkingModel.TcFilter), ("default", InterworkingModel.TcFilter), ("", InterworkingModel.TcFilter),
+                ("tcfilter", InterworkingModel.TcFilter), ("default", InterworkingModel.TcFilter),
+                ("", InterworkingModel.TcFilter),
                 ("macvtap", InterworkingModel.MacVtap), ("none", InterworkingModel.None)),
             DisableGuestEmptyDir = section.Switch("disable_guest_empty_dir", defaults.DisableGuestEmptyDir),
             Debug = section.Switch("enable_debug", defaults.Debug),
@@ -145,14 +160,18 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
         };
         section.OnlyOff("name", "virt_container");
         section.OnlyOff("agent_name", "kata");
-        section.Ignore("log_level", "vfio_mode", "jaeger_endpoint", "jaeger_user", "jaeger_password", "dan_conf", "kubelet_root_dir");
+        section.Ignore(
+            "log_level", "vfio_mode", "jaeger_endpoint", "jaeger_user", "jaeger_password", "dan_conf",
+            "kubelet_root_dir");
         section.OnlyOff("emptydir_mode", "shared-fs", "");
         foreach (var key in (ReadOnlySpan<string>)
             [
-                "disable_new_netns", "enable_vcpus_pinning", "experimental_force_guest_pull", "enable_pprof", "enable_tracing", "keep_abnormal", "use_passfd_io",
+                "disable_new_netns", "enable_vcpus_pinning", "experimental_force_guest_pull", "enable_pprof",
+                "enable_tracing", "keep_abnormal", "use_passfd_io",
             ])
             section.OnlyOff(key, false);
-        foreach (var key in (ReadOnlySpan<string>)["guest_selinux_label", "pod_resource_api_sock", "sandbox_bind_mounts", "experimental", "shared_mounts"])
+        foreach (var key in (ReadOnlySpan<string>)["guest_selinux_label", "pod_resource_api_sock",
+            "sandbox_bind_mounts", "experimental", "shared_mounts"])
             section.OnlyOff(key, "");
         section.Finish();
         return settings;
@@ -171,9 +190,11 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
     {
         try
         {
-            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 1);
+            await using var file = new FileStream(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 1);
             if (file.Length > MaxBytes)
-                throw new KataException(ErrorKind.InvalidArgument, $"the configuration {path} is larger than {MaxBytes} bytes");
+                throw new KataException(
+                    ErrorKind.InvalidArgument, $"the configuration {path} is larger than {MaxBytes} bytes");
             var bytes = new byte[file.Length];
             var count = await file.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct);
             return (path, Decode(path, bytes.AsSpan(0, count)));
@@ -184,7 +205,8 @@ internal sealed class SettingsReader(SettingsPlaces places, ILogger<SettingsRead
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new KataException(ErrorKind.InvalidArgument, $"the configuration {path} cannot be read: {e.Message}", e);
+            throw new KataException(
+                ErrorKind.InvalidArgument, $"the configuration {path} cannot be read: {e.Message}", e);
         }
     }
 

@@ -5,8 +5,8 @@ using Tomlyn.Model;
 namespace Kata.Adapters.Shimv2.Configuration;
 
 /// <summary>
-/// One table of a configuration file. Every key that is asked for becomes a known one; <see cref="Finish"/> refuses the rest.
-/// Failures name the file and the key.
+/// One table of a configuration file. Every key that is asked for becomes a known one; <see cref="Finish"/> refuses the
+/// rest. Failures name the file and the key.
 /// </summary>
 internal sealed class SettingsSection(string source, string name, TomlTable table)
 {
@@ -27,7 +27,9 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
     public string FilePath(string key, string absent)
     {
         var path = Text(key, absent);
-        return path.Length == 0 || path[0] == '/' ? path : throw Wrong(key, $"must be an absolute path, not \"{path}\"");
+        return path.Length == 0 || path[0] == '/'
+            ? path
+            : throw Wrong(key, $"must be an absolute path, not \"{path}\"");
     }
 
     /// <summary>A switch.</summary>
@@ -51,13 +53,16 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
     {
         null => absent,
         long value => InRange(key, value, least, most),
-        double value when double.IsFinite(value) => InRange(key, (long)Math.Ceiling(Math.Clamp(value, int.MinValue, int.MaxValue)), least, most),
+        double value when double.IsFinite(value) => InRange(
+            key, (long)Math.Ceiling(Math.Clamp(value, int.MinValue, int.MaxValue)), least, most),
         var other => throw WrongType(key, "a number", other),
     };
 
     /// <summary>A time in seconds; 0 stands for the default.</summary>
     public TimeSpan Seconds(string key, TimeSpan absent) =>
-        Number(key, 0, 0, (int)TimeSpan.FromDays(1).TotalSeconds) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : absent;
+        Number(key, 0, 0, (int)TimeSpan.FromDays(1).TotalSeconds) is > 0 and var seconds
+            ? TimeSpan.FromSeconds(seconds)
+            : absent;
 
     /// <summary>A list of texts.</summary>
     public IReadOnlyList<string> Texts(string key) => Take(key) switch
@@ -99,7 +104,9 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
             Take(key);
     }
 
-    /// <summary>A key of upstream's whose ability this version lacks: only the values that leave it off are taken.</summary>
+    /// <summary>
+    /// A key of upstream's whose ability this version lacks: only the values that leave it off are taken.
+    /// </summary>
     public void OnlyOff(string key, params ReadOnlySpan<object> off)
     {
         if (Take(key) is not { } given)
@@ -119,7 +126,9 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
         foreach (var key in table.Keys)
         {
             if (!_known.Contains(key))
-                throw new KataException(ErrorKind.InvalidArgument, $"{source}: unknown key {Key(key)}; the nearest known one is {Key(EditDistance.Nearest(key, _known))}");
+                throw new KataException(
+                    ErrorKind.InvalidArgument,
+                    $"{source}: unknown key {Key(key)}; the nearest known one is {Key(EditDistance.Nearest(key, _known))}");
         }
     }
 
@@ -134,9 +143,11 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
 
     private int InRange(string key, long value, int least, int most) => value >= least && value <= most
         ? (int)value
-        : throw Wrong(key, string.Create(CultureInfo.InvariantCulture, $"must be between {least} and {most}, not {value}"));
+        : throw Wrong(
+            key, string.Create(CultureInfo.InvariantCulture, $"must be between {least} and {most}, not {value}"));
 
-    private KataException WrongType(string key, string wanted, object? given) => Wrong(key, $"must be {wanted}, not {Describe(given)}");
+    private KataException WrongType(string key, string wanted, object? given) =>
+        Wrong(key, $"must be {wanted}, not {Describe(given)}");
 
     private static string Describe(object? value) => value switch
     {

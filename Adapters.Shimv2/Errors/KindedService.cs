@@ -7,7 +7,8 @@ namespace Kata.Adapters.Shimv2.Errors;
 internal sealed class KindedService(ServiceBinderBase inner) : ServiceBinderBase
 {
     /// <inheritdoc/>
-    public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
         inner.AddMethod<TRequest, TResponse>(method, async (request, context) =>
         {
             try

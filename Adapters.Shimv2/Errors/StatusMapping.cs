@@ -4,7 +4,10 @@ using Kata.Core.Domain;
 
 namespace Kata.Adapters.Shimv2.Errors;
 
-/// <summary>From a kind of failure to its status on the wire: the only place. What is no failure of ours is left as it is: a bug, code Unknown.</summary>
+/// <summary>
+/// From a kind of failure to its status on the wire: the only place. What is no failure of ours is left as it is: a
+/// bug, code Unknown.
+/// </summary>
 internal static class StatusMapping
 {
     /// <summary>The table.</summary>
@@ -24,5 +27,6 @@ internal static class StatusMapping
     }.ToFrozenDictionary();
 
     /// <summary>The failure as a call answers it.</summary>
-    public static RpcException ToRpc(KataException failure) => new(new Status(Table[failure.Kind], failure.Message), failure.Message);
+    public static RpcException ToRpc(KataException failure) =>
+        new(new Status(Table[failure.Kind], failure.Message), failure.Message);
 }

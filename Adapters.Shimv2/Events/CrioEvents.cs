@@ -7,7 +7,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Adapters.Shimv2.Events;
 
-/// <summary>Where nobody takes events they go to the log, and an out-of-memory kill becomes the file that CRI-O looks for.</summary>
+/// <summary>
+/// Where nobody takes events they go to the log, and an out-of-memory kill becomes the file that CRI-O looks for.
+/// </summary>
 internal sealed class CrioEvents(ILogger<CrioEvents> log) : ITaskEvents
 {
     private readonly ConcurrentDictionary<ContainerId, HostPath> _bundles = new();

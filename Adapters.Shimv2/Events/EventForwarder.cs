@@ -33,7 +33,8 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
     private readonly ILogger<EventForwarder> _log;
     private readonly Task _loop;
 
-    public EventForwarder(IEventsConnection connection, ShimEnvironment environment, TimeProvider time, ILogger<EventForwarder> log)
+    public EventForwarder(
+        IEventsConnection connection, ShimEnvironment environment, TimeProvider time, ILogger<EventForwarder> log)
     {
         _connection = connection;
         _environment = environment;
@@ -100,7 +101,8 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
                 await _connection.ForwardAsync(ToRequest(head), _stop.Token);
                 return;
             }
-            catch (RpcException e) when (e.StatusCode == StatusCode.InvalidArgument || (!IsConnectionLoss(e) && ++refusals > Refusals))
+            catch (RpcException e)
+                when (e.StatusCode == StatusCode.InvalidArgument || (!IsConnectionLoss(e) && ++refusals > Refusals))
             {
                 EventLog.Dropped(_log, head.Event.Topic, e.Status.Detail);
                 return;

@@ -1,8 +1,8 @@
 namespace Kata.Adapters.Shimv2.Events;
 
 /// <summary>
-/// An ordered queue with a bound. When it is full the oldest event that is no exit gives way, since a daemon learns by an
-/// exit alone that a task has ended; an exit is given up only when nothing but exits is left.
+/// An ordered queue with a bound. When it is full the oldest event that is no exit gives way, since a daemon learns by
+/// an exit alone that a task has ended; an exit is given up only when nothing but exits is left.
 /// </summary>
 internal sealed class EventQueue<T>(int capacity, Func<T, bool> isExit)
     where T : class
@@ -50,14 +50,17 @@ internal sealed class EventQueue<T>(int capacity, Func<T, bool> isExit)
             {
                 if (_items.First is { } head)
                     return head.Value;
-                arrival = (_arrival ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                arrival = (_arrival ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously))
+                    .Task;
             }
 
             await arrival.WaitAsync(ct);
         }
     }
 
-    /// <summary>Takes an item that has been dealt with off the queue; one that has given way meanwhile is no fault.</summary>
+    /// <summary>
+    /// Takes an item that has been dealt with off the queue; one that has given way meanwhile is no fault.
+    /// </summary>
     public void Remove(T item)
     {
         TaskCompletionSource? empty = null;

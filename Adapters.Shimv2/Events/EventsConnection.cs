@@ -29,7 +29,8 @@ internal sealed class EventsConnection(ShimEnvironment environment, TimeProvider
         {
             _client ??= await ConnectAsync(ct);
             await new Platform.Protos.Containerd.Events.Events.EventsClient(_client).ForwardAsync(
-                request, new Metadata { { NamespaceKey, environment.Namespace } }, time.GetUtcNow().Add(ForwardTimeout).UtcDateTime, ct);
+                request, new Metadata { { NamespaceKey, environment.Namespace } },
+                time.GetUtcNow().Add(ForwardTimeout).UtcDateTime, ct);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.InvalidArgument)
         {
@@ -56,6 +57,7 @@ internal sealed class EventsConnection(ShimEnvironment environment, TimeProvider
     private async Task<TtrpcClient> ConnectAsync(CancellationToken ct)
     {
         var address = ShimSocket.PathIn(environment.EventsAddress) ?? environment.EventsAddress;
-        return new TtrpcClient(await UnixSocket.ConnectAsync(address[0] == '/' ? address : "@" + address.TrimStart('@'), ct));
+        return new TtrpcClient(
+            await UnixSocket.ConnectAsync(address[0] == '/' ? address : "@" + address.TrimStart('@'), ct));
     }
 }

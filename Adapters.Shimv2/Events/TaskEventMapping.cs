@@ -21,10 +21,17 @@ internal static class TaskEventMapping
     public static TaskEvent? ToEvent(IDomainEvent fact) => fact switch
     {
         ContainerCreated f => Event("/tasks/create", "containerd.events.TaskCreate", Created(f)),
-        ContainerStarted f => Event("/tasks/start", "containerd.events.TaskStart", new TaskStart { ContainerId = f.Container.Value, Pid = (uint)f.Pid }),
-        ContainerPaused f => Event("/tasks/paused", "containerd.events.TaskPaused", new TaskPaused { ContainerId = f.Container.Value }),
-        ContainerResumed f => Event("/tasks/resumed", "containerd.events.TaskResumed", new TaskResumed { ContainerId = f.Container.Value }),
-        ContainerOutOfMemory f => Event("/tasks/oom", "containerd.events.TaskOOM", new TaskOOM { ContainerId = f.Container.Value }),
+        ContainerStarted f =>
+            Event(
+                "/tasks/start", "containerd.events.TaskStart",
+                new TaskStart { ContainerId = f.Container.Value, Pid = (uint)f.Pid }),
+        ContainerPaused f =>
+            Event("/tasks/paused", "containerd.events.TaskPaused", new TaskPaused { ContainerId = f.Container.Value }),
+        ContainerResumed f =>
+            Event(
+                "/tasks/resumed", "containerd.events.TaskResumed", new TaskResumed { ContainerId = f.Container.Value }),
+        ContainerOutOfMemory f =>
+            Event("/tasks/oom", "containerd.events.TaskOOM", new TaskOOM { ContainerId = f.Container.Value }),
         ContainerDeleted f => Event("/tasks/delete", "containerd.events.TaskDelete", new TaskDelete
         {
             ContainerId = f.Container.Value,
@@ -62,12 +69,26 @@ internal static class TaskEventMapping
             ContainerId = fact.Container.Value,
             Bundle = fact.Bundle.Value,
             Pid = (uint)fact.Pid,
-            Io = new TaskIO { Stdin = fact.Stdio.Stdin, Stdout = fact.Stdio.Stdout, Stderr = fact.Stdio.Stderr, Terminal = fact.Stdio.Terminal },
+            Io = new TaskIO
+            {
+                Stdin = fact.Stdio.Stdin,
+                Stdout = fact.Stdio.Stdout,
+                Stderr = fact.Stdio.Stderr,
+                Terminal = fact.Stdio.Terminal
+            },
         };
         foreach (var mount in fact.Rootfs)
-            message.Rootfs.Add(new Mount { Type = mount.Type, Source = mount.Source, Target = mount.Target, Options = { mount.Options } });
+            message.Rootfs.Add(
+                new Mount
+                {
+                    Type = mount.Type,
+                    Source = mount.Source,
+                    Target = mount.Target,
+                    Options = { mount.Options }
+                });
         return message;
     }
 
-    private static TaskEvent Event(string topic, string type, IMessage message) => new(topic, TypeUrl.Pack(type, message));
+    private static TaskEvent Event(string topic, string type, IMessage message) =>
+        new(topic, TypeUrl.Pack(type, message));
 }

@@ -7,8 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Kata.Adapters.Shimv2.Logging;
 
 /// <summary>
-/// Writes lines in logrus' text format to the bundle's log fifo. Never waits: a line that the fifo does not take is lost
-/// there, but the last ones are kept here.
+/// Writes lines in logrus' text format to the bundle's log fifo. Never waits: a line that the fifo does not take is
+/// lost there, but the last ones are kept here.
 /// </summary>
 internal sealed class ContainerdLog : ILoggerProvider, ISupportExternalScope
 {
@@ -63,7 +63,8 @@ internal sealed class ContainerdLog : ILoggerProvider, ISupportExternalScope
 
     public void Dispose() => _fifo?.Dispose();
 
-    private bool IsEnabled(LogLevel level) => level != LogLevel.None && level >= (Debug ? LogLevel.Debug : LogLevel.Information);
+    private bool IsEnabled(LogLevel level) =>
+        level != LogLevel.None && level >= (Debug ? LogLevel.Debug : LogLevel.Information);
 
     private void Write(LogLevel level, string message, Exception? exception)
     {
@@ -97,7 +98,8 @@ internal sealed class ContainerdLog : ILoggerProvider, ISupportExternalScope
     private string Format(LogLevel level, string message, Exception? exception)
     {
         var text = new StringBuilder(160);
-        text.Append("time=\"").Append(_time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture)).Append('"');
+        text.Append("time=\"").Append(
+            _time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture)).Append('"');
         text.Append(" level=").Append(NameOf(level));
         Append(text, "msg", message);
         if (exception is not null)
@@ -155,7 +157,9 @@ internal sealed class ContainerdLog : ILoggerProvider, ISupportExternalScope
 
         public bool IsEnabled(LogLevel logLevel) => owner.IsEnabled(logLevel);
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+            string> formatter)
         {
             if (owner.IsEnabled(logLevel))
                 owner.Write(logLevel, formatter(state, exception), exception);

@@ -20,7 +20,8 @@ internal sealed record HttpMessage(string Method, string Path, IReadOnlyDictiona
         var (length, end) = (0, -1);
         while (end < 0)
         {
-            if (length == buffer.Length || await socket.ReceiveAsync(buffer.AsMemory(length), ct) is not (> 0 and var read))
+            if (length == buffer.Length
+                || await socket.ReceiveAsync(buffer.AsMemory(length), ct) is not (> 0 and var read))
                 return null;
             length += read;
             end = buffer.AsSpan(0, length).IndexOf("\r\n\r\n"u8);
@@ -41,7 +42,10 @@ internal sealed record HttpMessage(string Method, string Path, IReadOnlyDictiona
 
         var question = target.IndexOf('?', StringComparison.Ordinal);
         return new HttpMessage(
-            method, question < 0 ? target : target[..question], Parse(question < 0 ? "" : target[(question + 1)..]), buffer[start..(start + body)]);
+            method, question < 0
+                ? target
+                : target[..question], Parse(question < 0 ? "" : target[(question + 1)..]),
+                buffer[start..(start + body)]);
     }
 
     /// <summary>Answers and says that no more will come.</summary>
@@ -49,7 +53,9 @@ internal sealed record HttpMessage(string Method, string Path, IReadOnlyDictiona
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         var reason = status switch { 200 => "OK", 400 => "Bad Request", 404 => "Not Found", _ => "Internal Server Error" };
-        var head = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} {reason}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n");
+        var head = string.Create(
+            CultureInfo.InvariantCulture,
+            $"HTTP/1.1 {status} {reason}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n");
         await socket.SendAsync((byte[])[.. Encoding.ASCII.GetBytes(head), .. bytes], ct);
     }
 
@@ -58,7 +64,8 @@ internal sealed record HttpMessage(string Method, string Path, IReadOnlyDictiona
         const string name = "content-length:";
         var line = lines.FirstOrDefault(line => line.StartsWith(name, StringComparison.OrdinalIgnoreCase));
         return line is null ? 0
-            : int.TryParse(line[name.Length..].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length
+            : int.TryParse(line[name.Length..].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+            ? length
             : int.MaxValue;
     }
 
@@ -68,7 +75,9 @@ internal sealed record HttpMessage(string Method, string Path, IReadOnlyDictiona
         foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var equals = pair.IndexOf('=', StringComparison.Ordinal);
-            values[equals < 0 ? pair : pair[..equals]] = equals < 0 ? "" : Uri.UnescapeDataString(pair[(equals + 1)..].Replace('+', ' '));
+            values[equals < 0 ? pair : pair[..equals]] = equals < 0
+                ? ""
+                : Uri.UnescapeDataString(pair[(equals + 1)..].Replace('+', ' '));
         }
 
         return values;

@@ -15,10 +15,12 @@ using ISender = Kata.Core.Application.Messaging.ISender;
 namespace Kata.Adapters.Shimv2.Management;
 
 /// <summary>
-/// The socket at which tools ask a running sandbox about its volumes, under upstream's name in the sandbox's state directory,
-/// with which it goes. Only root can reach it there.
+/// The socket at which tools ask a running sandbox about its volumes, under upstream's name in the sandbox's state
+/// directory, with which it goes. Only root can reach it there.
 /// </summary>
-internal sealed class ManagementSocket(ISender sender, TimeProvider time, ILogger<ManagementSocket> log) : INotificationHandler<SandboxStarted>, IDisposable
+internal sealed class ManagementSocket(
+    ISender sender, TimeProvider time,
+    ILogger<ManagementSocket> log) : INotificationHandler<SandboxStarted>, IDisposable
 {
     /// <summary>Its name.</summary>
     public const string FileName = "shim-monitor.sock";
@@ -32,10 +34,12 @@ internal sealed class ManagementSocket(ISender sender, TimeProvider time, ILogge
     private Socket? _listener;
 
     /// <summary>Where it is.</summary>
-    internal Func<SandboxId, string> Place { get; init; } = sandbox => SandboxPaths.State(sandbox).Append(FileName).Value;
+    internal Func<SandboxId, string> Place { get; init; } = sandbox =>
+        SandboxPaths.State(sandbox).Append(FileName).Value;
 
     /// <summary>How a connection is taken.</summary>
-    internal Func<Socket, CancellationToken, ValueTask<Socket>> Accept { get; init; } = (listener, stop) => listener.AcceptAsync(stop);
+    internal Func<Socket, CancellationToken, ValueTask<Socket>> Accept { get; init; } = (listener, stop) =>
+        listener.AcceptAsync(stop);
 
     /// <summary>Listens from now on. A sandbox without this socket is a sandbox all the same.</summary>
     public Task Handle(SandboxStarted notification, CancellationToken cancellationToken)
@@ -93,7 +97,9 @@ internal sealed class ManagementSocket(ISender sender, TimeProvider time, ILogge
                     request = await HttpMessage.ReadAsync(connection, reading.Token);
                 }
 
-                var (status, body) = request is null ? (400, "this is no request of HTTP/1.1 that fits in 64 KiB\n") : await AnswerAsync(request, stop);
+                var (status, body) = request is null
+                    ? (400, "this is no request of HTTP/1.1 that fits in 64 KiB\n")
+                    : await AnswerAsync(request, stop);
                 await HttpMessage.AnswerAsync(connection, status, body, stop);
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
@@ -142,7 +148,8 @@ internal sealed class ManagementSocket(ISender sender, TimeProvider time, ILogge
             var size = root.TryGetProperty("Size", out var sizeOfGo) ? sizeOfGo : root.GetProperty("size");
             return (HostPath.Parse(path.GetString(), "the volume's path"), size.GetInt64());
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new KataException(ErrorKind.InvalidArgument, "the body must be JSON with VolumePath and Size");
         }

@@ -14,7 +14,8 @@ internal sealed class BinaryLoggers(ShimEnvironment environment, TimeProvider ti
     private const int ReadyDescriptor = 5;
 
     /// <summary>
-    /// Starts the program with the reading ends of both outputs and a pipe on which it says that it is ready, and waits for that.
+    /// Starts the program with the reading ends of both outputs and a pipe on which it says that it is ready, and waits
+    /// for that.
     /// </summary>
     public async Task<BinaryLogger> StartAsync(ProcessRef process, StdioUri uri, bool terminal, CancellationToken ct)
     {
@@ -26,7 +27,8 @@ internal sealed class BinaryLoggers(ShimEnvironment environment, TimeProvider ti
             {
                 Path = uri.Path,
                 Arguments = [uri.Path, .. uri.Arguments],
-                Environment = [$"CONTAINER_ID={process.Exec?.Value ?? process.Container.Value}", $"CONTAINER_NAMESPACE={environment.Namespace}"],
+                Environment = [$"CONTAINER_ID={process.Exec?.Value ?? process.Container.Value}",
+                    $"CONTAINER_NAMESPACE={environment.Namespace}"],
                 Descriptors =
                 [
                     new InheritedDescriptor(stdout.Reader, StdoutDescriptor),
@@ -40,7 +42,9 @@ internal sealed class BinaryLoggers(ShimEnvironment environment, TimeProvider ti
             ready.Writer.Dispose();
             var said = await DescriptorIo.ReadAsync(ready.Reader, new byte[1], ct);
             if (said == 0 && (uri.Scheme == StdioScheme.BinaryV2 || program.Exited.IsCompleted))
-                throw new KataException(ErrorKind.FailedPrecondition, $"the logging program {uri.Path} ended or closed its readiness pipe without being ready");
+                throw new KataException(
+                    ErrorKind.FailedPrecondition,
+                    $"the logging program {uri.Path} ended or closed its readiness pipe without being ready");
             // Our own copies, for the pipes' are disposed of here; a terminal has no second stream.
             return new BinaryLogger(
                 program,
@@ -59,7 +63,8 @@ internal sealed class BinaryLoggers(ShimEnvironment environment, TimeProvider ti
 }
 
 /// <summary>Outputs to a program of the client.</summary>
-internal sealed class BinaryLogger(SpawnedProcess program, SafeFileHandle stdout, SafeFileHandle? stderr, TimeProvider time) : IOutputs
+internal sealed class BinaryLogger(
+    SpawnedProcess program, SafeFileHandle stdout, SafeFileHandle? stderr, TimeProvider time) : IOutputs
 {
     // containerd's own shim gives a logger this long to write out what it has.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(12);

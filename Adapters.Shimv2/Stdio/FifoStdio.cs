@@ -5,9 +5,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Kata.Adapters.Shimv2.Stdio;
 
 /// <summary>
-/// Input by a fifo. Until <see cref="Begin"/> it is held without being open for reading, so that its path may go; from then
-/// on we hold a writing end of our own, so that a client that detaches is no end of input: that is for <see cref="LetEnd"/> to
-/// say, and only what the client has written before is then still to be read.
+/// Input by a fifo. Until <see cref="Begin"/> it is held without being open for reading, so that its path may go; from
+/// then on we hold a writing end of our own, so that a client that detaches is no end of input: that is for
+/// <see cref="LetEnd"/> to say, and only what the client has written before is then still to be read.
 /// </summary>
 internal sealed class FifoInput : IInput
 {
@@ -106,8 +106,9 @@ internal sealed class FifoOutputs(FifoOutput? stdout, FifoOutput? stderr) : IOut
 }
 
 /// <summary>
-/// One output by a fifo. Two opens, not one for both ways: the writing end closes at the end of the stream, since the client
-/// waits for that before it deletes; our reading end stays, or a client that is restarting would lose what it has not read.
+/// One output by a fifo. Two opens, not one for both ways: the writing end closes at the end of the stream, since the
+/// client waits for that before it deletes; our reading end stays, or a client that is restarting would lose what it
+/// has not read.
 /// </summary>
 internal sealed class FifoOutput : IAsyncDisposable
 {
@@ -143,7 +144,8 @@ internal sealed class FifoOutput : IAsyncDisposable
         }
     }
 
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken ct) => DescriptorIo.WriteAsync(_writer, data, ct);
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken ct) =>
+        DescriptorIo.WriteAsync(_writer, data, ct);
 
     /// <summary>Ends the stream once the client has read all of it. Idempotent.</summary>
     public void End()

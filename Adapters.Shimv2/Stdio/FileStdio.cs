@@ -15,12 +15,15 @@ internal sealed class FileOutputs(SafeFileHandle file) : IOutputs
         if (Path.GetDirectoryName(path) is { Length: > 0 } directory && !Directory.Exists(directory))
             Directory.CreateDirectory(directory);
         // Without O_NONBLOCK a fifo in the file's place would hold the opener until somebody reads.
-        return new FileOutputs(DescriptorIo.Open(path, OpenFlags.O_WRONLY | OpenFlags.O_APPEND | OpenFlags.O_CREAT | OpenFlags.O_NONBLOCK, FileMode));
+        return new FileOutputs(
+            DescriptorIo.Open(
+                path, OpenFlags.O_WRONLY | OpenFlags.O_APPEND | OpenFlags.O_CREAT | OpenFlags.O_NONBLOCK, FileMode));
     }
 
     public bool Takes(GuestStream stream) => true;
 
-    public ValueTask WriteAsync(GuestStream stream, ReadOnlyMemory<byte> data, CancellationToken ct) => DescriptorIo.WriteAsync(file, data, ct);
+    public ValueTask WriteAsync(GuestStream stream, ReadOnlyMemory<byte> data, CancellationToken ct) =>
+        DescriptorIo.WriteAsync(file, data, ct);
 
     public void Close(GuestStream stream)
     {

@@ -8,7 +8,8 @@ namespace Kata.Adapters.Shimv2.Stdio;
 /// <summary>Opens a process's streams; the scheme of standard output decides for both outputs.</summary>
 internal sealed class ProcessStdio(BinaryLoggers loggers, TimeProvider time) : IProcessStdio
 {
-    public async Task<IStdioPipes> OpenAsync(ProcessRef process, Core.Domain.Containers.Stdio stdio, CancellationToken ct)
+    public async Task<IStdioPipes> OpenAsync(
+        ProcessRef process, Core.Domain.Containers.Stdio stdio, CancellationToken ct)
     {
         var stdin = StdioUri.Parse(stdio.Stdin, "standard input");
         var stdout = StdioUri.Parse(stdio.Stdout, "standard output");
@@ -35,13 +36,17 @@ internal sealed class ProcessStdio(BinaryLoggers loggers, TimeProvider time) : I
         }
     }
 
-    private async Task<IOutputs> OpenOutputsAsync(ProcessRef process, StdioUri stdout, StdioUri stderr, bool terminal, CancellationToken ct) => stdout.Scheme switch
+    private async Task<IOutputs> OpenOutputsAsync(
+        ProcessRef process, StdioUri stdout, StdioUri stderr, bool terminal,
+        CancellationToken ct) => stdout.Scheme switch
     {
         StdioScheme.File => FileOutputs.Open(stdout.Path),
         StdioScheme.Binary or StdioScheme.BinaryV2 => await loggers.StartAsync(process, stdout, terminal, ct),
         _ when stderr.Scheme is StdioScheme.None or StdioScheme.Fifo =>
             await FifoOutputs.OpenAsync(stdout, stderr, time),
-        _ => throw new KataException(ErrorKind.InvalidArgument, "standard error must be a fifo when standard output is one"),
+        _ =>
+            throw new KataException(
+                ErrorKind.InvalidArgument, "standard error must be a fifo when standard output is one"),
     };
 
     /// <summary>The text must not read like a missing command, which is what some clients make of ENOENT's.</summary>

@@ -43,7 +43,8 @@ internal sealed class StdioPipes(IInput? input, IOutputs outputs) : IStdioPipes
 
     public void CloseStdin() => input?.LetEnd();
 
-    public ValueTask WriteAsync(GuestStream stream, ReadOnlyMemory<byte> data, CancellationToken ct) => outputs.WriteAsync(stream, data, ct);
+    public ValueTask WriteAsync(GuestStream stream, ReadOnlyMemory<byte> data, CancellationToken ct) =>
+        outputs.WriteAsync(stream, data, ct);
 
     public void CloseOutput(GuestStream stream) => outputs.Close(stream);
 

@@ -41,7 +41,10 @@ internal sealed record StdioUri(StdioScheme Scheme, string Path, IReadOnlyList<s
             "file" => StdioScheme.File,
             "binary" => StdioScheme.Binary,
             "binary-v2" => StdioScheme.BinaryV2,
-            var other => throw new KataException(ErrorKind.InvalidArgument, $"{what}: streams by {other}:// are not known; use fifo, file or binary"),
+            var other =>
+                throw new KataException(
+                    ErrorKind.InvalidArgument,
+                    $"{what}: streams by {other}:// are not known; use fifo, file or binary"),
         };
         var rest = text[(separator + 3)..];
         var question = rest.IndexOf('?');

@@ -7,8 +7,8 @@ using Kata.Platform.Protos.Containerd.TaskV2;
 namespace Kata.Adapters.Shimv2.Tasks;
 
 /// <summary>
-/// What CRI-O needs answered otherwise than containerd: it fails a stop when a terminating signal is refused, and a removal when
-/// there is nothing left to delete. It is known by giving its shims no address for events.
+/// What CRI-O needs answered otherwise than containerd: it fails a stop when a terminating signal is refused, and a
+/// removal when there is nothing left to delete. It is known by giving its shims no address for events.
 /// </summary>
 internal sealed class CrioHabits(ShimEnvironment environment, TimeProvider time)
 {
@@ -22,7 +22,8 @@ internal sealed class CrioHabits(ShimEnvironment environment, TimeProvider time)
         {
             return await send();
         }
-        catch (KataException e) when (environment.IsCrio && e.Kind == ErrorKind.NotFound && (signal is SigKill or SigTerm))
+        catch (KataException e)
+            when (environment.IsCrio && e.Kind == ErrorKind.NotFound && (signal is SigKill or SigTerm))
         {
             return Done.Value;
         }

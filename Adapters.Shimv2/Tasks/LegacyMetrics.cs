@@ -30,12 +30,27 @@ internal static class LegacyMetrics
 
         foreach (var entry in stats.BlockIo)
         {
-            metrics.Blkio.IoServiceBytesRecursive.Add(new BlkIOEntry { Op = entry.Operation, Major = entry.Major, Minor = entry.Minor, Value = entry.Bytes });
-            metrics.Blkio.IoServicedRecursive.Add(new BlkIOEntry { Op = entry.Operation, Major = entry.Major, Minor = entry.Minor, Value = entry.Operations });
+            metrics.Blkio.IoServiceBytesRecursive.Add(
+                new BlkIOEntry { Op = entry.Operation, Major = entry.Major, Minor = entry.Minor, Value = entry.Bytes });
+            metrics.Blkio.IoServicedRecursive.Add(
+                new BlkIOEntry
+                {
+                    Op = entry.Operation,
+                    Major = entry.Major,
+                    Minor = entry.Minor,
+                    Value = entry.Operations
+                });
         }
 
         foreach (var pages in stats.Hugepages)
-            metrics.Hugetlb.Add(new HugetlbStat { Pagesize = pages.PageSize, Usage = pages.Usage, Max = pages.MaxUsage, Failcnt = pages.FailureCount });
+            metrics.Hugetlb.Add(
+                new HugetlbStat
+                {
+                    Pagesize = pages.PageSize,
+                    Usage = pages.Usage,
+                    Max = pages.MaxUsage,
+                    Failcnt = pages.FailureCount
+                });
         foreach (var link in stats.Links)
         {
             metrics.Network.Add(new NetworkStat

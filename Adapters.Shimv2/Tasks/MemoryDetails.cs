@@ -1,6 +1,9 @@
 namespace Kata.Adapters.Shimv2.Tasks;
 
-/// <summary>Lines of memory.stat by name. The guest's mode may differ from the host's: the first name that is there counts, else 0.</summary>
+/// <summary>
+/// Lines of memory.stat by name. The guest's mode may differ from the host's: the first name that is there counts, else
+/// 0.
+/// </summary>
 internal readonly struct MemoryDetails(IReadOnlyDictionary<string, ulong> lines)
 {
     public ulong this[params ReadOnlySpan<string> names]

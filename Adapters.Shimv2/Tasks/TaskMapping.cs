@@ -14,7 +14,9 @@ using Options = Kata.Platform.Protos.Containerd.RuntimeOptions.Options;
 
 namespace Kata.Adapters.Shimv2.Tasks;
 
-/// <summary>Messages of the task service to requests, and replies to messages. Ids and paths are parsed here, at the edge.</summary>
+/// <summary>
+/// Messages of the task service to requests, and replies to messages. Ids and paths are parsed here, at the edge.
+/// </summary>
 internal static class TaskMapping
 {
     public static CreateContainer ToRequest(this CreateTaskRequest message)
@@ -24,16 +26,20 @@ internal static class TaskMapping
         return new CreateContainer(
             ContainerId.Parse(message.Id),
             HostPath.Parse(message.Bundle, "bundle"),
-            [.. message.Rootfs.Select(mount => new MountSpec(mount.Type, mount.Source, mount.Target, [.. mount.Options]))],
+            [.. message.Rootfs.Select(mount => new MountSpec(mount.Type, mount.Source, mount.Target,
+                [.. mount.Options]))],
             new Core.Domain.Containers.Stdio(message.Stdin, message.Stdout, message.Stderr, message.Terminal),
             ToOptions(message.Options));
     }
 
-    public static StartProcess ToRequest(this StartRequest message) => new(ProcessRef.Parse(message.Id, message.ExecId));
+    public static StartProcess ToRequest(this StartRequest message) =>
+        new(ProcessRef.Parse(message.Id, message.ExecId));
 
-    public static DeleteProcess ToRequest(this DeleteRequest message) => new(ProcessRef.Parse(message.Id, message.ExecId));
+    public static DeleteProcess ToRequest(this DeleteRequest message) =>
+        new(ProcessRef.Parse(message.Id, message.ExecId));
 
-    public static GetProcessState ToRequest(this StateRequest message) => new(ProcessRef.Parse(message.Id, message.ExecId));
+    public static GetProcessState ToRequest(this StateRequest message) =>
+        new(ProcessRef.Parse(message.Id, message.ExecId));
 
     public static WaitProcess ToRequest(this WaitRequest message) => new(ProcessRef.Parse(message.Id, message.ExecId));
 
@@ -95,7 +101,9 @@ internal static class TaskMapping
             message.Processes.Add(new ProcessInfo
             {
                 Pid = (uint)process.Pid,
-                Info = process.Exec is { } exec ? TypeUrl.Pack("containerd.runc.v1.ProcessDetails", new ProcessDetails { ExecId = exec.Value }) : null,
+                Info = process.Exec is { } exec
+                    ? TypeUrl.Pack("containerd.runc.v1.ProcessDetails", new ProcessDetails { ExecId = exec.Value })
+                    : null,
             });
         }
 
@@ -105,7 +113,10 @@ internal static class TaskMapping
     public static ConnectResponse ToMessage(this GetShimIdentityReply reply) =>
         new() { ShimPid = (uint)reply.ShimPid, TaskPid = (uint)reply.TaskPid, Version = reply.Version };
 
-    /// <summary>The options that mean a configuration. Those for another runtime, which arrive when a handler has none, are passed over.</summary>
+    /// <summary>
+    /// The options that mean a configuration. Those for another runtime, which arrive when a handler has none, are
+    /// passed over.
+    /// </summary>
     public static RuntimeOptions? ToOptions(Any? any)
     {
         if (!TypeUrl.Is(any, TypeUrl.RuntimeOptions) && !TypeUrl.Is(any, TypeUrl.CriRuntimeOptions))
@@ -125,5 +136,6 @@ internal static class TaskMapping
 
     private static ReadOnlyMemory<byte> Json(Any? any, string type, string what) => TypeUrl.Is(any, type)
         ? any!.Value.Memory
-        : throw new KataException(ErrorKind.InvalidArgument, $"the {what} must be of type {type}, not \"{any?.TypeUrl}\"");
+        : throw new KataException(
+            ErrorKind.InvalidArgument, $"the {what} must be of type {type}, not \"{any?.TypeUrl}\"");
 }

@@ -36,7 +36,9 @@ internal sealed class TaskService(ISender sender, CrioHabits habits) : TaskBase
 
     public override async Task<Empty> Kill(KillRequest request, ServerCallContext context) => request.Signal == 0
         ? After(await ProbeAsync(request, context.CancellationToken))
-        : After(await habits.SignalAsync(request.Signal, () => sender.Send(request.ToRequest(), context.CancellationToken)));
+        : After(
+            await habits.SignalAsync(
+                request.Signal, () => sender.Send(request.ToRequest(), context.CancellationToken)));
 
     public override async Task<Empty> Pause(PauseRequest request, ServerCallContext context) =>
         After(await sender.Send(new PauseContainer(ContainerId.Parse(request.Id)), context.CancellationToken));
@@ -51,7 +53,8 @@ internal sealed class TaskService(ISender sender, CrioHabits habits) : TaskBase
         After(await sender.Send(request.ToRequest(), context.CancellationToken));
 
     public override async Task<Empty> CloseIO(CloseIORequest request, ServerCallContext context) => request.Stdin
-        ? After(await sender.Send(new CloseStdin(ProcessRef.Parse(request.Id, request.ExecId)), context.CancellationToken))
+        ? After(
+            await sender.Send(new CloseStdin(ProcessRef.Parse(request.Id, request.ExecId)), context.CancellationToken))
         : Nothing;
 
     public override async Task<StateResponse> State(StateRequest request, ServerCallContext context) =>
@@ -64,10 +67,14 @@ internal sealed class TaskService(ISender sender, CrioHabits habits) : TaskBase
         (await sender.Send(new ListProcesses(ContainerId.Parse(request.Id)), context.CancellationToken)).ToMessage();
 
     public override async Task<StatsResponse> Stats(StatsRequest request, ServerCallContext context) =>
-        new() { Stats = StatsMapping.ToAny(await sender.Send(new GetContainerStats(ContainerId.Parse(request.Id)), context.CancellationToken)) };
+        new()
+        {
+            Stats = StatsMapping.ToAny(await sender.Send(new GetContainerStats(ContainerId.Parse(request.Id)), context.CancellationToken))
+        };
 
     public override async Task<ConnectResponse> Connect(ConnectRequest request, ServerCallContext context) =>
-        (await sender.Send(new GetShimIdentity(ContainerId.ParseOrNull(request.Id)), context.CancellationToken)).ToMessage();
+        (await sender.Send(new GetShimIdentity(ContainerId.ParseOrNull(request.Id)), context.CancellationToken))
+            .ToMessage();
 
     public override async Task<Empty> Shutdown(ShutdownRequest request, ServerCallContext context) =>
         After(await sender.Send(new ShutDownShim(request.Now), context.CancellationToken));

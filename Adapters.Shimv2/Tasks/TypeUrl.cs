@@ -28,7 +28,11 @@ internal static class TypeUrl
 
     /// <summary>True if the value is of this type, with or without the usual prefix.</summary>
     public static bool Is(Any? any, string type) => any is not null
-        && (any.TypeUrl == type || (any.TypeUrl.StartsWith(Prefix, StringComparison.Ordinal) && any.TypeUrl.AsSpan(Prefix.Length).SequenceEqual(type)));
+        && (
+            any.TypeUrl == type
+                || (
+                    any.TypeUrl.StartsWith(Prefix, StringComparison.Ordinal)
+                        && any.TypeUrl.AsSpan(Prefix.Length).SequenceEqual(type)));
 
     /// <summary>A message under its plain name.</summary>
     public static Any Pack(string type, IMessage message) => new() { TypeUrl = type, Value = message.ToByteString() };

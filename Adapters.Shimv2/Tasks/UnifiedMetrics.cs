@@ -23,7 +23,11 @@ internal static class UnifiedMetrics
                 ThrottledUsec = stats.Cpu.ThrottledTime / NanosecondsPerMicrosecond,
             },
             Memory = Memory(stats.Memory),
-            MemoryEvents = new MemoryEvents { Oom = stats.Memory.OutOfMemoryKills, OomKill = stats.Memory.OutOfMemoryKills },
+            MemoryEvents = new MemoryEvents
+            {
+                Oom = stats.Memory.OutOfMemoryKills,
+                OomKill = stats.Memory.OutOfMemoryKills
+            },
             Rdma = new RdmaStat(),
             Io = new IOStat(),
         };
@@ -43,7 +47,14 @@ internal static class UnifiedMetrics
         }
 
         foreach (var pages in stats.Hugepages)
-            metrics.Hugetlb.Add(new HugeTlbStat { Pagesize = pages.PageSize, Current = pages.Usage, Max = pages.MaxUsage, Failcnt = pages.FailureCount });
+            metrics.Hugetlb.Add(
+                new HugeTlbStat
+                {
+                    Pagesize = pages.PageSize,
+                    Current = pages.Usage,
+                    Max = pages.MaxUsage,
+                    Failcnt = pages.FailureCount
+                });
         foreach (var link in stats.Links)
         {
             metrics.Network.Add(new NetworkStat

@@ -6,7 +6,8 @@ namespace Kata.Adapters.Vsock.Agent;
 internal sealed class AgentCall(TimeProvider time)
 {
     public async Task<T> RunAsync<T>(
-        string request, Func<CallOptions, AsyncUnaryCall<T>> send, TimeSpan? limit, CancellationToken ct, string? program = null)
+        string request, Func<CallOptions, AsyncUnaryCall<T>> send, TimeSpan? limit, CancellationToken ct,
+        string? program = null)
     {
         try
         {
@@ -18,12 +19,16 @@ internal sealed class AgentCall(TimeProvider time)
         }
     }
 
-    /// <summary>The same, with the failure as the wire has it. Only the caller's own token makes it a cancellation.</summary>
+    /// <summary>
+    /// The same, with the failure as the wire has it. Only the caller's own token makes it a cancellation.
+    /// </summary>
     public async Task<T> SendAsync<T>(Func<CallOptions, AsyncUnaryCall<T>> send, TimeSpan? limit, CancellationToken ct)
     {
         try
         {
-            using var call = send(new CallOptions(deadline: limit is { } span ? time.GetUtcNow().UtcDateTime + span : null, cancellationToken: ct));
+            using var call = send(
+                new CallOptions(
+                    deadline: limit is { } span ? time.GetUtcNow().UtcDateTime + span : null, cancellationToken: ct));
             return await call.ResponseAsync;
         }
         catch (RpcException e) when (ct.IsCancellationRequested)

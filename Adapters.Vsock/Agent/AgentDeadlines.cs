@@ -13,7 +13,8 @@ internal static class AgentDeadlines
     public static readonly TimeSpan Call = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Between two questions after memory kills: an agent that answers or refuses at once must not set the pace of the host.
+    /// Between two questions after memory kills: an agent that answers or refuses at once must not set the pace of the
+    /// host.
     /// </summary>
     public static readonly TimeSpan WatchPause = TimeSpan.FromSeconds(1);
 }

@@ -17,7 +17,8 @@ internal static class AgentErrors
 
     // The texts that must be read: sentences without regard to case, names of kernel errors with it.
     private static readonly string[] UnknownContainer = ["InvalidContainerId", "invalid container id"];
-    private static readonly string[] UnknownProcess = ["no such process", "process not found", "init process not found", "cannot find init process"];
+    private static readonly string[] UnknownProcess = ["no such process", "process not found", "init process not found",
+        "cannot find init process"];
     private static readonly string[] WrongState = ["failed to pause container: current status is", "not paused"];
     private static readonly string[] NoTerminal = ["no tty"];
     private static readonly string[] NotBuiltIn = ["is not supported"];
@@ -32,25 +33,32 @@ internal static class AgentErrors
     public static KataException Translate(RpcException failure, string request, TimeSpan? limit, string? program = null)
     {
         if (IsLostConnection(failure, out var reason))
-            return new KataException(ErrorKind.Unavailable, $"the connection to the guest agent was lost during {request}: {reason}", failure);
+            return new KataException(
+                ErrorKind.Unavailable, $"the connection to the guest agent was lost during {request}: {reason}",
+                failure);
 
         var kind = KindOf(failure.StatusCode, failure.Status.Detail, request);
         // A container that is being made can have no unknown name, only one that the agent does not take.
         if (kind == ErrorKind.NotFound && request == "CreateContainer" && Has(failure.Status.Detail, UnknownContainer))
             kind = ErrorKind.InvalidArgument;
         if (kind == ErrorKind.DeadlineExceeded && limit is { } time)
-            return new KataException(kind, $"the guest agent did not answer {request} within {time.TotalSeconds:0} s", failure);
+            return new KataException(
+                kind, $"the guest agent did not answer {request} within {time.TotalSeconds:0} s", failure);
 
         var sentence = UntrustedText.Clean(failure.Status.Detail, MaxSentence);
         var known = program is null ? "" : ManagerTexts.Of(sentence, program);
         return new KataException(kind, $"the guest agent refused {request}: {known}{sentence}", failure);
     }
 
-    /// <summary>A stream that has nothing more to give, in the words of an agent that does not say it by an empty answer.</summary>
+    /// <summary>
+    /// A stream that has nothing more to give, in the words of an agent that does not say it by an empty answer.
+    /// </summary>
     public static bool IsEndOfStream(RpcException failure) => failure.StatusCode switch
     {
         StatusCode.NotFound => true,
-        StatusCode.Internal => Has(failure.Status.Detail, ClosedStream) || Has(failure.Status.Detail, UnknownProcess) || Names(failure.Status.Detail, "EIO"),
+        StatusCode.Internal =>
+            Has(failure.Status.Detail, ClosedStream) || Has(failure.Status.Detail, UnknownProcess)
+                || Names(failure.Status.Detail, "EIO"),
         _ => false,
     };
 
@@ -65,7 +73,8 @@ internal static class AgentErrors
 
     internal static ErrorKind KindOf(StatusCode code, string text, string request) => code switch
     {
-        StatusCode.InvalidArgument or StatusCode.OutOfRange => Has(text, UnknownContainer) ? ErrorKind.NotFound : ErrorKind.InvalidArgument,
+        StatusCode.InvalidArgument or StatusCode.OutOfRange =>
+            Has(text, UnknownContainer) ? ErrorKind.NotFound : ErrorKind.InvalidArgument,
         StatusCode.NotFound => Has(text, NotBuiltIn) ? ErrorKind.Unimplemented : ErrorKind.NotFound,
         StatusCode.AlreadyExists => ErrorKind.AlreadyExists,
         StatusCode.PermissionDenied or StatusCode.Unauthenticated => ErrorKind.PermissionDenied,
@@ -75,7 +84,8 @@ internal static class AgentErrors
         StatusCode.DeadlineExceeded => ErrorKind.DeadlineExceeded,
         StatusCode.Unavailable => Has(text, NoTerminal) ? ErrorKind.FailedPrecondition : ErrorKind.Unavailable,
         // From a creation the daemon would read it as "speaks only the older task service".
-        StatusCode.Unimplemented => request.StartsWith("Create", StringComparison.Ordinal) ? ErrorKind.Internal : ErrorKind.Unimplemented,
+        StatusCode.Unimplemented =>
+            request.StartsWith("Create", StringComparison.Ordinal) ? ErrorKind.Internal : ErrorKind.Unimplemented,
         _ => FromText(text),
     };
 

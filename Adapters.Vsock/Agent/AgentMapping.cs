@@ -48,7 +48,8 @@ internal static class AgentMapping
         foreach (var storage in spec.Storages)
             to.Storages.Add(ToProto(storage));
         foreach (var device in spec.Devices)
-            to.Devices.Add(new Proto.Device { Type = device.Driver, Id = device.Id, ContainerPath = device.ContainerPath });
+            to.Devices.Add(
+                new Proto.Device { Type = device.Driver, Id = device.Id, ContainerPath = device.ContainerPath });
         return to;
     }
 
@@ -79,7 +80,14 @@ internal static class AgentMapping
 
     public static Proto.Storage ToProto(GuestMount mount)
     {
-        var to = new Proto.Storage { Driver = mount.Driver, Source = mount.Source, Fstype = mount.FsType, MountPoint = mount.MountPoint.Value, Shared = mount.Shared };
+        var to = new Proto.Storage
+        {
+            Driver = mount.Driver,
+            Source = mount.Source,
+            Fstype = mount.FsType,
+            MountPoint = mount.MountPoint.Value,
+            Shared = mount.Shared
+        };
         to.Options.AddRange(mount.Options);
         to.DriverOptions.AddRange(mount.DriverOptions);
         if (mount.Group is { } group)
@@ -87,7 +95,9 @@ internal static class AgentMapping
             to.FsGroup = new Proto.FSGroup
             {
                 GroupId = group.GroupId,
-                GroupChangePolicy = group.OnlyOnMismatch ? Proto.FSGroupChangePolicy.OnRootMismatch : Proto.FSGroupChangePolicy.Always,
+                GroupChangePolicy = group.OnlyOnMismatch
+                    ? Proto.FSGroupChangePolicy.OnRootMismatch
+                    : Proto.FSGroupChangePolicy.Always,
             };
         }
 
@@ -145,7 +155,8 @@ internal static class AgentMapping
                 Add(entry, Meaning(entry.Op).Operation, 0, entry.Value);
         }
 
-        return [.. found.Select(static f => new BlockIoStats(f.Key.Major, f.Key.Minor, f.Key.Operation, f.Value.Bytes, f.Value.Operations))];
+        return [.. found.Select(static f => new BlockIoStats(f.Key.Major, f.Key.Minor, f.Key.Operation, f.Value.Bytes,
+            f.Value.Operations))];
 
         void Add(Proto.BlkioStatsEntry entry, string operation, ulong bytes, ulong operations)
         {
@@ -171,6 +182,7 @@ internal static class AgentMapping
     private static List<LinkStats> Links(Proto.StatsContainerResponse response) =>
     [
         .. response.NetworkStats.Take(MaxEntries).Select(static n => new LinkStats(
-            UntrustedText.Clean(n.Name, MaxText), n.RxBytes, n.RxPackets, n.RxErrors, n.RxDropped, n.TxBytes, n.TxPackets, n.TxErrors, n.TxDropped)),
+            UntrustedText.Clean(n.Name, MaxText), n.RxBytes, n.RxPackets, n.RxErrors, n.RxDropped, n.TxBytes,
+            n.TxPackets, n.TxErrors, n.TxDropped)),
     ];
 }

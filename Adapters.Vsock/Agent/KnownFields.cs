@@ -9,8 +9,8 @@ using Proto = Kata.Platform.Protos.Agent;
 namespace Kata.Adapters.Vsock.Agent;
 
 /// <summary>
-/// Reads the agent's answers without the fields that this version does not know: kept, as a parser keeps them, each small
-/// one would be an object or more.
+/// Reads the agent's answers without the fields that this version does not know: kept, as a parser keeps them, each
+/// small one would be an object or more.
 /// </summary>
 internal sealed class KnownFields(CallInvoker inner) : CallInvoker
 {
@@ -64,6 +64,7 @@ internal sealed class KnownFields(CallInvoker inner) : CallInvoker
         var marshaller = new Marshaller<TResponse>(
             static (_, _) => throw new InvalidOperationException("an answer is only read"),
             context => (TResponse)parser.ParseFrom(context.PayloadAsReadOnlySequence()));
-        return new Method<TRequest, TResponse>(method.Type, method.ServiceName, method.Name, method.RequestMarshaller, marshaller);
+        return new Method<TRequest, TResponse>(
+            method.Type, method.ServiceName, method.Name, method.RequestMarshaller, marshaller);
     });
 }

@@ -16,13 +16,14 @@ internal static class ManagerTexts
     // The guest's words, without regard to case, and the managers'; the first row that fits counts.
     private static readonly (string Guest, string Manager)[] Table =
     [
-        // crun 1.8 and later; the empty name in 1.8 and in 1.21; then upstream's agent, which puts the file's name in the middle.
+        // crun 1.8 and later; the empty name in 1.8 and in 1.21; then upstream's agent, which puts the file's name in
+        // the middle.
         ("not found in $PATH", NotFound),
         ("executable path is empty", NotFound),
         ("cannot find `` in $PATH", NotFound),
         ("was not found", NotFound),
-        // crun of a folder or of anything else that is no file, which 1.8 does not name; 1.21 says so of any file without the
-        // right as well, with an error number that is not the kernel's.
+        // crun of a folder or of anything else that is no file, which 1.8 does not name; 1.21 says so of any file
+        // without the right as well, with an error number that is not the kernel's.
         ("open executable: Operation not permitted", NotAllowed),
         ("exists but it is not executable", NotAllowed),
         ("is not a regular file", NotAllowed),
@@ -41,7 +42,8 @@ internal static class ManagerTexts
     // Of these the process's own file is what it is about; the others name what they are about.
     private static readonly string[] AboutTheFile =
     [
-        "open executable", "executable file", "exec container process", "executable path is empty", "exists but it is not executable",
+        "open executable", "executable file", "exec container process", "executable path is empty",
+        "exists but it is not executable",
         "is not a regular file",
     ];
 
@@ -57,7 +59,8 @@ internal static class ManagerTexts
         {
             if (!sentence.Contains(guest, StringComparison.OrdinalIgnoreCase))
                 continue;
-            var isAboutFile = manager == NotFound || AboutTheFile.Any(words => sentence.Contains(words, StringComparison.OrdinalIgnoreCase));
+            var isAboutFile = manager == NotFound
+                || AboutTheFile.Any(words => sentence.Contains(words, StringComparison.OrdinalIgnoreCase));
             return isAboutFile ? $"exec: {UntrustedText.Quote(program)}: {manager}: " : $"{manager}: ";
         }
 

@@ -22,7 +22,8 @@ internal static class NetworkMapping
             DevicePath = link.PciPath,
             RawFlags = link.NoArp ? NoArp : 0,
         };
-        to.IPAddresses.AddRange(link.Addresses.Select(a => ToProto(a.Address, a.Length.ToString(CultureInfo.InvariantCulture))));
+        to.IPAddresses.AddRange(
+            link.Addresses.Select(a => ToProto(a.Address, a.Length.ToString(CultureInfo.InvariantCulture))));
         return to;
     }
 

@@ -33,7 +33,12 @@ internal static class OciMapping
         var to = new Proto.Process
         {
             Terminal = process.Terminal,
-            User = new Proto.User { UID = process.User.Uid, GID = process.User.Gid, Username = process.User.Username ?? "" },
+            User = new Proto.User
+            {
+                UID = process.User.Uid,
+                GID = process.User.Gid,
+                Username = process.User.Username ?? ""
+            },
             Cwd = process.Cwd,
             NoNewPrivileges = process.NoNewPrivileges,
             ApparmorProfile = process.ApparmorProfile ?? "",
@@ -118,7 +123,12 @@ internal static class OciMapping
 
     private static Proto.Mount ToProto(OciMount mount)
     {
-        var to = new Proto.Mount { Destination = mount.Destination, Source = mount.Source ?? "", Type = mount.Type ?? "" };
+        var to = new Proto.Mount
+        {
+            Destination = mount.Destination,
+            Source = mount.Source ?? "",
+            Type = mount.Type ?? ""
+        };
         to.Options.AddRange(mount.Options);
         return to;
     }
@@ -185,7 +195,14 @@ internal static class OciMapping
             if (rule.ErrnoRet is { } errno)
                 call.Errnoret = errno;
             foreach (var arg in rule.Args)
-                call.Args.Add(new Proto.LinuxSeccompArg { Index = arg.Index, Value = arg.Value, ValueTwo = arg.ValueTwo, Op = arg.Op });
+                call.Args.Add(
+                    new Proto.LinuxSeccompArg
+                    {
+                        Index = arg.Index,
+                        Value = arg.Value,
+                        ValueTwo = arg.ValueTwo,
+                        Op = arg.Op
+                    });
             to.Syscalls.Add(call);
         }
 
@@ -194,7 +211,11 @@ internal static class OciMapping
 
     private static Proto.LinuxBlockIO BlockIo(JsonElement json)
     {
-        var to = new Proto.LinuxBlockIO { Weight = (uint)Number(json, "weight"), LeafWeight = (uint)Number(json, "leafWeight") };
+        var to = new Proto.LinuxBlockIO
+        {
+            Weight = (uint)Number(json, "weight"),
+            LeafWeight = (uint)Number(json, "leafWeight")
+        };
         foreach (var device in Items(json, "weightDevice"))
         {
             to.WeightDevice.Add(new Proto.LinuxWeightDevice
@@ -230,7 +251,12 @@ internal static class OciMapping
     {
         var to = new Proto.LinuxNetwork { ClassID = (uint)Number(json, "classID") };
         foreach (var priority in Items(json, "priorities"))
-            to.Priorities.Add(new Proto.LinuxInterfacePriority { Name = Text(priority, "name"), Priority = (uint)Number(priority, "priority") });
+            to.Priorities.Add(
+                new Proto.LinuxInterfacePriority
+                {
+                    Name = Text(priority, "name"),
+                    Priority = (uint)Number(priority, "priority")
+                });
         return to;
     }
 
@@ -248,7 +274,13 @@ internal static class OciMapping
     private static void AddAll(RepeatedField<Proto.LinuxIDMapping> to, IReadOnlyList<OciIdMapping> mappings)
     {
         foreach (var mapping in mappings)
-            to.Add(new Proto.LinuxIDMapping { HostID = mapping.HostId, ContainerID = mapping.ContainerId, Size = mapping.Size });
+            to.Add(
+                new Proto.LinuxIDMapping
+                {
+                    HostID = mapping.HostId,
+                    ContainerID = mapping.ContainerId,
+                    Size = mapping.Size
+                });
     }
 
     private static void AddAll(MapField<string, string> to, IReadOnlyDictionary<string, string> from)
@@ -258,7 +290,9 @@ internal static class OciMapping
     }
 
     private static JsonElement? Find(IDictionary<string, JsonElement>? other, string name) =>
-        other is not null && other.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Object ? value : null;
+        other is not null && other.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Object
+            ? value
+            : null;
 
     private static IEnumerable<JsonElement> Items(JsonElement json, string name) =>
         json.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array
@@ -266,7 +300,8 @@ internal static class OciMapping
             : [];
 
     private static long Number(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : 0;
+        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(
+            out var number) ? number : 0;
 
     private static string Text(JsonElement json, string name) =>
         json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";

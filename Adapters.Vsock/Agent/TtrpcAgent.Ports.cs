@@ -21,7 +21,8 @@ internal sealed partial class TtrpcAgent
                 connection.Bytes,
                 connection.EndOutput,
                 segment => call.RequestStream.WriteAsync(ToProto(segment)),
-                async limit => await call.ResponseStream.MoveNext(limit) ? FromProto(call.ResponseStream.Current) : null,
+                async limit =>
+                    await call.ResponseStream.MoveNext(limit) ? FromProto(call.ResponseStream.Current) : null,
                 ct);
         }
         catch (RpcException e) when (!ct.IsCancellationRequested)
@@ -30,7 +31,8 @@ internal sealed partial class TtrpcAgent
         }
         catch (InvalidDataException e)
         {
-            throw new KataException(ErrorKind.Unavailable, $"the guest breaks the rules of a relayed connection: {e.Message}", e);
+            throw new KataException(
+                ErrorKind.Unavailable, $"the guest breaks the rules of a relayed connection: {e.Message}", e);
         }
     }
 

@@ -52,7 +52,11 @@ internal sealed partial class TtrpcAgent
         if (!_keepsUnreadOutput)
             await Task.WhenAny(_streams.AllEndedAsync(process), Closed).WaitAsync(ct);
 
-        var request = new Proto.WaitProcessRequest { ContainerId = process.Container.Value, ExecId = AgentMapping.ExecIdOf(process) };
+        var request = new Proto.WaitProcessRequest
+        {
+            ContainerId = process.Container.Value,
+            ExecId = AgentMapping.ExecIdOf(process)
+        };
         var answer = await _call.RunAsync("WaitProcess", o => _agent.WaitProcessAsync(request, o), limit: null, ct);
         _streams.Forget(process);
         return answer.Status & 0xff;
@@ -70,7 +74,8 @@ internal sealed partial class TtrpcAgent
         return CallAsync("TtyWinResize", o => _agent.TtyWinResizeAsync(request, o), ct);
     }
 
-    public async ValueTask<int> ReadAsync(ProcessRef process, GuestStream stream, Memory<byte> buffer, CancellationToken ct)
+    public async ValueTask<int> ReadAsync(
+        ProcessRef process, GuestStream stream, Memory<byte> buffer, CancellationToken ct)
     {
         ArgumentOutOfRangeException.ThrowIfZero(buffer.Length);
         // An agent would answer from the terminal, and the bytes would be missing there.
@@ -86,9 +91,15 @@ internal sealed partial class TtrpcAgent
         };
         try
         {
-            var answer = await _call.SendAsync(o => stream == GuestStream.Stdout ? _agent.ReadStdoutAsync(request, o) : _agent.ReadStderrAsync(request, o), limit: null, ct);
+            var answer = await _call.SendAsync(
+                o =>
+                    stream == GuestStream.Stdout
+                        ? _agent.ReadStdoutAsync(request, o)
+                        : _agent.ReadStderrAsync(request, o), limit: null, ct);
             if (answer.Data.Length > request.Len)
-                throw new KataException(ErrorKind.Internal, $"the guest agent answered {name} with {answer.Data.Length} bytes for {request.Len}");
+                throw new KataException(
+                    ErrorKind.Internal,
+                    $"the guest agent answered {name} with {answer.Data.Length} bytes for {request.Len}");
             if (answer.Data.IsEmpty)
                 _streams.End(process, stream);
             answer.Data.Span.CopyTo(buffer.Span);
@@ -123,14 +134,19 @@ internal sealed partial class TtrpcAgent
             // No deadline: a process may leave its input unread for as long as it likes.
             var answer = await _call.RunAsync("WriteStdin", o => _agent.WriteStdinAsync(request, o), limit: null, ct);
             if (answer.Len == 0 || answer.Len > piece.Length)
-                throw new KataException(ErrorKind.Internal, $"the guest agent says it took {answer.Len} of {piece.Length} bytes of input");
+                throw new KataException(
+                    ErrorKind.Internal, $"the guest agent says it took {answer.Len} of {piece.Length} bytes of input");
             data = data[(int)answer.Len..];
         }
     }
 
     public async Task CloseStdinAsync(ProcessRef process, CancellationToken ct)
     {
-        var request = new Proto.CloseStdinRequest { ContainerId = process.Container.Value, ExecId = AgentMapping.ExecIdOf(process) };
+        var request = new Proto.CloseStdinRequest
+        {
+            ContainerId = process.Container.Value,
+            ExecId = AgentMapping.ExecIdOf(process)
+        };
         try
         {
             await _call.SendAsync(o => _agent.CloseStdinAsync(request, o), AgentDeadlines.Call, ct);
@@ -145,6 +161,8 @@ internal sealed partial class TtrpcAgent
         }
     }
 
-    /// <summary>Without a copy: sending serializes the request before it returns, and nothing reads it afterwards.</summary>
+    /// <summary>
+    /// Without a copy: sending serializes the request before it returns, and nothing reads it afterwards.
+    /// </summary>
     private static ByteString Borrow(ReadOnlyMemory<byte> piece) => UnsafeByteOperations.UnsafeWrap(piece);
 }

@@ -15,9 +15,11 @@ internal sealed partial class TtrpcAgent
 
     public async Task CheckAsync(CancellationToken ct)
     {
-        var answer = await _call.RunAsync("Check", o => _health.CheckAsync(new Proto.CheckRequest(), o), AgentDeadlines.Check, ct);
+        var answer = await _call.RunAsync(
+            "Check", o => _health.CheckAsync(new Proto.CheckRequest(), o), AgentDeadlines.Check, ct);
         if (answer.Status != Proto.HealthCheckResponse.Types.ServingStatus.Serving)
-            throw new KataException(ErrorKind.Unavailable, $"the guest agent answers that it is {answer.Status}, not serving");
+            throw new KataException(
+                ErrorKind.Unavailable, $"the guest agent answers that it is {answer.Status}, not serving");
     }
 
     public async Task<GuestDetails> OpenAsync(GuestSandboxSpec spec, CancellationToken ct)
@@ -25,7 +27,8 @@ internal sealed partial class TtrpcAgent
         await CallAsync("CreateSandbox", o => _agent.CreateSandboxAsync(AgentMapping.ToProto(spec), o), ct);
 
         var request = new Proto.GuestDetailsRequest { MemBlockSize = true, MemHotplugProbe = true };
-        var details = AgentMapping.FromProto(await CallAsync("GetGuestDetails", o => _agent.GetGuestDetailsAsync(request, o), ct));
+        var details = AgentMapping.FromProto(
+            await CallAsync("GetGuestDetails", o => _agent.GetGuestDetailsAsync(request, o), ct));
         _keepsUnreadOutput = details.AgentVersion.Contains(KeepsUnreadOutputMark, StringComparison.OrdinalIgnoreCase);
         return details;
     }
@@ -60,7 +63,8 @@ internal sealed partial class TtrpcAgent
     {
         try
         {
-            return await _call.SendAsync(o => _agent.GetOOMEventAsync(new Proto.GetOOMEventRequest(), o), limit: null, ct);
+            return await _call.SendAsync(
+                o => _agent.GetOOMEventAsync(new Proto.GetOOMEventRequest(), o), limit: null, ct);
         }
         catch (RpcException)
         {

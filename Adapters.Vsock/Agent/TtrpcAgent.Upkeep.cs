@@ -19,7 +19,9 @@ internal sealed partial class TtrpcAgent
         var answer = await CallAsync("GetVolumeStats", o => _agent.GetVolumeStatsAsync(request, o), ct);
         var bytes = answer.Usage.FirstOrDefault(u => u.Unit == Proto.VolumeUsage.Types.Unit.Bytes) ?? new();
         var inodes = answer.Usage.FirstOrDefault(u => u.Unit == Proto.VolumeUsage.Types.Unit.Inodes) ?? new();
-        return new VolumeUsage(Bound(bytes.Total), Bound(bytes.Available), Bound(bytes.Used), Bound(inodes.Total), Bound(inodes.Available), Bound(inodes.Used));
+        return new VolumeUsage(
+            Bound(bytes.Total), Bound(bytes.Available), Bound(bytes.Used), Bound(inodes.Total), Bound(inodes.Available),
+            Bound(inodes.Used));
     }
 
     public Task ResizeVolumeAsync(GuestPath path, long bytes, CancellationToken ct)

@@ -42,6 +42,7 @@ internal sealed partial class TtrpcAgent : IGuestAgent
         return _connection.DisposeAsync();
     }
 
-    private Task<T> CallAsync<T>(string request, Func<CallOptions, AsyncUnaryCall<T>> send, CancellationToken ct, string? program = null) =>
+    private Task<T> CallAsync<T>(
+        string request, Func<CallOptions, AsyncUnaryCall<T>> send, CancellationToken ct, string? program = null) =>
         _call.RunAsync(request, send, AgentDeadlines.Call, ct, program);
 }

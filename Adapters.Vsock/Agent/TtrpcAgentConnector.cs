@@ -7,11 +7,13 @@ using Kata.Platform.Ttrpc;
 
 namespace Kata.Adapters.Vsock.Agent;
 
-/// <summary>Dials the guest by whichever channel the machine has, and lets the agent answer a health check first.</summary>
+/// <summary>
+/// Dials the guest by whichever channel the machine has, and lets the agent answer a health check first.
+/// </summary>
 internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnector
 {
-    // Above what is read of an output at once, and of anything else that an honest agent answers. Parsed, a message of many
-    // small parts is fifty times as large as on the wire.
+    // Above what is read of an output at once, and of anything else that an honest agent answers. Parsed, a message of
+    // many small parts is fifty times as large as on the wire.
     internal const int MaxReply = 256 * 1024;
 
     public async Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct)
@@ -28,7 +30,9 @@ internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnec
         _ => throw new KataException(ErrorKind.InvalidArgument, $"there is no way to dial {endpoint}"),
     };
 
-    /// <summary>A connection can be taken by the VMM and closed again before the agent sees it, so the check belongs to the try.</summary>
+    /// <summary>
+    /// A connection can be taken by the VMM and closed again before the agent sees it, so the check belongs to the try.
+    /// </summary>
     private async Task<IGuestAgent> ConnectOnceAsync(IGuestDialer dialer, CancellationToken ct) =>
         await AnsweredAsync(Open(await DialResilience.BoundedAsync(dialer.DialOnceAsync, time, ct)), ct);
 

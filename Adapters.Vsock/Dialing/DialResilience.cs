@@ -21,8 +21,11 @@ internal static class DialResilience
     internal static readonly TimeSpan PerDial = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs tries one after the other, until one returns.</summary>
-    /// <exception cref="KataException">DeadlineExceeded when the token fires: where, for how long, how often, and why the last try failed.</exception>
-    public static async Task<IGuestAgent> UntilAnsweredAsync(Func<CancellationToken, Task<IGuestAgent>> tryOnce, GuestEndpoint endpoint, TimeProvider time, CancellationToken ct)
+    /// <exception cref="KataException">DeadlineExceeded when the token fires: where, for how long, how often, and why
+    /// the last try failed.</exception>
+    public static async Task<IGuestAgent> UntilAnsweredAsync(
+        Func<CancellationToken, Task<IGuestAgent>> tryOnce, GuestEndpoint endpoint, TimeProvider time,
+        CancellationToken ct)
     {
         var tries = 0;
         var last = "still waiting for the first answer";
@@ -52,24 +55,31 @@ internal static class DialResilience
                 },
                 ct);
         }
-        catch (Exception e) when (ct.IsCancellationRequested && e is OperationCanceledException or NotListeningException)
+        catch (Exception e)
+            when (ct.IsCancellationRequested && e is OperationCanceledException or NotListeningException)
         {
             throw new KataException(ErrorKind.DeadlineExceeded,
-                string.Create(CultureInfo.InvariantCulture, $"the guest agent did not answer at {endpoint} within {time.GetElapsedTime(started).TotalSeconds:0.0} s ({tries} tries; last: {last})"), e);
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the guest agent did not answer at {endpoint} within {time.GetElapsedTime(started).TotalSeconds:0.0} s ({tries} tries; last: {last})"), e);
         }
     }
 
     /// <summary>One dial, given up after <see cref="PerDial"/>.</summary>
-    public static async Task<Socket> BoundedAsync(Func<CancellationToken, Task<Socket>> dial, TimeProvider time, CancellationToken ct)
+    public static async Task<Socket> BoundedAsync(
+        Func<CancellationToken, Task<Socket>> dial, TimeProvider time, CancellationToken ct)
     {
-        var pipeline = new ResiliencePipelineBuilder<Socket> { TimeProvider = time }.AddTimeout(new TimeoutStrategyOptions { Timeout = PerDial }).Build();
+        var pipeline = new ResiliencePipelineBuilder<Socket> { TimeProvider = time }.AddTimeout(
+            new TimeoutStrategyOptions { Timeout = PerDial }).Build();
         try
         {
             return await pipeline.ExecuteAsync(async token => await dial(token), ct);
         }
         catch (TimeoutRejectedException e)
         {
-            throw new NotListeningException(string.Create(CultureInfo.InvariantCulture, $"no answer to the handshake for {PerDial.TotalSeconds:0} s"), e);
+            throw new NotListeningException(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"no answer to the handshake for {PerDial.TotalSeconds:0} s"), e);
         }
     }
 }

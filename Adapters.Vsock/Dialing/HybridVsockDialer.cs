@@ -8,8 +8,9 @@ using Kata.Platform.Linux.Supervision;
 namespace Kata.Adapters.Vsock.Dialing;
 
 /// <summary>
-/// VSOCK behind a unix socket: <c>CONNECT port</c> is answered by one line <c>OK port</c>, after which the socket is the
-/// connection. A VMM whose guest does not listen closes instead, and may also never answer at all: both mean "try again".
+/// VSOCK behind a unix socket: <c>CONNECT port</c> is answered by one line <c>OK port</c>, after which the socket is
+/// the connection. A VMM whose guest does not listen closes instead, and may also never answer at all: both mean "try
+/// again".
 /// </summary>
 internal sealed class HybridVsockDialer(HybridVsockEndpoint endpoint) : IGuestDialer
 {
@@ -27,7 +28,8 @@ internal sealed class HybridVsockDialer(HybridVsockEndpoint endpoint) : IGuestDi
             var line = await ReadLineAsync(socket, ct);
             return IsAgreement(line)
                 ? socket
-                : throw new KataException(ErrorKind.Unavailable, $"{endpoint} answered {UntrustedText.Quote(line)} to CONNECT, not OK");
+                : throw new KataException(
+                    ErrorKind.Unavailable, $"{endpoint} answered {UntrustedText.Quote(line)} to CONNECT, not OK");
         }
         catch
         {

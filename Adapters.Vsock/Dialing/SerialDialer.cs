@@ -18,22 +18,25 @@ namespace Kata.Adapters.Vsock.Dialing;
 /// <item>The host sends a greeting and then nothing until the guest has sent back the same 26 bytes; whatever comes
 /// before them is of an old session and is thrown away. After them, both directions are plain ttRPC.</item>
 /// <item>The guest serves nothing before a greeting. It looks for one wherever a frame could begin: before the first
-/// frame, and between any two. On a greeting, also in the middle of a session, it forgets the old session (no more bytes
-/// of it are written, its running calls are cancelled; processes and containers stay), writes the greeting back, and
-/// starts a new session.</item>
+/// frame, and between any two. On a greeting, also in the middle of a session, it forgets the old session (no more
+/// bytes of it are written, its running calls are cancelled; processes and containers stay), writes the greeting back,
+/// and starts a new session.</item>
 /// <item>A header that announces more than 4 MiB and is no greeting means that the guest has lost the thread: it ends
 /// the session and reads on byte by byte until the next greeting. The fixed bytes may be preceded by any bytes,
 /// also by 255s.</item>
 /// <item>A read of zero bytes in the guest means that the host has gone: the session ends, a half-received frame is
-/// dropped, and the guest waits for the next greeting. (The kernel reports this state as <c>POLLHUP</c> and reads of zero
-/// bytes for as long as it lasts, so the guest pauses between looks.)</item>
+/// dropped, and the guest waits for the next greeting. (The kernel reports this state as <c>POLLHUP</c> and reads of
+/// zero bytes for as long as it lasts, so the guest pauses between looks.)</item>
 /// <item>An unanswered greeting means a guest that is still booting, or one that takes the greeting for the rest of an
-/// old frame. The host covers both: it closes, waits <see cref="Pause"/> so that the guest notices, and tries anew.</item>
+/// old frame. The host covers both: it closes, waits <see cref="Pause"/> so that the guest notices, and tries
+/// anew.</item>
 /// </list>
 /// </remarks>
 internal sealed class SerialDialer(SerialEndpoint endpoint, TimeProvider time) : IGuestDialer
 {
-    /// <summary>How long the port stays unconnected between tries; long enough for a slow guest to read a zero.</summary>
+    /// <summary>
+    /// How long the port stays unconnected between tries; long enough for a slow guest to read a zero.
+    /// </summary>
     internal static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The most that an old session can have left: queues of the port and the socket, and one frame.</summary>
@@ -85,6 +88,8 @@ internal sealed class SerialDialer(SerialEndpoint endpoint, TimeProvider time) :
             held -= skip;
         }
 
-        throw new KataException(ErrorKind.Unavailable, $"{endpoint} sent {MaxStale} bytes without answering the greeting: what runs in the guest does not speak it");
+        throw new KataException(
+            ErrorKind.Unavailable,
+            $"{endpoint} sent {MaxStale} bytes without answering the greeting: what runs in the guest does not speak it");
     }
 }

@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 
 namespace Kata.Adapters.Vsock.Dialing;
 
-/// <summary>The greeting that begins a session on a virtio-serial port; <see cref="SerialDialer"/> has the rule.</summary>
+/// <summary>
+/// The greeting that begins a session on a virtio-serial port; <see cref="SerialDialer"/> has the rule.
+/// </summary>
 internal static class SerialHello
 {
     /// <summary>Fixed bytes and a nonce.</summary>
@@ -13,7 +15,8 @@ internal static class SerialHello
     /// <summary>
     /// As long as a ttRPC header, and none: it says a length that no frame may have. Then <c>KATAHX</c> in ASCII.
     /// </summary>
-    public static ReadOnlySpan<byte> Magic => [0xff, 0xff, 0xff, 0xff, (byte)'K', (byte)'A', (byte)'T', (byte)'A', (byte)'H', (byte)'X'];
+    public static ReadOnlySpan<byte> Magic =>
+        [0xff, 0xff, 0xff, 0xff, (byte)'K', (byte)'A', (byte)'T', (byte)'A', (byte)'H', (byte)'X'];
 
     public static byte[] Create()
     {

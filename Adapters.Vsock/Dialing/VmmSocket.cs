@@ -17,7 +17,9 @@ internal static class VmmSocket
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
         {
             socket.Dispose();
-            throw new KataException(ErrorKind.PermissionDenied, $"connecting to the guest at {path} was refused by the host: {e.Message}", e);
+            throw new KataException(
+                ErrorKind.PermissionDenied, $"connecting to the guest at {path} was refused by the host: {e.Message}",
+                e);
         }
         catch (SocketException e)
         {

@@ -23,8 +23,12 @@ internal sealed class AgentComposition
         var mounter = new StorageMounter(modules, devices, new WatchedTrees(log));
         Sandbox = new GuestSandbox(paths, new SandboxStorages(mounter), modules, log);
         var crun = new Crun(() => _crun.Value.ExecutablePath, paths.Crun);
-        var maker = new ContainerMaker(Sandbox, new ContainerDevices(devices), crun, new ProcessStarter(reaper, paths.Consoles), log);
-        Server = new AgentServer(new AgentService(Sandbox, maker, new GuestNetwork(modules, devices, options.HotplugTimeout), devices, modules, log), new HealthService(modules), log);
+        var maker = new ContainerMaker(
+            Sandbox, new ContainerDevices(devices), crun, new ProcessStarter(reaper, paths.Consoles), log);
+        Server = new AgentServer(
+            new AgentService(
+                Sandbox, maker, new GuestNetwork(modules, devices, options.HotplugTimeout), devices, modules,
+                log), new HealthService(modules), log);
     }
 
     public GuestSandbox Sandbox { get; }
@@ -35,5 +39,7 @@ internal sealed class AgentComposition
     public void Prepare() => _ = _crun.Value;
 
     private static string CrunPath() =>
-        File.Exists(Crun.InstalledPath) ? Crun.InstalledPath : throw new IOException($"there is no {Crun.InstalledPath} in this guest");
+        File.Exists(Crun.InstalledPath)
+            ? Crun.InstalledPath
+            : throw new IOException($"there is no {Crun.InstalledPath} in this guest");
 }

@@ -18,7 +18,8 @@ internal static class AgentErrors
     public static RpcException UnknownContainer() => Make(StatusCode.InvalidArgument, "InvalidContainerId");
 
     /// <summary>A container call that names one which is not there; hosts get it with two different codes.</summary>
-    public static RpcException NoContainer(StatusCode code, string id) => Make(code, $"Invalid container id {Shorten(id)}");
+    public static RpcException NoContainer(StatusCode code, string id) =>
+        Make(code, $"Invalid container id {Shorten(id)}");
 
     public static RpcException ContainerExists(string id) =>
         Make(StatusCode.Internal, $"container {Shorten(id)} exists already");
@@ -27,7 +28,8 @@ internal static class AgentErrors
 
     public static RpcException NoExec() => Make(StatusCode.NotFound, "InvalidExecId");
 
-    public static RpcException ExecExists(string id) => Make(StatusCode.Internal, $"exec_id '{Shorten(id)}' already exists");
+    public static RpcException ExecExists(string id) =>
+        Make(StatusCode.Internal, $"exec_id '{Shorten(id)}' already exists");
 
     public static RpcException NoTerminal() => Make(StatusCode.Unavailable, "no tty");
 

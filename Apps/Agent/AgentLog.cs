@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Apps.Agent;
 
-/// <summary>Short lines on the guest's console, or on another descriptor. Never environment, arguments or specs.</summary>
+/// <summary>
+/// Short lines on the guest's console, or on another descriptor. Never environment, arguments or specs.
+/// </summary>
 internal sealed class AgentLog(SafeFileHandle target)
 {
     private const string Prefix = "kata-agent: ";

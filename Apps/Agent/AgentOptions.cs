@@ -21,10 +21,14 @@ internal sealed record AgentOptions
     /// <summary>Bytes; 0 leaves the kernel's default of 64 KiB.</summary>
     public int ContainerPipeSize { get; init; }
 
-    /// <summary>How long a device may take that the host has plugged in. Ten machines that start at once share their processors.</summary>
+    /// <summary>
+    /// How long a device may take that the host has plugged in. Ten machines that start at once share their processors.
+    /// </summary>
     public TimeSpan HotplugTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>What could not be understood: printed once the log is open. A typing error must not stop a machine.</summary>
+    /// <summary>
+    /// What could not be understood: printed once the log is open. A typing error must not stop a machine.
+    /// </summary>
     public IReadOnlyList<string> Complaints { get; init; } = [];
 }
 

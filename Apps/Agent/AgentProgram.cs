@@ -32,7 +32,8 @@ internal static class AgentProgram
             return PrintUsage();
         }
 
-        var log = new AgentLog(DescriptorIo.Duplicate(new Microsoft.Win32.SafeHandles.SafeFileHandle(2, ownsHandle: false)))
+        var log = new AgentLog(
+            DescriptorIo.Duplicate(new Microsoft.Win32.SafeHandles.SafeFileHandle(2, ownsHandle: false)))
         {
             Level = AgentLogLevel.Debug,
         };
@@ -42,7 +43,8 @@ internal static class AgentProgram
         var composition = new AgentComposition(paths, new ModuleLoader([], [], [], log), new AgentOptions(), log);
 
         using var stop = new CancellationTokenSource();
-        var serving = composition.Server.ServeUnixAsync(address[UnixPrefix.Length..].TrimStart('/').Insert(0, "/"), stop.Token);
+        var serving = composition.Server.ServeUnixAsync(
+            address[UnixPrefix.Length..].TrimStart('/').Insert(0, "/"), stop.Token);
         await await Task.WhenAny(serving, composition.Sandbox.Destroyed);
         await composition.Server.StopAsync(TimeSpan.FromSeconds(1));
         await stop.CancelAsync();

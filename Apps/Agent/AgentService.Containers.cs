@@ -47,13 +47,15 @@ internal sealed partial class AgentService
 
     public override async Task<Empty> PauseContainer(Oci.PauseContainerRequest request, ServerCallContext context)
     {
-        await FreezeAsync(request.ContainerId, ContainerTrigger.Pause, "pause", frozen: true, context.CancellationToken);
+        await FreezeAsync(
+            request.ContainerId, ContainerTrigger.Pause, "pause", frozen: true, context.CancellationToken);
         return Done;
     }
 
     public override async Task<Empty> ResumeContainer(Oci.ResumeContainerRequest request, ServerCallContext context)
     {
-        await FreezeAsync(request.ContainerId, ContainerTrigger.Resume, "resume", frozen: false, context.CancellationToken);
+        await FreezeAsync(
+            request.ContainerId, ContainerTrigger.Resume, "resume", frozen: false, context.CancellationToken);
         return Done;
     }
 
@@ -72,7 +74,8 @@ internal sealed partial class AgentService
         return Done;
     }
 
-    public override Task<Oci.StatsContainerResponse> StatsContainer(Oci.StatsContainerRequest request, ServerCallContext context)
+    public override Task<Oci.StatsContainerResponse> StatsContainer(
+        Oci.StatsContainerRequest request, ServerCallContext context)
     {
         var container = sandbox.Find(request.ContainerId, StatusCode.InvalidArgument);
         var stats = new Oci.StatsContainerResponse { CgroupStats = container.Cgroup.Stats() };
@@ -93,7 +96,8 @@ internal sealed partial class AgentService
         }
     }
 
-    private async Task FreezeAsync(string id, ContainerTrigger trigger, string verb, bool frozen, CancellationToken cancellation)
+    private async Task FreezeAsync(
+        string id, ContainerTrigger trigger, string verb, bool frozen, CancellationToken cancellation)
     {
         var container = sandbox.Find(id, StatusCode.InvalidArgument);
         await container.Turn.WaitAsync(cancellation);

@@ -10,7 +10,8 @@ internal sealed partial class AgentService
 {
     private const string NoTables = "this guest has no iptables";
 
-    public override async Task<Oci.Interface> UpdateInterface(Oci.UpdateInterfaceRequest request, ServerCallContext context)
+    public override async Task<Oci.Interface> UpdateInterface(
+        Oci.UpdateInterfaceRequest request, ServerCallContext context)
     {
         if (request.Interface is not { } wanted)
         {
@@ -51,7 +52,8 @@ internal sealed partial class AgentService
         return Done;
     }
 
-    public override async Task<Oci.Interfaces> ListInterfaces(Oci.ListInterfacesRequest request, ServerCallContext context)
+    public override async Task<Oci.Interfaces> ListInterfaces(
+        Oci.ListInterfacesRequest request, ServerCallContext context)
     {
         var told = new Oci.Interfaces();
         await Guarded(() =>
@@ -73,9 +75,11 @@ internal sealed partial class AgentService
         return told;
     }
 
-    public override Task<Oci.GetIPTablesResponse> GetIPTables(Oci.GetIPTablesRequest request, ServerCallContext context) =>
+    public override Task<Oci.GetIPTablesResponse> GetIPTables(
+        Oci.GetIPTablesRequest request, ServerCallContext context) =>
         throw AgentErrors.Unimplemented(NoTables);
 
-    public override Task<Oci.SetIPTablesResponse> SetIPTables(Oci.SetIPTablesRequest request, ServerCallContext context) =>
+    public override Task<Oci.SetIPTablesResponse> SetIPTables(
+        Oci.SetIPTablesRequest request, ServerCallContext context) =>
         throw AgentErrors.Unimplemented(NoTables);
 }

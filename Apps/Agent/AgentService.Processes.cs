@@ -56,7 +56,8 @@ internal sealed partial class AgentService
         return Task.FromResult(Done);
     }
 
-    public override async Task<Oci.WaitProcessResponse> WaitProcess(Oci.WaitProcessRequest request, ServerCallContext context)
+    public override async Task<Oci.WaitProcessResponse> WaitProcess(
+        Oci.WaitProcessRequest request, ServerCallContext context)
     {
         var container = sandbox.FindForProcess(request.ContainerId);
         var process = container.Find(request.ExecId);
@@ -64,7 +65,8 @@ internal sealed partial class AgentService
         return new Oci.WaitProcessResponse { Status = container.TakeStatus(process, exit).Status };
     }
 
-    public override async Task<Oci.WriteStreamResponse> WriteStdin(Oci.WriteStreamRequest request, ServerCallContext context)
+    public override async Task<Oci.WriteStreamResponse> WriteStdin(
+        Oci.WriteStreamRequest request, ServerCallContext context)
     {
         var input = FindForWriting(request.ContainerId, request.ExecId).Streams.Input;
         if (request.Data.IsEmpty)

@@ -40,7 +40,8 @@ internal sealed partial class AgentService
         return Done;
     }
 
-    public override async Task<Empty> RemoveStaleVirtiofsShareMounts(Oci.RemoveStaleVirtiofsShareMountsRequest request, ServerCallContext context)
+    public override async Task<Empty> RemoveStaleVirtiofsShareMounts(
+        Oci.RemoveStaleVirtiofsShareMountsRequest request, ServerCallContext context)
     {
         await Guarded(() =>
         {
@@ -71,7 +72,8 @@ internal sealed partial class AgentService
     public override Task<Oci.Metrics> GetMetrics(Oci.GetMetricsRequest request, ServerCallContext context) =>
         Task.FromResult(new Oci.Metrics { Metrics_ = GuestMetrics.Render() });
 
-    public override Task<Oci.GetDiagnosticDataResponse> GetDiagnosticData(Oci.GetDiagnosticDataRequest request, ServerCallContext context)
+    public override Task<Oci.GetDiagnosticDataResponse> GetDiagnosticData(
+        Oci.GetDiagnosticDataRequest request, ServerCallContext context)
     {
         if (request.LogType != "termination_log")
         {
@@ -90,7 +92,8 @@ internal sealed partial class AgentService
         {
             using var file = File.OpenRead(mount.Source);
             var buffer = new byte[LongestTerminationLog];
-            data = System.Text.Encoding.UTF8.GetString(buffer, 0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
+            data = System.Text.Encoding.UTF8.GetString(
+                buffer, 0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
         }
 
         return Task.FromResult(new Oci.GetDiagnosticDataResponse { Data = data });

@@ -10,7 +10,8 @@ namespace Kata.Apps.Agent;
 /// <summary>Volumes and swap.</summary>
 internal sealed partial class AgentService
 {
-    public override async Task<Oci.VolumeStatsResponse> GetVolumeStats(Oci.VolumeStatsRequest request, ServerCallContext context)
+    public override async Task<Oci.VolumeStatsResponse> GetVolumeStats(
+        Oci.VolumeStatsRequest request, ServerCallContext context)
     {
         var stats = new Oci.VolumeStatsResponse();
         await Guarded(() =>

@@ -66,7 +66,8 @@ internal sealed partial class AgentService(
         }
     }
 
-    public override Task<Oci.GuestDetailsResponse> GetGuestDetails(Oci.GuestDetailsRequest request, ServerCallContext context) =>
+    public override Task<Oci.GuestDetailsResponse> GetGuestDetails(
+        Oci.GuestDetailsRequest request, ServerCallContext context) =>
         Task.FromResult(new Oci.GuestDetailsResponse
         {
             MemBlockSizeBytes = request.MemBlockSize ? GuestMemory.BlockSize() : 0,
@@ -81,7 +82,8 @@ internal sealed partial class AgentService(
             },
         });
 
-    public override Task<Empty> UpdateEphemeralMounts(Oci.UpdateEphemeralMountsRequest request, ServerCallContext context)
+    public override Task<Empty> UpdateEphemeralMounts(
+        Oci.UpdateEphemeralMountsRequest request, ServerCallContext context)
     {
         try
         {

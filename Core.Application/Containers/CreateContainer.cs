@@ -15,8 +15,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Containers;
 
-/// <summary>Prepares a container, and before the first one of a sandbox its machine. Nothing remains of a failed one.</summary>
-public sealed record CreateContainer(ContainerId Id, HostPath Bundle, IReadOnlyList<MountSpec> Rootfs, Stdio Stdio, RuntimeOptions? Options)
+/// <summary>
+/// Prepares a container, and before the first one of a sandbox its machine. Nothing remains of a failed one.
+/// </summary>
+public sealed record CreateContainer(
+    ContainerId Id, HostPath Bundle, IReadOnlyList<MountSpec> Rootfs, Stdio Stdio, RuntimeOptions? Options)
     : ICommand<CreateContainerReply>, IUnbounded;
 
 /// <summary>The host pid that stands for the container.</summary>
@@ -80,7 +83,8 @@ internal sealed class CreateContainerHandler(
                     throw ContainerErrors.MappedOwners();
                 if (spec.Linux is { HasUserNamespace: true })
                     throw ContainerErrors.UserNamespace();
-                await hostParts.CheckAsync(ContainerAnnotations.Classify(spec.Annotations, request.Id.Value).Kind, spec, limits.Token);
+                await hostParts.CheckAsync(
+                    ContainerAnnotations.Classify(spec.Annotations, request.Id.Value).Kind, spec, limits.Token);
                 return spec;
             });
         }
@@ -126,7 +130,8 @@ internal sealed class CreateContainerHandler(
     }
 
     private async Task<int> PrepareAsync(
-        CreateContainer request, OciSpec spec, ContainerKind kind, UndoStack undo, PhaseTimeline timeline, BootLimits limits)
+        CreateContainer request, OciSpec spec, ContainerKind kind, UndoStack undo, PhaseTimeline timeline,
+        BootLimits limits)
     {
         var ct = limits.Token;
         var reference = new ProcessRef(request.Id);
@@ -144,7 +149,9 @@ internal sealed class CreateContainerHandler(
         else
         {
             undo.Push(_ => stopper.StopAsync());
-            await boot.RunAsync(spec, request.Options, (share, limit) => MountRootfsAsync(request, spec, share, limit), timeline, limits);
+            await boot.RunAsync(
+                spec, request.Options, (share, limit) => MountRootfsAsync(request, spec, share, limit), timeline,
+                limits);
         }
 
         var agent = sandbox.RequireAgent();
@@ -152,7 +159,8 @@ internal sealed class CreateContainerHandler(
         if (spec.Hooks is { } h && h.Prestart.Count + h.CreateRuntime.Count > 0)
         {
             await timeline.RunAsync("hooks", () => hooks.RunAsync(
-                HookStage.CreateRuntime, [.. h.Prestart, .. h.CreateRuntime], new HookState(request.Id, request.Bundle, pid, "creating"), ct));
+                HookStage.CreateRuntime, [.. h.Prestart, .. h.CreateRuntime],
+                new HookState(request.Id, request.Bundle, pid, "creating"), ct));
         }
 
         var noSeccomp = sandbox.Settings!.DisableGuestSeccomp || sandbox.Guest is { SupportsSeccomp: false };
@@ -174,19 +182,24 @@ internal sealed class CreateContainerHandler(
     }
 
     private static bool IsMemoryMount(GuestMount mount) =>
-        mount is { Driver: "ephemeral", FsType: "tmpfs" } && !mount.Options.Any(option => option.StartsWith("size=", StringComparison.Ordinal));
+        mount is { Driver: "ephemeral", FsType: "tmpfs" }
+            && !mount.Options.Any(option => option.StartsWith("size=", StringComparison.Ordinal));
 
-    private async Task MountRootfsAsync(CreateContainer request, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
+    private async Task MountRootfsAsync(
+        CreateContainer request, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
     {
         if (await placer.IsBlockRootAsync(request.Rootfs, ct))
         {
             if (share is not null)
-                await mounter.MakeMountPointAsync(request.Id, share.RootfsTarget(request.Id), sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id), ct);
+                await mounter.MakeMountPointAsync(
+                    request.Id, share.RootfsTarget(request.Id),
+                    sandbox.Ledger ?? throw SandboxErrors.MachineGone(sandbox.Id), ct);
             return;
         }
 
         if (share is null)
-            throw new KataException(ErrorKind.InvalidArgument, "a container's root needs a shared filesystem, but shared_fs is \"none\"");
+            throw new KataException(
+                ErrorKind.InvalidArgument, "a container's root needs a shared filesystem, but shared_fs is \"none\"");
 
         var root = spec.Root?.Path is { Length: > 0 } path ? path : "rootfs";
         var source = root[0] == '/' ? HostPath.Parse(root, "root.path") : request.Bundle.Append(root);

@@ -16,13 +16,16 @@ public sealed record GetContainerStats(ContainerId Id) : IQuery<GetContainerStat
 /// <summary>The figures, and whether the host has cgroup v2 alone, which decides their form.</summary>
 public sealed record GetContainerStatsReply(ContainerStats Stats, bool Unified);
 
-internal sealed class GetContainerStatsHandler(LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups)
+internal sealed class GetContainerStatsHandler(
+    LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups)
     : IRequestHandler<GetContainerStats, GetContainerStatsReply>
 {
     public async Task<GetContainerStatsReply> Handle(GetContainerStats request, CancellationToken ct)
     {
         var (state, kills) = containers.Read(request.Id, c => (c.State, c.OutOfMemoryKills));
-        var stats = state is ContainerState.Running or ContainerState.Paused ? await AskAsync(request.Id, ct) : new ContainerStats();
+        var stats = state is ContainerState.Running or ContainerState.Paused
+            ? await AskAsync(request.Id, ct)
+            : new ContainerStats();
         if (stats.Memory.OutOfMemoryKills < kills)
             stats = stats with { Memory = stats.Memory with { OutOfMemoryKills = kills } };
         return new GetContainerStatsReply(stats, cgroups.IsUnified);

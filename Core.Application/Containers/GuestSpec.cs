@@ -9,8 +9,8 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Application.Containers;
 
 /// <summary>
-/// Rewrites a bundle's specification for the guest (agent protocol, chapter 3): paths become the guest's, what the host has
-/// already done or the guest cannot have is taken out, the rest stays.
+/// Rewrites a bundle's specification for the guest (agent protocol, chapter 3): paths become the guest's, what the host
+/// has already done or the guest cannot have is taken out, the rest stays.
 /// </summary>
 internal static class GuestSpec
 {
@@ -32,7 +32,11 @@ internal static class GuestSpec
             SharedPidNamespace = linux.Namespaces.Any(n => n.Type == "pid" && !string.IsNullOrEmpty(n.Path)),
             Oci = spec with
             {
-                Root = new OciRoot { Path = (volumes.Root ?? GuestPaths.Rootfs(id)).Value, Readonly = spec.Root?.Readonly ?? false },
+                Root = new OciRoot
+                {
+                    Path = (volumes.Root ?? GuestPaths.Rootfs(id)).Value,
+                    Readonly = spec.Root?.Readonly ?? false
+                },
                 Hooks = null,
                 Process = spec.Process is { } process ? WithoutLabels(process) : null,
                 Mounts = volumes.Mounts,
@@ -52,7 +56,8 @@ internal static class GuestSpec
     }
 
     /// <summary>An exec as the guest shall run it: the host's labels mean nothing there.</summary>
-    public static OciProcess WithoutLabels(OciProcess process) => process with { SelinuxLabel = null, ApparmorProfile = null };
+    public static OciProcess WithoutLabels(OciProcess process) =>
+        process with { SelinuxLabel = null, ApparmorProfile = null };
 
     /// <summary>Limits that mean something in the guest, whose CPUs and memory nodes are not the host's.</summary>
     /// <param name="resources">As they came for the host.</param>
@@ -64,7 +69,8 @@ internal static class GuestSpec
         return folded with { Cpu = folded.Cpu is { } cpu ? cpu with { Cpus = cpus, Mems = null } : null, Other = null };
     }
 
-    private static Dictionary<string, string> Annotate(IReadOnlyDictionary<string, string> annotations, ContainerKind kind, HostPath bundle) =>
+    private static Dictionary<string, string> Annotate(
+        IReadOnlyDictionary<string, string> annotations, ContainerKind kind, HostPath bundle) =>
         new(annotations)
         {
             ["io.katacontainers.pkg.oci.bundle_path"] = bundle.Value,

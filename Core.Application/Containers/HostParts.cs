@@ -43,7 +43,8 @@ internal sealed class HostParts(IHostFiles files, IDirectVolumes directVolumes)
 
     private async Task CheckMountAsync(OciMount mount, CancellationToken ct)
     {
-        if (!MountWords.IsBind(mount) || MountWords.IsUnder(mount.Source, "/proc") || MountWords.IsUnder(mount.Source, "/sys"))
+        if (!MountWords.IsBind(mount) || MountWords.IsUnder(mount.Source, "/proc")
+            || MountWords.IsUnder(mount.Source, "/sys"))
             return;
         var source = HostPath.Parse(mount.Source, $"source of the mount at {mount.Destination}");
         // What is missing here may be made by a hook.
@@ -59,7 +60,8 @@ internal sealed class HostParts(IHostFiles files, IDirectVolumes directVolumes)
             return;
         // A privileged container's nodes are a list of the whole host's: left out, and told.
         if (GuestDevices.RulesOf(limits, node.Type, number).Count == 0 && GuestDevices.AllowsAll(limits)
-            && HostPath.TryParse(node.Path) is { } host && await files.LookAsync(host, ct) is { } found && found.Number == number)
+            && HostPath.TryParse(node.Path) is { } host && await files.LookAsync(host, ct) is { } found
+            && found.Number == number)
             return;
         throw GuestDevices.HostsOwn(node, number);
     }

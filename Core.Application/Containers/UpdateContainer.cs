@@ -9,10 +9,13 @@ using MediatR;
 
 namespace Kata.Core.Application.Containers;
 
-/// <summary>Changes the limits of a container that is created, running or paused, and the machine's size with them.</summary>
+/// <summary>
+/// Changes the limits of a container that is created, running or paused, and the machine's size with them.
+/// </summary>
 public sealed record UpdateContainer(ContainerId Id, ReadOnlyMemory<byte> ResourcesJson) : ICommand<Done>;
 
-internal sealed class UpdateContainerHandler(LiveSandbox sandbox, ContainerRegistry containers, IBundleReader bundles, SandboxSizer sizer)
+internal sealed class UpdateContainerHandler(
+    LiveSandbox sandbox, ContainerRegistry containers, IBundleReader bundles, SandboxSizer sizer)
     : IRequestHandler<UpdateContainer, Done>
 {
     public async Task<Done> Handle(UpdateContainer request, CancellationToken ct)
@@ -39,7 +42,8 @@ internal sealed class UpdateContainerHandler(LiveSandbox sandbox, ContainerRegis
     }
 
     // Room first, so that the guest never tells a container of memory that is not there.
-    private async Task ResizeAsync(ContainerId id, OciResources update, OciResources before, OciResources after, CancellationToken ct)
+    private async Task ResizeAsync(
+        ContainerId id, OciResources update, OciResources before, OciResources after, CancellationToken ct)
     {
         var agent = sandbox.RequireAgent();
         var vcpus = await sizer.PromiseAsync(id, after, ct);

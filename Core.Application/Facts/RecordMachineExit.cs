@@ -12,7 +12,8 @@ namespace Kata.Core.Application.Facts;
 public sealed record RecordMachineExit(string Reason) : ICommand<Done>, IUnbounded;
 
 internal sealed class RecordMachineExitHandler(
-    LiveSandbox sandbox, ContainerRegistry containers, SandboxStopper stopper, FactPublisher publisher, TimeProvider time, ILogger<RecordMachineExitHandler> log)
+    LiveSandbox sandbox, ContainerRegistry containers, SandboxStopper stopper, FactPublisher publisher,
+    TimeProvider time, ILogger<RecordMachineExitHandler> log)
     : IRequestHandler<RecordMachineExit, Done>
 {
     public async Task<Done> Handle(RecordMachineExit request, CancellationToken ct)

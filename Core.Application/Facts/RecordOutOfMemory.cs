@@ -8,7 +8,8 @@ namespace Kata.Core.Application.Facts;
 /// <summary>The guest's kernel killed a process of a container for lack of memory.</summary>
 public sealed record RecordOutOfMemory(ContainerId Container) : ICommand<Done>;
 
-internal sealed class RecordOutOfMemoryHandler(ContainerRegistry containers, FactPublisher publisher) : IRequestHandler<RecordOutOfMemory, Done>
+internal sealed class RecordOutOfMemoryHandler(
+    ContainerRegistry containers, FactPublisher publisher) : IRequestHandler<RecordOutOfMemory, Done>
 {
     public async Task<Done> Handle(RecordOutOfMemory request, CancellationToken ct)
     {

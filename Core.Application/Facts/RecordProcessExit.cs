@@ -7,7 +7,9 @@ using MediatR;
 
 namespace Kata.Core.Application.Facts;
 
-/// <summary>The guest reports the end of a process. The end of a sandbox that follows from it takes its own time.</summary>
+/// <summary>
+/// The guest reports the end of a process. The end of a sandbox that follows from it takes its own time.
+/// </summary>
 public sealed record RecordProcessExit(ProcessRef Process, ExitStatus Exit) : ICommand<Done>, IUnbounded;
 
 internal sealed class RecordProcessExitHandler(
@@ -25,7 +27,8 @@ internal sealed class RecordProcessExitHandler(
         IReadOnlyList<IDomainEvent> facts;
         using (await process.Gate.EnterAsync(ct))
         {
-            if (request.Process.IsInit && containers.Read(request.Process.Container, c => c.Kind) == ContainerKind.PodSandbox)
+            if (request.Process.IsInit
+                && containers.Read(request.Process.Container, c => c.Kind) == ContainerKind.PodSandbox)
                 await StopPodAsync();
             facts = containers.Change(request.Process.Container, c => c.RecordExit(request.Process, request.Exit));
         }

@@ -180,7 +180,8 @@ internal sealed class ContainerRegistry(ITaskEvents events)
         }
         finally
         {
-            // An exec that ends with its init without ever having run has a status but no exit fact: its waiters too are let go.
+            // An exec that ends with its init without ever having run has a status but no exit fact: its waiters too
+            // are let go.
             foreach (var process in live.Processes.Values)
             {
                 if (ExitOf(live.Aggregate, process.Ref) is { } exit)

@@ -3,7 +3,9 @@ using MediatR;
 
 namespace Kata.Core.Application.Live;
 
-/// <summary>Hands facts to the reactions, in order. Called with no lock and no gate held, since reactions send commands.</summary>
+/// <summary>
+/// Hands facts to the reactions, in order. Called with no lock and no gate held, since reactions send commands.
+/// </summary>
 internal sealed class FactPublisher(IMediator mediator)
 {
     public async Task PublishAsync(IReadOnlyList<IDomainEvent> facts)

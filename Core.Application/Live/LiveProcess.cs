@@ -31,8 +31,8 @@ internal sealed class LiveProcess(ProcessRef reference, IStdioPipes pipes, OciPr
     public Task<ExitStatus> Exited => _exited.Task;
 
     /// <summary>
-    /// Lets the waiters go; the first call wins. The client of a process that never ran sees the end of its outputs: some
-    /// wait for that before they delete, and nobody else would tell them.
+    /// Lets the waiters go; the first call wins. The client of a process that never ran sees the end of its outputs:
+    /// some wait for that before they delete, and nobody else would tell them.
     /// </summary>
     public void CompleteExit(ExitStatus exit)
     {

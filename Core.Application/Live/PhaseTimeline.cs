@@ -39,7 +39,8 @@ internal sealed class PhaseTimeline(TimeProvider time, Action<string, bool, Time
         get
         {
             lock (_lock)
-                return [.. _phases.Select(p => new PhaseTime(p.Name, time.GetElapsedTime(p.Begin, p.End ?? time.GetTimestamp())))];
+                return [.. _phases.Select(p => new PhaseTime(p.Name,
+                    time.GetElapsedTime(p.Begin, p.End ?? time.GetTimestamp())))];
         }
     }
 

@@ -3,7 +3,9 @@ using Kata.Core.Domain.Containers;
 
 namespace Kata.Core.Application.Live;
 
-/// <summary>Start, exit report and delete of one process in turn. That is what makes "started before exited" true.</summary>
+/// <summary>
+/// Start, exit report and delete of one process in turn. That is what makes "started before exited" true.
+/// </summary>
 internal sealed class ProcessGate(ProcessRef process, TimeProvider time)
 {
     // Longer than a guest call may take, so that whoever holds the gate fails first.
@@ -22,7 +24,9 @@ internal sealed class ProcessGate(ProcessRef process, TimeProvider time)
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            throw new KataException(ErrorKind.DeadlineExceeded, $"another operation on {process} did not end within {Bound.TotalSeconds:0} s");
+            throw new KataException(
+                ErrorKind.DeadlineExceeded,
+                $"another operation on {process} did not end within {Bound.TotalSeconds:0} s");
         }
 
         return new Turn(_turn);

@@ -4,8 +4,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Messaging;
 
-/// <summary>One line when a request enters, one when it leaves with its duration, and a bound for those that have none.</summary>
-internal sealed class RequestBehavior<TRequest, TReply>(ILogger<RequestBehavior<TRequest, TReply>> log, TimeProvider time)
+/// <summary>
+/// One line when a request enters, one when it leaves with its duration, and a bound for those that have none.
+/// </summary>
+internal sealed class RequestBehavior<TRequest, TReply>(
+    ILogger<RequestBehavior<TRequest, TReply>> log, TimeProvider time)
     : IPipelineBehavior<TRequest, TReply>
     where TRequest : IRequest<TReply>
     where TReply : class
@@ -34,7 +37,8 @@ internal sealed class RequestBehavior<TRequest, TReply>(ILogger<RequestBehavior<
         catch (TimeoutException e)
         {
             RequestLog.Refused(log, name, Bound.TotalMilliseconds, ErrorKind.DeadlineExceeded, e.Message);
-            throw new KataException(ErrorKind.DeadlineExceeded, $"{name} did not end within {Bound.TotalSeconds:0} s", e);
+            throw new KataException(
+                ErrorKind.DeadlineExceeded, $"{name} did not end within {Bound.TotalSeconds:0} s", e);
         }
         catch (OperationCanceledException)
         {

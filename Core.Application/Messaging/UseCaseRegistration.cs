@@ -9,7 +9,8 @@ namespace Kata.Core.Application.Messaging;
 internal static class UseCaseRegistration
 {
     public static IServiceCollection AddUseCase<TRequest, TReply,
-        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(this IServiceCollection services)
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
+            this IServiceCollection services)
         where TRequest : class, IRequest<TReply>
         where TReply : class
         where THandler : class, IRequestHandler<TRequest, TReply>
@@ -19,7 +20,8 @@ internal static class UseCaseRegistration
     }
 
     public static IServiceCollection AddReaction<TFact,
-        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(this IServiceCollection services)
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
+            this IServiceCollection services)
         where TFact : class, IDomainEvent
         where THandler : class, INotificationHandler<TFact>
         => services.AddSingleton<INotificationHandler<TFact>, THandler>();

@@ -26,10 +26,14 @@ public sealed record ContainerStats
 }
 
 /// <summary>CPU times in nanoseconds.</summary>
-public sealed record CpuStats(ulong Total = 0, ulong User = 0, ulong System = 0, ulong Periods = 0, ulong ThrottledPeriods = 0, ulong ThrottledTime = 0);
+public sealed record CpuStats(
+    ulong Total = 0, ulong User = 0, ulong System = 0, ulong Periods = 0, ulong ThrottledPeriods = 0,
+    ulong ThrottledTime = 0);
 
 /// <summary>Memory in bytes; <see cref="Details"/> has the guest's memory.stat by name.</summary>
-public sealed record MemoryStats(ulong Usage = 0, ulong Limit = 0, ulong MaxUsage = 0, ulong SwapUsage = 0, ulong SwapLimit = 0, ulong OutOfMemoryKills = 0)
+public sealed record MemoryStats(
+    ulong Usage = 0, ulong Limit = 0, ulong MaxUsage = 0, ulong SwapUsage = 0, ulong SwapLimit = 0,
+    ulong OutOfMemoryKills = 0)
 {
     /// <summary>The lines of memory.stat, bounded.</summary>
     public IReadOnlyDictionary<string, ulong> Details { get; init; } = new Dictionary<string, ulong>();
@@ -42,4 +46,6 @@ public sealed record BlockIoStats(ulong Major, ulong Minor, string Operation, ul
 public sealed record HugepageStats(string PageSize, ulong Usage, ulong MaxUsage, ulong FailureCount);
 
 /// <summary>Counters of a network link.</summary>
-public sealed record LinkStats(string Name, ulong RxBytes, ulong RxPackets, ulong RxErrors, ulong RxDropped, ulong TxBytes, ulong TxPackets, ulong TxErrors, ulong TxDropped);
+public sealed record LinkStats(
+    string Name, ulong RxBytes, ulong RxPackets, ulong RxErrors, ulong RxDropped, ulong TxBytes, ulong TxPackets,
+    ulong TxErrors, ulong TxDropped);

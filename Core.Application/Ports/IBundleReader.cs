@@ -10,8 +10,8 @@ public interface IBundleReader
     Task<OciSpec> ReadAsync(HostPath bundle, CancellationToken ct);
 
     /// <summary>
-    /// Lines of a small text that a specification mounts, such as resolv.conf, without empty ones. None if it cannot be read: what
-    /// hangs on it decides whether that matters.
+    /// Lines of a small text that a specification mounts, such as resolv.conf, without empty ones. None if it cannot be
+    /// read: what hangs on it decides whether that matters.
     /// </summary>
     Task<IReadOnlyList<string>> ReadLinesAsync(HostPath file, CancellationToken ct);
 

@@ -13,15 +13,17 @@ public interface IGuestAgentConnector
     /// Tries until the agent has answered a health check. The token carries the start deadline and "the VMM died";
     /// nothing is left open when it fires.
     /// </summary>
-    /// <exception cref="Kata.Core.Domain.KataException">DeadlineExceeded with what was tried last; InvalidArgument for an endpoint that cannot be.</exception>
+    /// <exception cref="Kata.Core.Domain.KataException">DeadlineExceeded with what was tried last; InvalidArgument for
+    /// an endpoint that cannot be.</exception>
     Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct);
 }
 
 /// <summary>
-/// The agent of one guest. Every member may fail with Unavailable when the connection is gone, DeadlineExceeded when the
-/// guest does not answer in time, and with the kinds of the guest's own refusals. Answers are bounded.
+/// The agent of one guest. Every member may fail with Unavailable when the connection is gone, DeadlineExceeded when
+/// the guest does not answer in time, and with the kinds of the guest's own refusals. Answers are bounded.
 /// </summary>
-public interface IGuestAgent : IGuestSandbox, IGuestNetwork, IGuestContainers, IGuestProcesses, IGuestUpkeep, IAsyncDisposable
+public interface IGuestAgent : IGuestSandbox, IGuestNetwork, IGuestContainers, IGuestProcesses, IGuestUpkeep,
+IAsyncDisposable
 {
     /// <summary>Completes when the connection is gone; never faults. The text is the reason.</summary>
     Task<string> Closed { get; }
@@ -39,10 +41,14 @@ public interface IGuestSandbox
     /// <summary>Closes the sandbox; the guest may power off afterwards.</summary>
     Task CloseAsync(CancellationToken ct);
 
-    /// <summary>Brings CPUs and memory online that were added; 0 of one leaves it alone. Fails if fewer CPUs come than that.</summary>
+    /// <summary>
+    /// Brings CPUs and memory online that were added; 0 of one leaves it alone. Fails if fewer CPUs come than that.
+    /// </summary>
     Task OnlineResourcesAsync(VmResources reached, CancellationToken ct);
 
-    /// <summary>One container id each time the guest's kernel killed for lack of memory; ends with the connection.</summary>
+    /// <summary>
+    /// One container id each time the guest's kernel killed for lack of memory; ends with the connection.
+    /// </summary>
     IAsyncEnumerable<ContainerId> OutOfMemoryAsync(CancellationToken ct);
 }
 
@@ -53,8 +59,8 @@ public interface IGuestNetwork
     Task ApplyNetworkAsync(GuestNetworkSpec network, CancellationToken ct);
 
     /// <summary>
-    /// Connects to a port of the guest's localhost and relays bytes both ways until both have ended. Unavailable if nobody
-    /// listens there, Unimplemented by agents other than ours.
+    /// Connects to a port of the guest's localhost and relays bytes both ways until both have ended. Unavailable if
+    /// nobody listens there, Unimplemented by agents other than ours.
     /// </summary>
     Task RelayPortAsync(int port, ILocalConnection connection, CancellationToken ct);
 
@@ -85,7 +91,8 @@ public interface IGuestUpkeep
 /// <param name="TotalInodes">Inodes in all.</param>
 /// <param name="AvailableInodes">Free inodes.</param>
 /// <param name="UsedInodes">Taken inodes.</param>
-public sealed record VolumeUsage(long TotalBytes, long AvailableBytes, long UsedBytes, long TotalInodes, long AvailableInodes, long UsedInodes);
+public sealed record VolumeUsage(
+    long TotalBytes, long AvailableBytes, long UsedBytes, long TotalInodes, long AvailableInodes, long UsedInodes);
 
 /// <summary>Containers in the guest.</summary>
 public interface IGuestContainers

@@ -23,6 +23,8 @@ public sealed record HookState(ContainerId Container, HostPath Bundle, int Pid, 
 /// <summary>Runs the hooks of a bundle on the host.</summary>
 public interface IHookRunner
 {
-    /// <summary>Runs them in order, each within its timeout; the first failure is thrown with the hook's own words.</summary>
+    /// <summary>
+    /// Runs them in order, each within its timeout; the first failure is thrown with the hook's own words.
+    /// </summary>
     Task RunAsync(HookStage stage, IReadOnlyList<OciHook> hooks, HookState state, CancellationToken ct);
 }

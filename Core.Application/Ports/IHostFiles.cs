@@ -2,7 +2,9 @@ using Kata.Core.Domain.Storage;
 
 namespace Kata.Core.Application.Ports;
 
-/// <summary>Looks at what a specification names on the host. Nothing is changed, and nothing is opened for reading or writing.</summary>
+/// <summary>
+/// Looks at what a specification names on the host. Nothing is changed, and nothing is opened for reading or writing.
+/// </summary>
 public interface IHostFiles
 {
     /// <summary>

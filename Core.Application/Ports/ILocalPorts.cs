@@ -3,13 +3,14 @@ using Kata.Core.Domain.Machines;
 namespace Kata.Core.Application.Ports;
 
 /// <summary>
-/// What is dialled to localhost in a sandbox's network namespace on the host, where none of the pod's processes listens:
-/// they do so in the guest. A container manager's port-forward dials there.
+/// What is dialled to localhost in a sandbox's network namespace on the host, where none of the pod's processes
+/// listens: they do so in the guest. A container manager's port-forward dials there.
 /// </summary>
 public interface ILocalPorts
 {
     /// <summary>Begins to take such connections, whatever their port.</summary>
-    /// <exception cref="Kata.Core.Domain.KataException">Unimplemented if this host's kernel cannot, with the reason.</exception>
+    /// <exception cref="Kata.Core.Domain.KataException">Unimplemented if this host's kernel cannot, with the
+    /// reason.</exception>
     Task<ILocalPortListener> ListenAsync(NetworkNamespacePath networkNamespace, CancellationToken ct);
 }
 
@@ -17,7 +18,8 @@ public interface ILocalPorts
 public interface ILocalPortListener : IAsyncDisposable
 {
     /// <summary>The next connection; null when the listener has ended.</summary>
-    /// <exception cref="Kata.Core.Domain.KataException">Unavailable if none can be taken now, with the kernel's reason; a later call may.</exception>
+    /// <exception cref="Kata.Core.Domain.KataException">Unavailable if none can be taken now, with the kernel's reason;
+    /// a later call may.</exception>
     Task<ILocalConnection?> AcceptAsync(CancellationToken ct);
 }
 

@@ -22,12 +22,15 @@ public interface IStdioPipes : IAsyncDisposable
     bool Takes(GuestStream stream);
 
     /// <summary>
-    /// Begins to take input, when the process has been started and not before: a client that is relieved of its input while it
-    /// waits for its task to exist may overlook the input's end. Idempotent.
+    /// Begins to take input, when the process has been started and not before: a client that is relieved of its input
+    /// while it waits for its task to exist may overlook the input's end. Idempotent.
     /// </summary>
     void BeginStdin();
 
-    /// <summary>Reads what the client wrote, after <see cref="BeginStdin"/>; 0 once input has ended by <see cref="CloseStdin"/> and all of it has been read.</summary>
+    /// <summary>
+    /// Reads what the client wrote, after <see cref="BeginStdin"/>; 0 once input has ended by <see cref="CloseStdin"/>
+    /// and all of it has been read.
+    /// </summary>
     ValueTask<int> ReadStdinAsync(Memory<byte> buffer, CancellationToken ct);
 
     /// <summary>Gives up our own hold on the input, so that its end can be seen. Idempotent.</summary>

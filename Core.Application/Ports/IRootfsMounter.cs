@@ -7,19 +7,25 @@ namespace Kata.Core.Application.Ports;
 public interface IRootfsMounter
 {
     /// <summary>
-    /// Brings a root to <paramref name="target"/>, which is made if missing. Recorded under the container before each step;
-    /// undone on failure, save mount points that were made in the root.
+    /// Brings a root to <paramref name="target"/>, which is made if missing. Recorded under the container before each
+    /// step; undone on failure, save mount points that were made in the root.
     /// </summary>
-    Task MountAsync(ContainerId container, ContainerRoot root, HostPath target, IResourceLedger ledger, CancellationToken ct);
+    Task MountAsync(
+        ContainerId container, ContainerRoot root, HostPath target, IResourceLedger ledger, CancellationToken ct);
 
-    /// <summary>Makes the empty directory onto which the guest itself mounts a root. Recorded under the container; undone on failure.</summary>
+    /// <summary>
+    /// Makes the empty directory onto which the guest itself mounts a root. Recorded under the container; undone on
+    /// failure.
+    /// </summary>
     Task MakeMountPointAsync(ContainerId container, HostPath target, IResourceLedger ledger, CancellationToken ct);
 }
 
 /// <summary>A container's root as its manager hands it over.</summary>
 public sealed record ContainerRoot
 {
-    /// <summary>What makes the root up, performed in order. With none, <see cref="Source"/> is mounted, and bound.</summary>
+    /// <summary>
+    /// What makes the root up, performed in order. With none, <see cref="Source"/> is mounted, and bound.
+    /// </summary>
     public IReadOnlyList<MountSpec> Mounts { get; init; } = [];
 
     /// <summary>The root that the bundle names.</summary>
@@ -29,8 +35,8 @@ public sealed record ContainerRoot
     public bool ReadOnly { get; init; }
 
     /// <summary>
-    /// What the container's runtime will mount on. Those that are missing are made before a root is bound read-only, after
-    /// which nobody could: the image of a pause container, for one, is a single file.
+    /// What the container's runtime will mount on. Those that are missing are made before a root is bound read-only,
+    /// after which nobody could: the image of a pause container, for one, is a single file.
     /// </summary>
     public IReadOnlyList<MountPoint> MountPoints { get; init; } = [];
 }

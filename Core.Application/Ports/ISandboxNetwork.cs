@@ -7,14 +7,15 @@ namespace Kata.Core.Application.Ports;
 public interface ISandboxNetwork
 {
     /// <summary>
-    /// Takes the sandbox's network namespace. Nothing in it is touched yet. For null a private one with its loopback up is
-    /// made at <c>/run/netns/kata-ID</c> and recorded in the ledger first.
+    /// Takes the sandbox's network namespace. Nothing in it is touched yet. For null a private one with its loopback up
+    /// is made at <c>/run/netns/kata-ID</c> and recorded in the ledger first.
     /// </summary>
     /// <exception cref="Kata.Core.Domain.KataException">
     /// InvalidArgument for the host's own namespace, which a machine cannot share, and for a path that is no network
     /// namespace; NotFound if it is gone.
     /// </exception>
-    Task<ISandboxLinks> OpenAsync(NetworkNamespacePath? path, NetworkOptions options, IResourceLedger ledger, CancellationToken ct);
+    Task<ISandboxLinks> OpenAsync(
+        NetworkNamespacePath? path, NetworkOptions options, IResourceLedger ledger, CancellationToken ct);
 }
 
 /// <summary>How links are connected.</summary>
@@ -33,13 +34,14 @@ public interface ISandboxLinks : IAsyncDisposable
     NetworkNamespacePath Namespace { get; }
 
     /// <summary>
-    /// Connects every link with an address that is not connected yet, loopback aside. Called before the launch and again
-    /// whenever links may have come. A link that came after the first call counts once it is up, and keeps its name, addresses and
-    /// routes: whoever makes it may still be at work. Taps and qdiscs are recorded first; on failure nothing of this call is left.
+    /// Connects every link with an address that is not connected yet, loopback aside. Called before the launch and
+    /// again whenever links may have come. A link that came after the first call counts once it is up, and keeps its
+    /// name, addresses and routes: whoever makes it may still be at work. Taps and qdiscs are recorded first; on
+    /// failure nothing of this call is left.
     /// </summary>
     /// <exception cref="Kata.Core.Domain.KataException">
-    /// InvalidArgument for links that cannot be (physical ones, doubled addresses), with the link's name; FailedPrecondition-like
-    /// refusals of the kernel with the call that was refused.
+    /// InvalidArgument for links that cannot be (physical ones, doubled addresses), with the link's name;
+    /// FailedPrecondition-like refusals of the kernel with the call that was refused.
     /// </exception>
     Task<NetworkPlan> AttachAsync(CancellationToken ct);
 
@@ -47,8 +49,8 @@ public interface ISandboxLinks : IAsyncDisposable
     Task DetachAsync(MacAddress link, CancellationToken ct);
 
     /// <summary>
-    /// How things are, at once, and again each time links, addresses or routes of the namespace have changed and come to rest; ends
-    /// with <see cref="IAsyncDisposable.DisposeAsync"/> and with the token. For one listener at a time.
+    /// How things are, at once, and again each time links, addresses or routes of the namespace have changed and come
+    /// to rest; ends with <see cref="IAsyncDisposable.DisposeAsync"/> and with the token. For one listener at a time.
     /// </summary>
     /// <exception cref="Kata.Core.Domain.KataException">The kernel did not tell; a new enumeration may.</exception>
     IAsyncEnumerable<LinkChange> ChangesAsync(CancellationToken ct);

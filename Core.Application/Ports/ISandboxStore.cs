@@ -9,7 +9,8 @@ namespace Kata.Core.Application.Ports;
 public sealed record SandboxOwner(string Namespace, string Daemon)
 {
     /// <inheritdoc/>
-    public override string ToString() => $"namespace {Namespace} of {(Daemon.Length == 0 ? "its container manager" : Daemon)}";
+    public override string ToString() =>
+        $"namespace {Namespace} of {(Daemon.Length == 0 ? "its container manager" : Daemon)}";
 }
 
 /// <summary>What is kept of a running sandbox for other processes to read.</summary>
@@ -41,8 +42,8 @@ public sealed record SandboxSnapshot
 public interface ISandboxStore
 {
     /// <summary>
-    /// Makes the state directory ours, with an empty ledger, for the life of this process. AlreadyExists names the owner if
-    /// another living shim has it; what a dead one left is released first.
+    /// Makes the state directory ours, with an empty ledger, for the life of this process. AlreadyExists names the
+    /// owner if another living shim has it; what a dead one left is released first.
     /// </summary>
     Task<IResourceLedger> ClaimAsync(SandboxId id, SandboxOwner owner, CancellationToken ct);
 
@@ -52,7 +53,9 @@ public interface ISandboxStore
     /// <summary>The sandboxes that have a state directory on this host, in order; living ones and dead.</summary>
     Task<IReadOnlyList<SandboxId>> ListAsync(CancellationToken ct);
 
-    /// <summary>What <see cref="TakeOverAsync"/> would find, in the order of release, unchanged; null if nothing is there.</summary>
+    /// <summary>
+    /// What <see cref="TakeOverAsync"/> would find, in the order of release, unchanged; null if nothing is there.
+    /// </summary>
     Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(SandboxId id, CancellationToken ct);
 
     /// <summary>Writes the snapshot, whole or not at all.</summary>
@@ -62,8 +65,8 @@ public interface ISandboxStore
     Task<SandboxSnapshot?> LoadAsync(SandboxId id, CancellationToken ct);
 
     /// <summary>
-    /// Appends a phase of a container's creation to the timeline, with the time since that began. Never fails: a timeline is
-    /// a comfort.
+    /// Appends a phase of a container's creation to the timeline, with the time since that began. Never fails: a
+    /// timeline is a comfort.
     /// </summary>
     void WritePhase(SandboxId id, ContainerId container, string phase, bool isEnd, TimeSpan sinceBegin);
 
@@ -76,10 +79,15 @@ public interface ISandboxStore
 /// <param name="Ledger">What is left of a dead one; null if nothing, or if the holder lives.</param>
 public sealed record TakeOver(bool HolderIsAlive, IResourceLedger? Ledger);
 
-/// <summary>What a sandbox has taken from the host, written down before it is taken. A microsecond each; survives the shim.</summary>
+/// <summary>
+/// What a sandbox has taken from the host, written down before it is taken. A microsecond each; survives the shim.
+/// </summary>
 public interface IResourceLedger
 {
-    /// <summary>Writes a resource down, or renews what is known of it. ResourceExhausted if the disk is full: then do not take it.</summary>
+    /// <summary>
+    /// Writes a resource down, or renews what is known of it. ResourceExhausted if the disk is full: then do not take
+    /// it.
+    /// </summary>
     void Record(AcquiredResource resource);
 
     /// <summary>Strikes a resource out after its release. Never fails.</summary>

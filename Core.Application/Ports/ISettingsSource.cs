@@ -11,9 +11,10 @@ public sealed record RuntimeOptions(string? ConfigPath, ReadOnlyMemory<byte>? Co
 public interface ISettingsSource
 {
     /// <summary>
-    /// The settings: from the options' file or body, else from the file named by the environment, else from the first default
-    /// path that exists. Unknown keys, wrong types and values out of bounds are InvalidArgument failures that name the file,
-    /// the key and the nearest known one. Annotations narrow what the file allows.
+    /// The settings: from the options' file or body, else from the file named by the environment, else from the first
+    /// default path that exists. Unknown keys, wrong types and values out of bounds are InvalidArgument failures that
+    /// name the file, the key and the nearest known one. Annotations narrow what the file allows.
     /// </summary>
-    Task<RuntimeSettings> ReadAsync(RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct);
+    Task<RuntimeSettings> ReadAsync(
+        RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct);
 }

@@ -16,7 +16,8 @@ public interface ISharedFilesystem
     /// Makes the share directory and starts its daemon; returns when the daemon listens. Recorded in the ledger first;
     /// on failure nothing is left running.
     /// </summary>
-    Task<ISharedDirectory> StartAsync(SandboxId id, HypervisorSettings settings, VmPlacement placement, IResourceLedger ledger, CancellationToken ct);
+    Task<ISharedDirectory> StartAsync(
+        SandboxId id, HypervisorSettings settings, VmPlacement placement, IResourceLedger ledger, CancellationToken ct);
 }
 
 /// <summary>What serves files to guests.</summary>
@@ -46,7 +47,8 @@ public interface ISharedDirectory : IAsyncDisposable
     /// </summary>
     /// <param name="container">Who it is for.</param>
     /// <param name="source">
-    /// What is shown. No part of it may be a link: InvalidArgument, as somebody has put that there since it was looked at.
+    /// What is shown. No part of it may be a link: InvalidArgument, as somebody has put that there since it was looked
+    /// at.
     /// </param>
     /// <param name="name">One path segment, by which it is found in the guest if it is new there.</param>
     /// <param name="access">What the container may do.</param>
@@ -56,7 +58,8 @@ public interface ISharedDirectory : IAsyncDisposable
     /// </param>
     /// <param name="ct">Gives up.</param>
     Task<SharedPath> ShareAsync(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart, CancellationToken ct);
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation,
+        bool mayBePart, CancellationToken ct);
 
     /// <summary>
     /// Gives back what was shared for a container; what another has too stays with that one. Idempotent. What could not
@@ -96,7 +99,9 @@ public enum ShareAccess
     ReadWrite,
 }
 
-/// <summary>What becomes of mounts that the host makes below a shared path later. None comes back from the guest.</summary>
+/// <summary>
+/// What becomes of mounts that the host makes below a shared path later. None comes back from the guest.
+/// </summary>
 public enum SharePropagation
 {
     /// <summary>They stay hidden.</summary>

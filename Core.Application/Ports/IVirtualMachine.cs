@@ -11,15 +11,17 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <summary>How the agent is reached.</summary>
     GuestEndpoint Guest { get; }
 
-    /// <summary>Which channel and accelerator were chosen, and why, in one sentence for the log and the state directory.</summary>
+    /// <summary>
+    /// Which channel and accelerator were chosen, and why, in one sentence for the log and the state directory.
+    /// </summary>
     string Choices { get; }
 
     /// <summary>Completes when the VMM process has been reaped; never faults.</summary>
     Task<VmExit> Exited { get; }
 
     /// <summary>
-    /// How long the machine could have run and got no processor, by the thread of the VMM that waited longest: what a busy host
-    /// took from it so far. Zero if the host does not tell, and once the VMM has ended. Cheap, does not fail.
+    /// How long the machine could have run and got no processor, by the thread of the VMM that waited longest: what a
+    /// busy host took from it so far. Zero if the host does not tell, and once the VMM has ended. Cheap, does not fail.
     /// </summary>
     TimeSpan KeptWaiting { get; }
 
@@ -45,8 +47,8 @@ public interface IVirtualMachine : IAsyncDisposable
     Task ResumeAsync(CancellationToken ct);
 
     /// <summary>
-    /// Ends the VMM: waits <paramref name="grace"/> for it to end by itself, then SIGTERM, then SIGKILL. Idempotent, and
-    /// returns only when the process has been reaped and what the launch recorded has been released. Does not fail.
+    /// Ends the VMM: waits <paramref name="grace"/> for it to end by itself, then SIGTERM, then SIGKILL. Idempotent,
+    /// and returns only when the process has been reaped and what the launch recorded has been released. Does not fail.
     /// </summary>
     Task StopAsync(TimeSpan grace, CancellationToken ct);
 }
@@ -60,7 +62,10 @@ public interface IDeviceHotplug
     /// <summary>Removes it; returns when the guest has let go. An unknown device is no failure.</summary>
     Task DetachAsync(AttachedDevice device, CancellationToken ct);
 
-    /// <summary>A disk has this size now: a block device of the host has grown already, a file grows here. None shrinks: InvalidArgument.</summary>
+    /// <summary>
+    /// A disk has this size now: a block device of the host has grown already, a file grows here. None shrinks:
+    /// InvalidArgument.
+    /// </summary>
     Task ResizeAsync(AttachedDevice device, long bytes, CancellationToken ct);
 }
 

@@ -12,13 +12,17 @@ namespace Kata.Core.Application.Processes;
 public sealed record AddExec(ProcessRef Process, Stdio Stdio, ReadOnlyMemory<byte> SpecJson) : ICommand<Done>;
 
 internal sealed class AddExecHandler(
-    ContainerRegistry containers, IBundleReader bundles, IProcessStdio stdio, FactPublisher publisher, TimeProvider time)
+    ContainerRegistry containers, IBundleReader bundles, IProcessStdio stdio, FactPublisher publisher,
+    TimeProvider time)
     : IRequestHandler<AddExec, Done>
 {
     public async Task<Done> Handle(AddExec request, CancellationToken ct)
     {
         containers.Find(request.Process.Container);
-        var spec = GuestSpec.WithoutLabels(bundles.ReadProcess(request.SpecJson)) with { Terminal = request.Stdio.Terminal };
+        var spec = GuestSpec.WithoutLabels(bundles.ReadProcess(request.SpecJson)) with
+        {
+            Terminal = request.Stdio.Terminal
+        };
 
         // Added first, so that of two with one id only one opens the streams.
         var facts = containers.Change(request.Process.Container, c => c.AddExec(request.Process, request.Stdio));

@@ -12,8 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Processes;
 
 /// <summary>
-/// Frees all that a process has: its streams, and with an init the container in guest and host. With the container that made
-/// the sandbox the machine ends too, and the answer comes when it has ended.
+/// Frees all that a process has: its streams, and with an init the container in guest and host. With the container that
+/// made the sandbox the machine ends too, and the answer comes when it has ended.
 /// </summary>
 public sealed record DeleteProcess(ProcessRef Process) : ICommand<DeleteProcessReply>;
 
@@ -62,7 +62,8 @@ internal sealed class DeleteProcessHandler(
             (exit, facts) = containers.Change(id, c => c.Delete(request.Process, time.GetUtcNow()));
             process.CompleteExit(exit);
 
-            // Before the turn is given up: whoever waits for it, as a client that gave up and asks again, finds nothing here.
+            // Before the turn is given up: whoever waits for it, as a client that gave up and asks again, finds nothing
+            // here.
             if (request.Process.IsInit)
                 containers.Remove(id);
             else
@@ -105,7 +106,8 @@ internal sealed class DeleteProcessHandler(
     {
         await recorder.SaveAsync();
         if (live.Spec?.Hooks is { Poststop.Count: > 0 } h)
-            await RunHooksAsync(h.Poststop, new HookState(live.Aggregate.Id, live.Aggregate.Bundle, pid, "stopped"), ct);
+            await RunHooksAsync(
+                h.Poststop, new HookState(live.Aggregate.Id, live.Aggregate.Bundle, pid, "stopped"), ct);
     }
 
     // As the OCI runtime specification has it, a hook after the deletion is warned of and no more.

@@ -26,9 +26,11 @@ public enum ProcessStatus
 }
 
 /// <summary>The answer.</summary>
-public sealed record GetProcessStateReply(HostPath Bundle, int Pid, ProcessStatus Status, Stdio Stdio, ExitStatus? Exit);
+public sealed record GetProcessStateReply(
+    HostPath Bundle, int Pid, ProcessStatus Status, Stdio Stdio, ExitStatus? Exit);
 
-internal sealed class GetProcessStateHandler(ContainerRegistry containers) : IRequestHandler<GetProcessState, GetProcessStateReply>
+internal sealed class GetProcessStateHandler(
+    ContainerRegistry containers) : IRequestHandler<GetProcessState, GetProcessStateReply>
 {
     public Task<GetProcessStateReply> Handle(GetProcessState request, CancellationToken ct) =>
         Task.FromResult(containers.Read(request.Process.Container, c => Describe(c, request.Process)));
@@ -39,7 +41,8 @@ internal sealed class GetProcessStateHandler(ContainerRegistry containers) : IRe
         if (container.State == ContainerState.Creating)
             throw ContainerErrors.NotFound(container.Id);
         var process = container.Find(reference);
-        return new GetProcessStateReply(container.Bundle, container.Pid, StatusOf(container, process), process.Stdio, process.Exit);
+        return new GetProcessStateReply(
+            container.Bundle, container.Pid, StatusOf(container, process), process.Stdio, process.Exit);
     }
 
     private static ProcessStatus StatusOf(Container container, Process process) => process.State switch

@@ -17,7 +17,8 @@ public sealed record ListedProcess(int Pid, ExecId? Exec);
 /// <summary>The answer.</summary>
 public sealed record ListProcessesReply(IReadOnlyList<ListedProcess> Processes);
 
-internal sealed class ListProcessesHandler(ContainerRegistry containers) : IRequestHandler<ListProcesses, ListProcessesReply>
+internal sealed class ListProcessesHandler(
+    ContainerRegistry containers) : IRequestHandler<ListProcesses, ListProcessesReply>
 {
     public Task<ListProcessesReply> Handle(ListProcesses request, CancellationToken ct) =>
         Task.FromResult(containers.Read(request.Id, c => new ListProcessesReply(

@@ -9,7 +9,8 @@ namespace Kata.Core.Application.Processes;
 /// <summary>Sets the size of a process's terminal; one that does not run yet gets it at its start.</summary>
 public sealed record ResizeTerminal(ProcessRef Process, TerminalSize Size) : ICommand<Done>;
 
-internal sealed class ResizeTerminalHandler(LiveSandbox sandbox, ContainerRegistry containers) : IRequestHandler<ResizeTerminal, Done>
+internal sealed class ResizeTerminalHandler(
+    LiveSandbox sandbox, ContainerRegistry containers) : IRequestHandler<ResizeTerminal, Done>
 {
     public async Task<Done> Handle(ResizeTerminal request, CancellationToken ct)
     {

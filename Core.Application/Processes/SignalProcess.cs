@@ -9,7 +9,9 @@ using MediatR;
 
 namespace Kata.Core.Application.Processes;
 
-/// <summary>Sends a signal to a process, or to all of a container. Takes no turn: nothing can keep a kill waiting.</summary>
+/// <summary>
+/// Sends a signal to a process, or to all of a container. Takes no turn: nothing can keep a kill waiting.
+/// </summary>
 public sealed record SignalProcess(ProcessRef Process, Signal Signal, bool All) : ICommand<Done>;
 
 internal sealed class SignalProcessHandler(

@@ -37,8 +37,10 @@ internal sealed class StartProcessHandler(
         using (await process.Gate.EnterAsync(ct))
         {
             containers.Check(request.Process.Container, c => c.CheckStart(request.Process));
-            var isSandboxes = request.Process.IsInit && containers.Read(request.Process.Container, c => c.Kind) != ContainerKind.PodContainer;
-            // Some container managers set the network up between Create's answer and this, or have a hook do it; until now it was theirs.
+            var isSandboxes = request.Process.IsInit
+                && containers.Read(request.Process.Container, c => c.Kind) != ContainerKind.PodContainer;
+            // Some container managers set the network up between Create's answer and this, or have a hook do it; until
+            // now it was theirs.
             if (isSandboxes && sandbox.State == SandboxState.Ready)
                 await networking.ConnectNewAsync(ct);
             if (request.Process.IsInit)
@@ -51,12 +53,14 @@ internal sealed class StartProcessHandler(
 
         await publisher.PublishAsync(facts);
         var (pid, bundle) = containers.Read(request.Process.Container, c => (c.Pid, c.Bundle));
-        if (request.Process.IsInit && containers.Find(request.Process.Container).Spec?.Hooks is { Poststart.Count: > 0 } h)
+        if (request.Process.IsInit
+            && containers.Find(request.Process.Container).Spec?.Hooks is { Poststart.Count: > 0 } h)
             await RunHooksAsync(h.Poststart, new HookState(request.Process.Container, bundle, pid, "running"), ct);
         return new StartProcessReply(pid);
     }
 
-    // The guest call is the point of no return: a caller that leaves must not turn a process that runs into one that failed.
+    // The guest call is the point of no return: a caller that leaves must not turn a process that runs into one that
+    // failed.
     private async Task<IReadOnlyList<IDomainEvent>> StartAsync(LiveProcess process)
     {
         var id = process.Ref.Container;
@@ -79,7 +83,8 @@ internal sealed class StartProcessHandler(
             throw;
         }
 
-        var (terminal, size) = containers.Read(id, c => (c.Find(process.Ref).Stdio.Terminal, c.Find(process.Ref).WantedSize));
+        var (terminal, size) = containers.Read(
+            id, c => (c.Find(process.Ref).Stdio.Terminal, c.Find(process.Ref).WantedSize));
         if (terminal && size is { } wanted)
             await ResizeAsync(agent, process.Ref, wanted);
         process.Watcher = new ProcessWatcher(process, terminal, agent, sender, time, log);

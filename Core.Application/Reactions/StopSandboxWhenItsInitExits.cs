@@ -8,16 +8,18 @@ using MediatR;
 namespace Kata.Core.Application.Reactions;
 
 /// <summary>
-/// A container that made the sandbox takes it along when its init ends, but not before its output has been taken: what is
-/// still in the guest would be lost with the machine. A client that never reads is bounded by the delete.
+/// A container that made the sandbox takes it along when its init ends, but not before its output has been taken: what
+/// is still in the guest would be lost with the machine. A client that never reads is bounded by the delete.
 /// </summary>
-internal sealed class StopSandboxWhenItsInitExits(ContainerRegistry containers, SandboxStopper stopper) : INotificationHandler<ProcessExited>
+internal sealed class StopSandboxWhenItsInitExits(
+    ContainerRegistry containers, SandboxStopper stopper) : INotificationHandler<ProcessExited>
 {
     public async Task Handle(ProcessExited fact, CancellationToken ct)
     {
         if (!fact.Process.IsInit || KindOf(fact.Process.Container) is null or ContainerKind.PodContainer)
             return;
-        var watchers = containers.ProcessesOf(fact.Process.Container).Select(process => process.Watcher).OfType<ProcessWatcher>();
+        var watchers = containers.ProcessesOf(fact.Process.Container).Select(process => process.Watcher)
+            .OfType<ProcessWatcher>();
         await Task.WhenAll(watchers.Select(watcher => watcher.OutputEnded));
         await stopper.StopAsync();
     }

@@ -7,9 +7,9 @@ using Kata.Core.Domain.Sandboxes;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// What may end a container's creation early, the boot of its machine included: the caller, the one budget of the settings, to
-/// which a busy host's delays are added (<see cref="MachineTime"/>), a stop of the sandbox, and the death of the VMM or of the
-/// file daemon, which wins the race against any handshake.
+/// What may end a container's creation early, the boot of its machine included: the caller, the one budget of the
+/// settings, to which a busy host's delays are added (<see cref="MachineTime"/>), a stop of the sandbox, and the death
+/// of the VMM or of the file daemon, which wins the race against any handshake.
 /// </summary>
 internal sealed class BootLimits : IDisposable
 {
@@ -54,7 +54,9 @@ internal sealed class BootLimits : IDisposable
         return alive;
     }
 
-    /// <summary>From now on the machine watcher says what becomes of the machine; its end may be somebody's wish.</summary>
+    /// <summary>
+    /// From now on the machine watcher says what becomes of the machine; its end may be somebody's wish.
+    /// </summary>
     public void RecordAnswer() => _agentAnswers = true;
 
     /// <summary>A token that also fires when the time for the agent's answer is spent.</summary>
@@ -82,7 +84,8 @@ internal sealed class BootLimits : IDisposable
             Phase = timeline.FailedPhase,
             After = timeline.Elapsed,
             Phases = timeline.Phases,
-            Vmm = known?.Vmm ?? (machine is { Exited.IsCompletedSuccessfully: true } ? machine.Exited.Result.End : null),
+            Vmm = known?.Vmm
+                ?? (machine is { Exited.IsCompletedSuccessfully: true } ? machine.Exited.Result.End : null),
             VmmErrors = known?.VmmErrors is { Count: > 0 } errors ? errors : machine?.ErrorTail ?? [],
             Console = known?.Console is { Count: > 0 } console ? console : machine?.ConsoleTail ?? [],
             Hint = known?.Hint,
@@ -117,7 +120,9 @@ internal sealed class BootLimits : IDisposable
                 $"the whole start may take {_budget.Describe("create_container_timeout")}{Waited(cause)}");
         }
         if (_dialBudget is { Token.IsCancellationRequested: true } dial)
-            return (ErrorKind.DeadlineExceeded, $"the agent did not answer within {dial.Describe("dial_timeout")}: {cause.Message}");
+            return (
+                ErrorKind.DeadlineExceeded,
+                $"the agent did not answer within {dial.Describe("dial_timeout")}: {cause.Message}");
         if (cause is KataException known)
             return (known.Kind, known.Message);
         if (_caller.IsCancellationRequested)

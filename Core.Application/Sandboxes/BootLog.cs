@@ -31,16 +31,19 @@ internal static partial class BootLog
     [LoggerMessage(1156, LogLevel.Warning, "watching for out-of-memory events has ended: {Reason}")]
     public static partial void OomWatchEnded(ILogger log, string reason);
 
-    [LoggerMessage(1158, LogLevel.Warning, "a {Stage} hook of container {Container} failed and is passed over: {Reason}")]
+    [LoggerMessage(1158, LogLevel.Warning,
+        "a {Stage} hook of container {Container} failed and is passed over: {Reason}")]
     public static partial void HookFailed(ILogger log, string stage, string container, string reason);
 
     [LoggerMessage(1161, LogLevel.Warning, "container {Container} does not get: {What}")]
     public static partial void LeftOut(ILogger log, string container, string what);
 
-    [LoggerMessage(1162, LogLevel.Warning, "container {Container} is to have the host's namespaces ({Namespaces}) and gets its machine's: the host's cannot be shared with a machine")]
+    [LoggerMessage(1162, LogLevel.Warning,
+        "container {Container} is to have the host's namespaces ({Namespaces}) and gets its machine's: the host's cannot be shared with a machine")]
     public static partial void NotTheHosts(ILogger log, string container, string namespaces);
 
-    [LoggerMessage(1160, LogLevel.Warning, "what container {Container} has in the guest is left to the end of its machine: {Reason}")]
+    [LoggerMessage(1160, LogLevel.Warning,
+        "what container {Container} has in the guest is left to the end of its machine: {Reason}")]
     public static partial void LeftToTheMachine(ILogger log, ContainerId container, string reason);
 
     [LoggerMessage(1157, LogLevel.Warning, "the state of the sandbox could not be written: {Reason}")]

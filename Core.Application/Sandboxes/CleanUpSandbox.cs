@@ -10,15 +10,16 @@ using MediatR;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// Releases what a dead shim left of the sandbox that a container belongs to. Harmless and quick when there is nothing to
-/// do, when the shim lives, and when several run at once.
+/// Releases what a dead shim left of the sandbox that a container belongs to. Harmless and quick when there is nothing
+/// to do, when the shim lives, and when several run at once.
 /// </summary>
 public sealed record CleanUpSandbox(ContainerId Id, HostPath? Bundle) : ICommand<CleanUpSandboxReply>;
 
 /// <summary>How the container is taken to have ended.</summary>
 public sealed record CleanUpSandboxReply(ExitStatus Exit);
 
-internal sealed class CleanUpSandboxHandler(ISandboxStore store, IBundleReader bundles, SandboxTeardown teardown, TimeProvider time)
+internal sealed class CleanUpSandboxHandler(
+    ISandboxStore store, IBundleReader bundles, SandboxTeardown teardown, TimeProvider time)
     : IRequestHandler<CleanUpSandbox, CleanUpSandboxReply>
 {
     // The container manager kills its delete binary after 5 s.

@@ -3,8 +3,8 @@ using Kata.Core.Application.Ports;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// Tells a VMM's end from what follows it. The kernel closes a dying process's sockets before it tells that the process is dead:
-/// the ends of the file daemon and of the connections may be noticed first, and say less.
+/// Tells a VMM's end from what follows it. The kernel closes a dying process's sockets before it tells that the process
+/// is dead: the ends of the file daemon and of the connections may be noticed first, and say less.
 /// </summary>
 internal static class MachineEnd
 {

@@ -1,7 +1,8 @@
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// A limit in time that the machine could use: how long a busy host kept it waiting for a processor does not count, up to
+/// A limit in time that the machine could use: how long a busy host kept it waiting for a processor does not count, up
+/// to
 /// <see cref="Most"/> times the limit in all.
 /// </summary>
 internal sealed class MachineTime : IDisposable

@@ -21,7 +21,8 @@ public sealed record ReapSandboxesReply(IReadOnlyList<ReapedSandbox> Sandboxes);
 /// <param name="Outcome">What became of it.</param>
 /// <param name="Held">What its shim left, in the order of release; empty if it lives.</param>
 /// <param name="Reason">Why something of it is still held; empty otherwise.</param>
-public sealed record ReapedSandbox(SandboxId Id, ReapOutcome Outcome, IReadOnlyList<AcquiredResource> Held, string Reason = "");
+public sealed record ReapedSandbox(
+    SandboxId Id, ReapOutcome Outcome, IReadOnlyList<AcquiredResource> Held, string Reason = "");
 
 /// <summary>What became of a sandbox.</summary>
 public enum ReapOutcome
@@ -39,7 +40,8 @@ public enum ReapOutcome
     StillHeld,
 }
 
-internal sealed class ReapSandboxesHandler(ISandboxStore store, SandboxTeardown teardown, IShimSockets sockets, TimeProvider time)
+internal sealed class ReapSandboxesHandler(
+    ISandboxStore store, SandboxTeardown teardown, IShimSockets sockets, TimeProvider time)
     : IRequestHandler<ReapSandboxes, ReapSandboxesReply>
 {
     // Nobody waits as the container manager does for its delete binary; one that hangs must not keep the others.

@@ -14,8 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// The boot of the sandbox as named steps under one deadline. A step that fails leaves the sandbox Broken; what has been
-/// acquired by then is in the ledger and the open handles, and the caller stops the sandbox to give it back.
+/// The boot of the sandbox as named steps under one deadline. A step that fails leaves the sandbox Broken; what has
+/// been acquired by then is in the ledger and the open handles, and the caller stops the sandbox to give it back.
 /// </summary>
 internal sealed class SandboxBoot(
     LiveSandbox sandbox,
@@ -44,8 +44,8 @@ internal sealed class SandboxBoot(
     private const int MostQueues = 8;
 
     /// <summary>
-    /// Boots the sandbox for its first container. <paramref name="whileGuestBoots"/> runs beside the guest's boot, once the
-    /// share is there.
+    /// Boots the sandbox for its first container. <paramref name="whileGuestBoots"/> runs beside the guest's boot, once
+    /// the share is there.
     /// </summary>
     public async Task RunAsync(
         OciSpec spec,
@@ -79,16 +79,19 @@ internal sealed class SandboxBoot(
     }
 
     private async Task BootAsync(
-        OciSpec spec, RuntimeOptions? options, Func<ISharedDirectory?, CancellationToken, Task> whileGuestBoots, PhaseTimeline timeline, BootLimits limits)
+        OciSpec spec, RuntimeOptions? options, Func<ISharedDirectory?, CancellationToken, Task> whileGuestBoots,
+        PhaseTimeline timeline, BootLimits limits)
     {
         var ct = limits.Token;
         var settings = sandbox.Settings = await timeline.RunAsync("settings", async () =>
             RuntimeSettingsValidator.Require(await settingsSource.ReadAsync(options, spec.Annotations, ct)));
         limits.Begin(settings);
         var network = SandboxNetworking.NamespaceOf(spec);
-        var ledger = sandbox.Ledger = await timeline.RunAsync("claim", () => store.ClaimAsync(sandbox.Id, sandbox.Owner, ct));
+        var ledger = sandbox.Ledger = await timeline.RunAsync(
+            "claim", () => store.ClaimAsync(sandbox.Id, sandbox.Owner, ct));
         var resources = sizer.Begin(settings, spec);
-        var links = sandbox.Links = await timeline.RunAsync("namespace", () => networks.OpenAsync(network, Options(settings, resources), ledger, ct));
+        var links = sandbox.Links = await timeline.RunAsync(
+            "namespace", () => networks.OpenAsync(network, Options(settings, resources), ledger, ct));
         await timeline.RunAsync("cgroup", async () =>
         {
             await cgroups.EnterAsync(settings, spec, ledger, ct);
@@ -116,7 +119,8 @@ internal sealed class SandboxBoot(
         var plan = await connecting;
 
         var machine = await timeline.RunAsync("launch-vmm", async () =>
-            sandbox.Machine = await Hypervisor(settings).LaunchAsync(BuildVm(settings, boot, resources, share, plan), placement, ledger, ct));
+            sandbox.Machine = await Hypervisor(settings)
+                .LaunchAsync(BuildVm(settings, boot, resources, share, plan), placement, ledger, ct));
         BootLog.Launched(log, machine.ProcessId, machine.Choices);
         if (share is { Daemon: { Lacks.Count: > 0 } daemon })
             BootLog.FilesLack(log, daemon.Name, string.Join("; ", daemon.Lacks));
@@ -156,7 +160,8 @@ internal sealed class SandboxBoot(
         // While the guest boots.
         var opening = await BuildGuestAsync(settings, spec, share, alive);
         using var dial = limits.Dial(settings.Guest.DialTimeout, alive);
-        var agent = await timeline.RunAsync("agent", async () => sandbox.Agent = await connector.ConnectAsync(machine.Guest, dial.Token));
+        var agent = await timeline.RunAsync(
+            "agent", async () => sandbox.Agent = await connector.ConnectAsync(machine.Guest, dial.Token));
         if (plan.Guest.Interfaces.Count > 0)
             await timeline.RunAsync("guest-network", () => networking.ApplyFirstAsync(plan, agent, dial.Token));
         sandbox.Guest = await timeline.RunAsync("open-sandbox", () => agent.OpenAsync(opening, dial.Token));
@@ -183,7 +188,8 @@ internal sealed class SandboxBoot(
         ?? throw new KataException(ErrorKind.InvalidArgument,
             $"hypervisor \"{settings.Hypervisor.Name}\" of {settings.Source} is not one of: {string.Join(", ", hypervisors.Select(h => h.Name))}");
 
-    private VmSpec BuildVm(RuntimeSettings settings, BootAssets boot, VmResources resources, ISharedDirectory? share, NetworkPlan plan)
+    private VmSpec BuildVm(
+        RuntimeSettings settings, BootAssets boot, VmResources resources, ISharedDirectory? share, NetworkPlan plan)
     {
         var h = settings.Hypervisor;
         var devices = new List<Device> { new RngDevice(HostPath.Parse(h.EntropySource, "entropy_source")) };
@@ -207,7 +213,9 @@ internal sealed class SandboxBoot(
                 VsockDaemon = h.VsockDaemon.Length > 0 ? HostPath.Parse(h.VsockDaemon, "vhost_vsock_daemon") : null,
                 VhostNet = !h.DisableVhostNet,
                 Debug = h.Debug,
-                ControlTimeout = settings.Guest.DialTimeout < MachineOptions.LongestControlTimeout ? settings.Guest.DialTimeout : MachineOptions.LongestControlTimeout,
+                ControlTimeout = settings.Guest.DialTimeout < MachineOptions.LongestControlTimeout
+                    ? settings.Guest.DialTimeout
+                    : MachineOptions.LongestControlTimeout,
             },
             Boot = boot with { KernelParameters = [.. boot.KernelParameters, .. AgentParameters(settings)] },
             Resources = resources,
@@ -226,9 +234,11 @@ internal sealed class SandboxBoot(
         }
     }
 
-    private async Task<GuestSandboxSpec> BuildGuestAsync(RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
+    private async Task<GuestSandboxSpec> BuildGuestAsync(
+        RuntimeSettings settings, OciSpec spec, ISharedDirectory? share, CancellationToken ct)
     {
-        var nameServers = spec.Mounts.LastOrDefault(m => m.Destination == "/etc/resolv.conf") is { } mount && HostPath.TryParse(mount.Source) is { } source
+        var nameServers = spec.Mounts.LastOrDefault(m => m.Destination == "/etc/resolv.conf") is { } mount
+            && HostPath.TryParse(mount.Source) is { } source
             ? await bundles.ReadLinesAsync(source, ct)
             : [];
         var storages = new List<GuestMount>();
@@ -250,7 +260,8 @@ internal sealed class SandboxBoot(
             Source = "shm",
             FsType = "tmpfs",
             MountPoint = GuestPaths.SandboxShm,
-            Options = ["noexec", "nosuid", "nodev", "mode=1777", $"size={await SharedMemory.SizeAsync(spec, files, ct)}"],
+            Options = ["noexec", "nosuid", "nodev", "mode=1777",
+                $"size={await SharedMemory.SizeAsync(spec, files, ct)}"],
         });
 
         return new GuestSandboxSpec

@@ -8,9 +8,9 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// Who lives in which cgroup of the host. With <c>sandbox_cgroup_only</c> all do in the sandbox's, so that the pod's limits
-/// hold for all of it. Without it shim, VMM and file daemon live apart and without limits, and only the vCPUs, which do the
-/// containers' work, in the sandbox's.
+/// Who lives in which cgroup of the host. With <c>sandbox_cgroup_only</c> all do in the sandbox's, so that the pod's
+/// limits hold for all of it. Without it shim, VMM and file daemon live apart and without limits, and only the vCPUs,
+/// which do the containers' work, in the sandbox's.
 /// </summary>
 internal sealed class SandboxCgroups(LiveSandbox sandbox, ISandboxCgroup cgroups, ILogger<SandboxCgroups> log)
 {
@@ -20,14 +20,19 @@ internal sealed class SandboxCgroups(LiveSandbox sandbox, ISandboxCgroup cgroups
     public async Task EnterAsync(RuntimeSettings settings, OciSpec spec, IResourceLedger ledger, CancellationToken ct)
     {
         sandbox.Cgroups = await cgroups.CreateAsync(spec.Linux?.CgroupsPath, ledger, ct);
-        sandbox.OwnCgroups = settings.SandboxCgroupOnly ? sandbox.Cgroups : await cgroups.CreateAsync($"{Overhead}/{sandbox.Id}", ledger, ct);
+        sandbox.OwnCgroups = settings.SandboxCgroupOnly
+            ? sandbox.Cgroups
+            : await cgroups.CreateAsync($"{Overhead}/{sandbox.Id}", ledger, ct);
         await cgroups.MoveAsync(sandbox.OwnCgroups, Environment.ProcessId, ct);
     }
 
-    /// <summary>Moves the vCPUs that the machine has now. What cannot be is told: the pod runs, with nothing to bound its CPUs.</summary>
+    /// <summary>
+    /// Moves the vCPUs that the machine has now. What cannot be is told: the pod runs, with nothing to bound its CPUs.
+    /// </summary>
     public async Task MoveVcpusAsync(CancellationToken ct)
     {
-        if (sandbox.Settings is not { SandboxCgroupOnly: false } || sandbox.Cgroups.Count == 0 || sandbox.Machine is not { } machine)
+        if (sandbox.Settings is not { SandboxCgroupOnly: false } || sandbox.Cgroups.Count == 0
+            || sandbox.Machine is not { } machine)
             return;
         try
         {

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// Brings the links of the sandbox's network namespace into the guest: those that are there before the launch as cards of
-/// the machine, later ones by hot-plug. One change at a time.
+/// Brings the links of the sandbox's network namespace into the guest: those that are there before the launch as cards
+/// of the machine, later ones by hot-plug. One change at a time.
 /// </summary>
 internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetworking> log) : IDisposable
 {
@@ -21,7 +21,8 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
 
     /// <summary>The namespace that a specification names; null if a private one is wanted.</summary>
     /// <exception cref="KataException">
-    /// InvalidArgument if the host's own network is asked for, or that of somebody's processes: a machine can share neither.
+    /// InvalidArgument if the host's own network is asked for, or that of somebody's processes: a machine can share
+    /// neither.
     /// </exception>
     public static NetworkNamespacePath? NamespaceOf(OciSpec spec)
     {
@@ -32,7 +33,8 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         if (string.IsNullOrEmpty(network.Path))
             return null;
         var path = HostPath.Parse(network.Path, "path of the network namespace");
-        // A namespace that is made for a pod has a name of its own; one that goes by a process is that process's, whose links we would take.
+        // A namespace that is made for a pod has a name of its own; one that goes by a process is that process's, whose
+        // links we would take.
         if (path.Value.StartsWith("/proc/", StringComparison.Ordinal))
             throw IsAnothers(path);
         return new NetworkNamespacePath(path);
@@ -61,7 +63,9 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         }
     }
 
-    /// <summary>Follows a change of the namespace. What cannot be followed is warned of: the pod goes on with what it has.</summary>
+    /// <summary>
+    /// Follows a change of the namespace. What cannot be followed is warned of: the pod goes on with what it has.
+    /// </summary>
     public async Task FollowAsync(LinkChange change, CancellationToken ct)
     {
         if (sandbox.Links is not { } links)
@@ -108,11 +112,14 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
     private async Task PlugAsync(NetworkDevice card, GuestNetworkSpec network, CancellationToken ct)
     {
         var hotplug = sandbox.Machine?.Hotplug
-            ?? throw new KataException(ErrorKind.Unimplemented, $"interface {card.Id} appeared after the start of the machine, which takes no more cards");
+            ?? throw new KataException(
+                ErrorKind.Unimplemented,
+                $"interface {card.Id} appeared after the start of the machine, which takes no more cards");
         var attached = await hotplug.AttachAsync(card, ct);
         _plugged[card.Mac] = attached;
         var part = Part(network, card.Mac);
-        await sandbox.RequireAgent().ApplyNetworkAsync(part with { Interfaces = [part.Interfaces[0] with { PciPath = attached.GuestAddress }] }, ct);
+        await sandbox.RequireAgent().ApplyNetworkAsync(
+            part with { Interfaces = [part.Interfaces[0] with { PciPath = attached.GuestAddress }] }, ct);
         _applied = Merge(_applied, part);
         NetworkLog.Plugged(log, card.Id, attached.GuestAddress);
     }
@@ -186,7 +193,8 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
     }
 
     private static bool Same(GuestInterface one, GuestInterface other) =>
-        one.Mac == other.Mac && one.Name == other.Name && one.Mtu == other.Mtu && one.NoArp == other.NoArp && one.Addresses.SequenceEqual(other.Addresses);
+        one.Mac == other.Mac && one.Name == other.Name && one.Mtu == other.Mtu && one.NoArp == other.NoArp
+            && one.Addresses.SequenceEqual(other.Addresses);
 
     private static KataException SharesTheHosts() => new(ErrorKind.InvalidArgument,
         "the host's network is asked for (no network namespace in the specification), which a virtual machine cannot share; "

@@ -5,14 +5,19 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Sandboxes;
 
-/// <summary>Writes what other processes may read of the sandbox; at Ready and when the set of containers changes.</summary>
+/// <summary>
+/// Writes what other processes may read of the sandbox; at Ready and when the set of containers changes.
+/// </summary>
 internal sealed class SandboxRecorder(
-    LiveSandbox sandbox, ContainerRegistry containers, ISandboxStore store, TimeProvider time, ILogger<SandboxRecorder> log)
+    LiveSandbox sandbox, ContainerRegistry containers, ISandboxStore store, TimeProvider time,
+    ILogger<SandboxRecorder> log)
 {
     // One small file on a disk in memory; whoever waits for it has more urgent things to say.
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(2);
 
-    /// <summary>Writes it if the sandbox is Ready. Does not fail: the ledger is what must not be lost, this is for readers.</summary>
+    /// <summary>
+    /// Writes it if the sandbox is Ready. Does not fail: the ledger is what must not be lost, this is for readers.
+    /// </summary>
     public async Task SaveAsync()
     {
         if (sandbox.State != SandboxState.Ready)

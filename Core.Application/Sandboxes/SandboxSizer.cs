@@ -45,7 +45,8 @@ internal sealed class SandboxSizer(
     {
         var h = settings.Hypervisor;
         _bounds = MachineBounds.Of(
-            h.DefaultVcpus, h.MaxVcpus, h.MemoryMib, h.MaxMemoryMib, h.MemorySlots, settings.StaticSandboxResources, Environment.ProcessorCount);
+            h.DefaultVcpus, h.MaxVcpus, h.MemoryMib, h.MaxMemoryMib, h.MemorySlots, settings.StaticSandboxResources,
+            Environment.ProcessorCount);
         _atStart = Workload.OfPod(spec.Annotations) ?? Workload.Of(spec.Linux?.Resources);
         TellCap(_bounds, _atStart);
         _present = Sizing.AtStart(_bounds, _atStart);
@@ -53,7 +54,9 @@ internal sealed class SandboxSizer(
         return _present;
     }
 
-    /// <summary>Refuses a pod whose cgroup leaves no room for a machine; tells one whose machine will not fit once it is used.</summary>
+    /// <summary>
+    /// Refuses a pod whose cgroup leaves no room for a machine; tells one whose machine will not fit once it is used.
+    /// </summary>
     /// <exception cref="KataException">InvalidArgument with both figures.</exception>
     public void CheckRoom(IReadOnlyList<HostPath> ofSandbox)
     {
@@ -70,11 +73,12 @@ internal sealed class SandboxSizer(
     }
 
     /// <summary>
-    /// Grows the machine for a container's limits, before the guest is told of them, and remembers them as promised. Limits
-    /// that are lower than before are only remembered.
+    /// Grows the machine for a container's limits, before the guest is told of them, and remembers them as promised.
+    /// Limits that are lower than before are only remembered.
     /// </summary>
     /// <returns>The vCPUs that stand for the CPUs of the host that it is bound to; none for none.</returns>
-    /// <exception cref="KataException">ResourceExhausted if the memory cannot be had; what was promised before stays.</exception>
+    /// <exception cref="KataException">ResourceExhausted if the memory cannot be had; what was promised before
+    /// stays.</exception>
     public async Task<CpuList> PromiseAsync(ContainerId id, OciResources? limits, CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
@@ -125,7 +129,9 @@ internal sealed class SandboxSizer(
         var (cpus, nodes) = (Union(all.Select(cpu => cpu.Cpus)), Union(all.Select(cpu => cpu.Mems)));
         if ((cpus, nodes) == _bound || (cpus.Count == 0 && nodes.Count == 0) || sandbox.Cgroups.Count == 0)
             return;
-        await cgroups.ApplyAsync(sandbox.Cgroups, new OciResources { Cpu = new OciCpu { Cpus = cpus.ToString(), Mems = nodes.ToString() } }, ct);
+        await cgroups.ApplyAsync(
+            sandbox.Cgroups, new OciResources { Cpu = new OciCpu { Cpus = cpus.ToString(), Mems = nodes.ToString() } },
+            ct);
         _bound = (cpus, nodes);
     }
 
@@ -186,7 +192,9 @@ internal sealed class SandboxSizer(
     private async Task GrowMemoryAsync(MachineBounds bounds, IVmResize resize, long wantedMib, CancellationToken ct)
     {
         var before = _present!;
-        var blockMib = sandbox.Guest is { MemoryBlockBytes: > 0 } guest ? (int)Math.Clamp(guest.MemoryBlockBytes / Mib, 1, 64 * 1024) : UsualBlockMib;
+        var blockMib = sandbox.Guest is { MemoryBlockBytes: > 0 } guest
+            ? (int)Math.Clamp(guest.MemoryBlockBytes / Mib, 1, 64 * 1024)
+            : UsualBlockMib;
         if (wantedMib > before.MaxMemoryMib)
             throw Sizing.TooMuchMemory(bounds, wantedMib, before);
 
@@ -196,7 +204,8 @@ internal sealed class SandboxSizer(
             if (next == _onlineMib)
             {
                 throw Sizing.TooMuchMemory(bounds, wantedMib, _present, _slotsUsed >= _present!.MemorySlots
-                    ? $"all {_present!.MemorySlots} memory slots are used: raise memory_slots or default_memory" : null);
+                    ? $"all {_present!.MemorySlots} memory slots are used: raise memory_slots or default_memory"
+                    : null);
             }
 
             await StepAsync(bounds, resize, next, wantedMib, ct);
@@ -232,7 +241,8 @@ internal sealed class SandboxSizer(
         _onlineMib = _present.MemoryMib;
     }
 
-    // Volumes in memory that are as large as the machine grow with it. A guest that cannot do that keeps them as they are.
+    // Volumes in memory that are as large as the machine grow with it. A guest that cannot do that keeps them as they
+    // are.
     private async Task GrowMountsAsync(CancellationToken ct)
     {
         var mounts = containers.All.SelectMany(c => c.MemoryMounts).DistinctBy(m => m.MountPoint).ToList();
@@ -241,7 +251,8 @@ internal sealed class SandboxSizer(
         try
         {
             await sandbox.RequireAgent().ResizeEphemeralMountsAsync(
-                [.. mounts.Select(m => m with { Options = ["remount", $"size={_present!.MemoryMib}M", .. m.Options] })], ct);
+                [.. mounts.Select(m => m with { Options = ["remount", $"size={_present!.MemoryMib}M", .. m.Options] })],
+                ct);
         }
         catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
         {

@@ -8,7 +8,8 @@ namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>Ends the sandbox, once: whoever comes second joins the first and waits for the same end.</summary>
 internal sealed class SandboxStopper(
-    LiveSandbox sandbox, ContainerRegistry containers, SandboxTeardown teardown, FactPublisher publisher, TimeProvider time, ILogger<SandboxStopper> log)
+    LiveSandbox sandbox, ContainerRegistry containers, SandboxTeardown teardown, FactPublisher publisher,
+    TimeProvider time, ILogger<SandboxStopper> log)
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource? _stopped;
@@ -17,8 +18,8 @@ internal sealed class SandboxStopper(
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     /// <summary>
-    /// Stops the sandbox; returns when everything has been given back, or throws naming what has not. After such a failure
-    /// the next call begins again with what is still held.
+    /// Stops the sandbox; returns when everything has been given back, or throws naming what has not. After such a
+    /// failure the next call begins again with what is still held.
     /// </summary>
     public Task StopAsync()
     {

@@ -7,11 +7,12 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// Gives back everything a sandbox holds: the open handles in order, then whatever the ledger still names, last acquired
-/// first. The same code after a failed boot, on stop and after a crash; already gone is success.
+/// Gives back everything a sandbox holds: the open handles in order, then whatever the ledger still names, last
+/// acquired first. The same code after a failed boot, on stop and after a crash; already gone is success.
 /// </summary>
 internal sealed class SandboxTeardown(
-    ISandboxStore store, IResourceReleaser releaser, ISandboxCgroup cgroups, TimeProvider time, ILogger<SandboxTeardown> log)
+    ISandboxStore store, IResourceReleaser releaser, ISandboxCgroup cgroups, TimeProvider time,
+    ILogger<SandboxTeardown> log)
 {
     // The container manager allows 5 s for its delete binary; this keeps clear of it.
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
@@ -22,7 +23,9 @@ internal sealed class SandboxTeardown(
     // A guest that closes its sandbox powers off within a tenth of this; one that hangs is killed.
     private static readonly TimeSpan PowerOffGrace = TimeSpan.FromSeconds(1.5);
 
-    /// <summary>Ends the machine and releases all. Does not fail: the answer names what is still held, or is empty.</summary>
+    /// <summary>
+    /// Ends the machine and releases all. Does not fail: the answer names what is still held, or is empty.
+    /// </summary>
     public async Task<string> RunAsync(LiveSandbox sandbox, bool closeGuest)
     {
         using var budget = new CancellationTokenSource(Budget, time);

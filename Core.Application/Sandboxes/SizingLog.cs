@@ -5,7 +5,8 @@ namespace Kata.Core.Application.Sandboxes;
 /// <summary>Event ids 1170 to 1179.</summary>
 internal static partial class SizingLog
 {
-    [LoggerMessage(1170, LogLevel.Warning, "the CPU limits ask for {Asked} vCPUs, {Most} is the most that default_maxvcpus and the host's CPUs allow; the machine has that many")]
+    [LoggerMessage(1170, LogLevel.Warning,
+        "the CPU limits ask for {Asked} vCPUs, {Most} is the most that default_maxvcpus and the host's CPUs allow; the machine has that many")]
     public static partial void Capped(ILogger log, long asked, int most);
 
     [LoggerMessage(1171, LogLevel.Warning, "{Wanted} vCPUs were wanted, {Reached} are there: {Reason}")]
@@ -20,10 +21,12 @@ internal static partial class SizingLog
     [LoggerMessage(1174, LogLevel.Warning, "the machine keeps vCPUs that nobody is promised: {Reason}")]
     public static partial void NotShrunk(ILogger log, string reason);
 
-    [LoggerMessage(1176, LogLevel.Warning, "the pod's cgroup allows {Allowed} MiB of memory and the machine has {Machine} MiB: if the guest uses it, the host kills it; overhead.podFixed of the RuntimeClass is too small")]
+    [LoggerMessage(1176, LogLevel.Warning,
+        "the pod's cgroup allows {Allowed} MiB of memory and the machine has {Machine} MiB: if the guest uses it, the host kills it; overhead.podFixed of the RuntimeClass is too small")]
     public static partial void LittleRoom(ILogger log, long allowed, int machine);
 
-    [LoggerMessage(1177, LogLevel.Warning, "the vCPUs are not in the sandbox's cgroup, so the pod's limits do not hold for them: {Reason}")]
+    [LoggerMessage(1177, LogLevel.Warning,
+        "the vCPUs are not in the sandbox's cgroup, so the pod's limits do not hold for them: {Reason}")]
     public static partial void VcpusNotMoved(ILogger log, string reason);
 
     [LoggerMessage(1178, LogLevel.Warning, "container {Id} is not on vCPUs {Vcpus}: {Reason}")]

@@ -86,13 +86,17 @@ public sealed record HypervisorSettings
     /// <summary>Key <c>virtio_fs_extra_args</c>.</summary>
     public IReadOnlyList<string> VirtioFsExtraArguments { get; init; } = [];
 
-    /// <summary>Key <c>disable_block_device_use</c>: roots on block devices are mounted on the host, and block devices refused.</summary>
+    /// <summary>
+    /// Key <c>disable_block_device_use</c>: roots on block devices are mounted on the host, and block devices refused.
+    /// </summary>
     public bool DisableBlockDeviceUse { get; init; }
 
     /// <summary>Key <c>entropy_source</c>.</summary>
     public string EntropySource { get; init; } = "/dev/urandom";
 
-    /// <summary>Key <c>network_queues</c>: pairs of queues of each card; 0 for one per vCPU that the machine starts with.</summary>
+    /// <summary>
+    /// Key <c>network_queues</c>: pairs of queues of each card; 0 for one per vCPU that the machine starts with.
+    /// </summary>
     public int NetworkQueues { get; init; }
 
     /// <summary>Key <c>disable_vhost_net</c>.</summary>

@@ -29,7 +29,9 @@ public sealed record RuntimeSettings
     /// <summary>Key <c>internetworking_model</c>: how links of the pod become cards of the machine.</summary>
     public InterworkingModel Interworking { get; init; } = InterworkingModel.TcFilter;
 
-    /// <summary>Key <c>disable_guest_empty_dir</c>: an emptyDir on disk is the host's, which kubelet can measure.</summary>
+    /// <summary>
+    /// Key <c>disable_guest_empty_dir</c>: an emptyDir on disk is the host's, which kubelet can measure.
+    /// </summary>
     public bool DisableGuestEmptyDir { get; init; } = true;
 
     /// <summary>Debug messages of the shim.</summary>

@@ -4,8 +4,8 @@ using Kata.Core.Domain;
 namespace Kata.Core.Application.Settings;
 
 /// <summary>
-/// What single values cannot tell: settings that contradict each other or could never start a machine. Every sentence names
-/// the keys.
+/// What single values cannot tell: settings that contradict each other or could never start a machine. Every sentence
+/// names the keys.
 /// </summary>
 public sealed class RuntimeSettingsValidator : AbstractValidator<RuntimeSettings>
 {
@@ -17,13 +17,18 @@ public sealed class RuntimeSettingsValidator : AbstractValidator<RuntimeSettings
     {
         RuleFor(s => s.Hypervisor.MemoryMib)
             .GreaterThanOrEqualTo(LeastMemoryMib)
-            .WithMessage(s => $"default_memory is {s.Hypervisor.MemoryMib} MiB; a guest needs at least {LeastMemoryMib}");
+            .WithMessage(
+                s => $"default_memory is {s.Hypervisor.MemoryMib} MiB; a guest needs at least {LeastMemoryMib}");
         RuleFor(s => s.Hypervisor.MaxVcpus)
             .Must((s, most) => most == 0 || most >= s.Hypervisor.DefaultVcpus)
-            .WithMessage(s => $"default_maxvcpus is {s.Hypervisor.MaxVcpus}, less than default_vcpus, which is {s.Hypervisor.DefaultVcpus}");
+            .WithMessage(
+                s =>
+                    $"default_maxvcpus is {s.Hypervisor.MaxVcpus}, less than default_vcpus, which is {s.Hypervisor.DefaultVcpus}");
         RuleFor(s => s.Hypervisor.MaxMemoryMib)
             .Must((s, most) => most == 0 || most >= s.Hypervisor.MemoryMib)
-            .WithMessage(s => $"default_maxmemory is {s.Hypervisor.MaxMemoryMib}, less than default_memory, which is {s.Hypervisor.MemoryMib}");
+            .WithMessage(
+                s =>
+                    $"default_maxmemory is {s.Hypervisor.MaxMemoryMib}, less than default_memory, which is {s.Hypervisor.MemoryMib}");
         RuleFor(s => s.Hypervisor)
             .Must(h => h.Image.Length > 0 != h.Initrd.Length > 0)
             .WithMessage(s => s.Hypervisor.Image.Length > 0
@@ -34,12 +39,16 @@ public sealed class RuntimeSettingsValidator : AbstractValidator<RuntimeSettings
             .WithMessage("virtio_fs_cache_size is set, but shared_fs is not virtio-fs");
     }
 
-    /// <summary>The settings themselves, or an InvalidArgument failure that names where they came from and every fault.</summary>
+    /// <summary>
+    /// The settings themselves, or an InvalidArgument failure that names where they came from and every fault.
+    /// </summary>
     public static RuntimeSettings Require(RuntimeSettings settings)
     {
         var result = new RuntimeSettingsValidator().Validate(settings);
         return result.IsValid
             ? settings
-            : throw new KataException(ErrorKind.InvalidArgument, $"{settings.Source}: {string.Join("; ", result.Errors.Select(e => e.ErrorMessage))}");
+            : throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"{settings.Source}: {string.Join("; ", result.Errors.Select(e => e.ErrorMessage))}");
     }
 }

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Shim;
 
-/// <summary>The end of this process: the sandbox first, then the events that are still queued, each within a bound.</summary>
+/// <summary>
+/// The end of this process: the sandbox first, then the events that are still queued, each within a bound.
+/// </summary>
 public sealed class ShimLifetime
 {
     // Longer than the sandbox's own budget of 4 s, so that a stop which needs all of it is not cut short.

@@ -5,15 +5,16 @@ using MediatR;
 namespace Kata.Core.Application.Shim;
 
 /// <summary>
-/// Ends this shim if no container is left, or in any case with <paramref name="Now"/>. Answered at once; the sandbox's end
-/// and the last events follow, each bounded, before <see cref="ShimLifetime.Ended"/>.
+/// Ends this shim if no container is left, or in any case with <paramref name="Now"/>. Answered at once; the sandbox's
+/// end and the last events follow, each bounded, before <see cref="ShimLifetime.Ended"/>.
 /// </summary>
 public sealed record ShutDownShim(bool Now) : ICommand<ShutDownShimReply>;
 
 /// <summary>Whether it will end.</summary>
 public sealed record ShutDownShimReply(bool WillEnd);
 
-internal sealed class ShutDownShimHandler(ContainerRegistry containers, ShimLifetime lifetime) : IRequestHandler<ShutDownShim, ShutDownShimReply>
+internal sealed class ShutDownShimHandler(
+    ContainerRegistry containers, ShimLifetime lifetime) : IRequestHandler<ShutDownShim, ShutDownShimReply>
 {
     public Task<ShutDownShimReply> Handle(ShutDownShim request, CancellationToken ct)
     {

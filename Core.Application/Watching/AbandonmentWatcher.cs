@@ -5,8 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Watching;
 
 /// <summary>
-/// Ends a shim that has had no container for a while. A container manager that is killed between <c>start</c> and the end of a
-/// creation leaves such a one; when it comes back it may connect to it and still never ask it to end, as containerd 1.6 does.
+/// Ends a shim that has had no container for a while. A container manager that is killed between <c>start</c> and the
+/// end of a creation leaves such a one; when it comes back it may connect to it and still never ask it to end, as
+/// containerd 1.6 does.
 /// </summary>
 public sealed class AbandonmentWatcher
 {
@@ -19,7 +20,8 @@ public sealed class AbandonmentWatcher
     private readonly TimeProvider _time;
     private readonly ILogger<AbandonmentWatcher> _log;
 
-    internal AbandonmentWatcher(ContainerRegistry containers, ShimLifetime lifetime, TimeProvider time, ILogger<AbandonmentWatcher> log)
+    internal AbandonmentWatcher(
+        ContainerRegistry containers, ShimLifetime lifetime, TimeProvider time, ILogger<AbandonmentWatcher> log)
     {
         _containers = containers;
         _lifetime = lifetime;

@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Watching;
 
 /// <summary>
-/// Sees to it that a container whose init has been sent SIGKILL ends: a guest that tells no exit has no veto, its machine
-/// goes.
+/// Sees to it that a container whose init has been sent SIGKILL ends: a guest that tells no exit has no veto, its
+/// machine goes.
 /// </summary>
 internal sealed class KillWatcher(
     ContainerRegistry containers, SandboxStopper stopper, ISender sender, TimeProvider time, ILogger<KillWatcher> log)

@@ -7,8 +7,8 @@ using Kata.Core.Domain;
 namespace Kata.Core.Application.Watching;
 
 /// <summary>
-/// Waits for the end of the VMM, of the file daemon or of the agent's connection, or for a guest that answers nobody any more,
-/// and reports the first.
+/// Waits for the end of the VMM, of the file daemon or of the agent's connection, or for a guest that answers nobody
+/// any more, and reports the first.
 /// </summary>
 internal sealed class MachineWatcher(ISender sender, TimeProvider time)
 {
@@ -20,11 +20,13 @@ internal sealed class MachineWatcher(ISender sender, TimeProvider time)
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     /// <summary>Begins to watch the sandbox's open handles.</summary>
-    public void Start(IVirtualMachine machine, ISharedDirectory? share, IGuestAgent agent) => Completion = WatchAsync(machine, share, agent);
+    public void Start(IVirtualMachine machine, ISharedDirectory? share, IGuestAgent agent) =>
+        Completion = WatchAsync(machine, share, agent);
 
     private async Task WatchAsync(IVirtualMachine machine, ISharedDirectory? share, IGuestAgent agent)
     {
-        var machineEnd = Describe(machine.Exited, exit => $"the VMM ended with {exit.End?.ToString() ?? "an unknown status"}");
+        var machineEnd = Describe(
+            machine.Exited, exit => $"the VMM ended with {exit.End?.ToString() ?? "an unknown status"}");
         var ends = new List<Task<string>> { machineEnd };
         if (share is not null)
             ends.Add(Describe(share.Exited, reason => $"the file daemon ended: {reason}"));

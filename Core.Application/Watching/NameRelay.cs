@@ -22,8 +22,8 @@ internal sealed class NameRelay(
 
     /// <summary>
     /// Begins if it is needed and has not begun. Docker rewrites the file when it sets a network up, between Create and
-    /// Start or later. A guest that cannot is told of once, and its containers do without names; one that fails is asked
-    /// anew when there is cause again.
+    /// Start or later. A guest that cannot is told of once, and its containers do without names; one that fails is
+    /// asked anew when there is cause again.
     /// </summary>
     public async Task EnsureAsync(CancellationToken ct)
     {

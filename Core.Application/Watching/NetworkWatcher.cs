@@ -5,7 +5,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Watching;
 
-/// <summary>Follows the sandbox's network namespace from the start of its own container on, while the machine runs.</summary>
+/// <summary>
+/// Follows the sandbox's network namespace from the start of its own container on, while the machine runs.
+/// </summary>
 internal sealed class NetworkWatcher(
     SandboxNetworking networking, NameRelay names, TimeProvider time, ILogger<NetworkWatcher> log)
 {

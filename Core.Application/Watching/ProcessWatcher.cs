@@ -9,8 +9,9 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Watching;
 
 /// <summary>
-/// Carries a process's streams between the client and the guest and reports its exit. The report waits for the end of the
-/// output, but only for a bounded time: a grandchild may hold a stream open for ever, and copying goes on behind it.
+/// Carries a process's streams between the client and the guest and reports its exit. The report waits for the end of
+/// the output, but only for a bounded time: a grandchild may hold a stream open for ever, and copying goes on behind
+/// it.
 /// </summary>
 internal sealed class ProcessWatcher : IAsyncDisposable
 {
@@ -33,7 +34,8 @@ internal sealed class ProcessWatcher : IAsyncDisposable
     private readonly Task _input;
     private int _disposed;
 
-    public ProcessWatcher(LiveProcess process, bool terminal, IGuestAgent agent, ISender sender, TimeProvider time, ILogger log)
+    public ProcessWatcher(
+        LiveProcess process, bool terminal, IGuestAgent agent, ISender sender, TimeProvider time, ILogger log)
     {
         _process = process;
         _agent = agent;
@@ -49,7 +51,9 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         Completion = ReportExitAsync();
     }
 
-    /// <summary>Completes when the exit has been reported, or when the machine's loss made that somebody else's matter.</summary>
+    /// <summary>
+    /// Completes when the exit has been reported, or when the machine's loss made that somebody else's matter.
+    /// </summary>
     public Task Completion { get; }
 
     /// <summary>Completes when all output has been taken, or the copying was broken off; never faults.</summary>
@@ -124,7 +128,8 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         }
     }
 
-    // The guest too can answer that it is unavailable: that alone ends no connection, and nobody else would tell the exit.
+    // The guest too can answer that it is unavailable: that alone ends no connection, and nobody else would tell the
+    // exit.
     private async Task<bool> IsConnectionLostAsync()
     {
         using var over = new CancellationTokenSource();
@@ -142,7 +147,8 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         try
         {
             while (await WithRoomAsync(
-                () => _agent.ReadAsync(_process.Ref, stream, buffer, _copying.Token).AsTask(), _copying.Token) is > 0 and var count)
+                () => _agent.ReadAsync(_process.Ref, stream, buffer, _copying.Token).AsTask(),
+                _copying.Token) is > 0 and var count)
                 taken = taken && await TryWriteAsync(stream, buffer.AsMemory(0, count));
         }
         catch (KataException e)
@@ -169,7 +175,8 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         }
         catch (Exception e) when (e is KataException or IOException)
         {
-            // The logger or the disk behind the stream has failed; the process must not notice, so its output is dropped.
+            // The logger or the disk behind the stream has failed; the process must not notice, so its output is
+            // dropped.
             WatchLog.WriteFailed(_log, _process.Ref, stream, e.Message);
             return false;
         }

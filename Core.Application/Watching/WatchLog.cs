@@ -29,13 +29,16 @@ internal static partial class WatchLog
     [LoggerMessage(1206, LogLevel.Warning, "no container for {Seconds:0} s: the shim ends")]
     public static partial void Abandoned(ILogger log, double seconds);
 
-    [LoggerMessage(1207, LogLevel.Information, "the guest has memory run out in {Container}, which is not here; further names are passed over")]
+    [LoggerMessage(1207, LogLevel.Information,
+        "the guest has memory run out in {Container}, which is not here; further names are passed over")]
     public static partial void UnknownOutOfMemory(ILogger log, ContainerId container);
 
-    [LoggerMessage(1208, LogLevel.Warning, "{Process} did not end within {Seconds:0} s of SIGKILL: its machine is ended")]
+    [LoggerMessage(1208, LogLevel.Warning,
+        "{Process} did not end within {Seconds:0} s of SIGKILL: its machine is ended")]
     public static partial void NotKilled(ILogger log, ProcessRef process, double seconds);
 
-    [LoggerMessage(1209, LogLevel.Warning, "the pod's network cannot be seen and is looked at again in {Seconds:0} s: {Reason}")]
+    [LoggerMessage(1209, LogLevel.Warning,
+        "the pod's network cannot be seen and is looked at again in {Seconds:0} s: {Reason}")]
     public static partial void NetworkNotSeen(ILogger log, double seconds, string reason);
 
     [LoggerMessage(1210, LogLevel.Information, "the guest may still hold {Place}, which the host unmounted: {Reason}")]

@@ -101,8 +101,8 @@ public sealed class Container : AggregateRoot
     }
 
     /// <summary>
-    /// The process could not be started. That is no exit: nothing is told, waiters get the status. One that has ended in
-    /// the meantime, with its machine or its init, has ended so.
+    /// The process could not be started. That is no exit: nothing is told, waiters get the status. One that has ended
+    /// in the meantime, with its machine or its init, has ended so.
     /// </summary>
     public void RecordStartFailure(ProcessRef process, DateTimeOffset at)
     {
@@ -165,8 +165,8 @@ public sealed class Container : AggregateRoot
     }
 
     /// <summary>
-    /// The guest's kernel killed a process of it for lack of memory. Told once in the container's life: each fact is work
-    /// for the container manager, and a guest can claim any number.
+    /// The guest's kernel killed a process of it for lack of memory. Told once in the container's life: each fact is
+    /// work for the container manager, and a guest can claim any number.
     /// </summary>
     public void RecordOutOfMemory()
     {
@@ -208,7 +208,9 @@ public sealed class Container : AggregateRoot
             throw ContainerErrors.NotStarted(process);
     }
 
-    /// <summary>Remembers a terminal size for a process that does not run yet. True if it runs and must be told.</summary>
+    /// <summary>
+    /// Remembers a terminal size for a process that does not run yet. True if it runs and must be told.
+    /// </summary>
     public bool ResizeReachesGuest(ProcessRef process, TerminalSize size)
     {
         var target = Find(process);

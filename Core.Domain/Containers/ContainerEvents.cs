@@ -3,7 +3,8 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Domain.Containers;
 
 /// <summary>Prepared in the guest; its process has not run.</summary>
-public sealed record ContainerCreated(ContainerId Container, HostPath Bundle, IReadOnlyList<MountSpec> Rootfs, Stdio Stdio, int Pid) : IDomainEvent;
+public sealed record ContainerCreated(
+    ContainerId Container, HostPath Bundle, IReadOnlyList<MountSpec> Rootfs, Stdio Stdio, int Pid) : IDomainEvent;
 
 /// <summary>Its init runs.</summary>
 public sealed record ContainerStarted(ContainerId Container, int Pid) : IDomainEvent;

@@ -3,7 +3,8 @@ namespace Kata.Core.Domain.Containers;
 /// <summary>The id of a container, parsed once at the edge; safe as a path segment.</summary>
 public sealed record ContainerId
 {
-    // Directories of the sandbox beside those that are named after its containers: two in the guest, the last in the share.
+    // Directories of the sandbox beside those that are named after its containers: two in the guest, the last in the
+    // share.
     private static readonly string[] Taken = ["shared", "sandbox", "watchable"];
 
     private ContainerId(string value) => Value = value;
@@ -16,7 +17,8 @@ public sealed record ContainerId
     {
         var id = Identifier.Parse(text, "container id");
         return !Taken.Contains(id) ? new ContainerId(id) : throw new KataException(
-            ErrorKind.InvalidArgument, $"container id \"{id}\" is that of a directory which every sandbox has: use another id");
+            ErrorKind.InvalidArgument,
+            $"container id \"{id}\" is that of a directory which every sandbox has: use another id");
     }
 
     /// <summary>The id, or null for a text that cannot be one.</summary>

@@ -11,5 +11,6 @@ public sealed record ProcessRef(ContainerId Container, ExecId? Exec = null)
         new(ContainerId.Parse(container), string.IsNullOrEmpty(exec) ? null : ExecId.Parse(exec));
 
     /// <inheritdoc/>
-    public override string ToString() => Exec is null ? $"container {Container}" : $"exec {Exec} of container {Container}";
+    public override string ToString() =>
+        Exec is null ? $"container {Container}" : $"exec {Exec} of container {Container}";
 }

@@ -14,8 +14,8 @@ public readonly record struct Signal
     public int Number { get; }
 
     /// <summary>
-    /// Whether it ends a process that has made no other arrangement: all but SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN,
-    /// SIGTTOU, SIGURG and SIGWINCH.
+    /// Whether it ends a process that has made no other arrangement: all but SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP,
+    /// SIGTTIN, SIGTTOU, SIGURG and SIGWINCH.
     /// </summary>
     public bool EndsByDefault => Number is not ((>= 17 and <= 23) or 28);
 

@@ -2,12 +2,13 @@ namespace Kata.Core.Domain.Machines;
 
 /// <summary>
 /// Arithmetic of machine sizes. A machine is the settings' base plus what its containers are promised. What a pod's
-/// annotations promise is there from the start; its containers' own limits are the same promise told again, so only what
-/// they exceed it by is added later.
+/// annotations promise is there from the start; its containers' own limits are the same promise told again, so only
+/// what they exceed it by is added later.
 /// </summary>
 public static class Sizing
 {
-    // Room for the descriptors of added pages must come from what there is already: 64 bytes for 4096 each, with reserve.
+    // Room for the descriptors of added pages must come from what there is already: 64 bytes for 4096 each, with
+    // reserve.
     private const int LargestStep = 48;
 
     // What is left of a third is not a promise of one more CPU.
@@ -23,11 +24,14 @@ public static class Sizing
             throw TooMuchMemory(bounds, memoryMib, null);
         return bounds.Fixed
             ? new VmResources(vcpus, vcpus, (int)memoryMib, (int)memoryMib, 0)
-            : new VmResources(vcpus, Math.Max(vcpus, bounds.MaxVcpus), (int)memoryMib, Math.Max((int)memoryMib, bounds.MaxMemoryMib), bounds.MemorySlots);
+            : new VmResources(
+                vcpus, Math.Max(vcpus, bounds.MaxVcpus), (int)memoryMib, Math.Max((int)memoryMib, bounds.MaxMemoryMib),
+                bounds.MemorySlots);
     }
 
     /// <summary>vCPUs for a workload, no more than there may be.</summary>
-    public static int Vcpus(MachineBounds bounds, Workload workload) => (int)Math.Min(AskedVcpus(bounds, workload), bounds.MaxVcpus);
+    public static int Vcpus(MachineBounds bounds, Workload workload) =>
+        (int)Math.Min(AskedVcpus(bounds, workload), bounds.MaxVcpus);
 
     /// <summary>vCPUs for a workload, whatever the maximum.</summary>
     public static long AskedVcpus(MachineBounds bounds, Workload workload)
@@ -42,8 +46,9 @@ public static class Sizing
     public static long Memory(MachineBounds bounds, Workload workload) => bounds.MemoryMib + workload.MemoryMib;
 
     /// <summary>
-    /// The next size on the way to the wanted one, in whole blocks of the guest and within the bounds; the present one if no
-    /// step is left. When half of the slots are used, a step takes more than is needed at once, so that the rest suffices.
+    /// The next size on the way to the wanted one, in whole blocks of the guest and within the bounds; the present one
+    /// if no step is left. When half of the slots are used, a step takes more than is needed at once, so that the rest
+    /// suffices.
     /// </summary>
     /// <param name="present">The machine now, with its bounds.</param>
     /// <param name="wantedMib">Memory to reach.</param>
@@ -56,7 +61,9 @@ public static class Sizing
         var needed = wantedMib - present.MemoryMib;
         if (slotsUsed * 2 >= present.MemorySlots)
             needed = Math.Max(needed, present.MemoryMib / 2);
-        var step = Math.Min(Math.Min((needed + blockMib - 1) / blockMib, (long)present.MemoryMib * LargestStep / blockMib), (present.MaxMemoryMib - present.MemoryMib) / blockMib);
+        var step = Math.Min(
+            Math.Min((needed + blockMib - 1) / blockMib, (long)present.MemoryMib * LargestStep / blockMib),
+            (present.MaxMemoryMib - present.MemoryMib) / blockMib);
         return present.MemoryMib + (int)(step * blockMib);
     }
 
@@ -65,11 +72,13 @@ public static class Sizing
     /// <param name="wantedMib">What base and limits come to.</param>
     /// <param name="reached">How far it went; null if it was not begun.</param>
     /// <param name="reason">What stood against it besides the maximum.</param>
-    public static KataException TooMuchMemory(MachineBounds bounds, long wantedMib, VmResources? reached, string? reason = null)
+    public static KataException TooMuchMemory(
+        MachineBounds bounds, long wantedMib, VmResources? reached, string? reason = null)
     {
         var asked = $"the limits ask for a machine of {wantedMib} MiB of memory ({wantedMib - bounds.MemoryMib} MiB and default_memory, {bounds.MemoryMib} MiB)";
         var had = reached is null ? "" : $"; {reached.MemoryMib} MiB were reached";
-        var why = reason ?? $"default_maxmemory allows {reached?.MaxMemoryMib ?? bounds.MaxMemoryMib} MiB: lower the memory limits, or raise default_maxmemory (0 stands for all of the host's)";
+        var why = reason
+            ?? $"default_maxmemory allows {reached?.MaxMemoryMib ?? bounds.MaxMemoryMib} MiB: lower the memory limits, or raise default_maxmemory (0 stands for all of the host's)";
         return new KataException(ErrorKind.ResourceExhausted, $"{asked}{had}; {why}");
     }
 }

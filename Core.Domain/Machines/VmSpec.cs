@@ -94,7 +94,8 @@ public sealed record VmPlacement
     public IReadOnlyList<HostPath> Cgroups { get; init; } = [];
 
     /// <summary>
-    /// How gladly the kernel ends the processes when memory runs out, from -1000 (never) to 1000; an ordinary process has 0.
+    /// How gladly the kernel ends the processes when memory runs out, from -1000 (never) to 1000; an ordinary process
+    /// has 0.
     /// </summary>
     public int OomScoreAdjustment { get; init; }
 }

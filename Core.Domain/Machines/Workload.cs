@@ -38,7 +38,8 @@ public sealed record Workload(decimal Cpus, long MemoryMib, CpuList Cpuset)
         return new Workload(cpus, RoundUp(Number("memory")), CpuList.Empty);
 
         long Number(string name) =>
-            annotations.TryGetValue(prefix + name, out var text) && long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value)
+            annotations.TryGetValue(prefix + name, out var text)
+                && long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value)
                 ? value
                 : 0;
     }
@@ -57,12 +58,17 @@ public sealed record Workload(decimal Cpus, long MemoryMib, CpuList Cpuset)
 
     /// <summary>All of them together.</summary>
     public static Workload Sum(IEnumerable<Workload> workloads) =>
-        workloads.Aggregate(None, (sum, one) => new Workload(sum.Cpus + one.Cpus, sum.MemoryMib + one.MemoryMib, sum.Cpuset.Union(one.Cpuset)));
+        workloads.Aggregate(
+            None,
+            (sum, one) => new Workload(
+                sum.Cpus + one.Cpus, sum.MemoryMib + one.MemoryMib, sum.Cpuset.Union(one.Cpuset)));
 
     /// <summary>The larger of each, for limits that are told twice.</summary>
-    public Workload Max(Workload other) => new(Math.Max(Cpus, other.Cpus), Math.Max(MemoryMib, other.MemoryMib), Cpuset.Union(other.Cpuset));
+    public Workload Max(Workload other) =>
+        new(Math.Max(Cpus, other.Cpus), Math.Max(MemoryMib, other.MemoryMib), Cpuset.Union(other.Cpuset));
 
-    private static decimal Ratio(long quota, long period) => quota <= 0 ? 0 : (decimal)quota / (period > 0 ? period : DefaultPeriod);
+    private static decimal Ratio(long quota, long period) =>
+        quota <= 0 ? 0 : (decimal)quota / (period > 0 ? period : DefaultPeriod);
 
     private static long RoundUp(long bytes) => bytes is > 0 and < Unlimited ? (bytes - 1) / Mib + 1 : 0;
 }

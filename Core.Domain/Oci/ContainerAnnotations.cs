@@ -3,7 +3,9 @@ using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Core.Domain.Oci;
 
-/// <summary>Which part a container plays, read from the annotations of containerd's CRI plugin, CRI-O and dockershim.</summary>
+/// <summary>
+/// Which part a container plays, read from the annotations of containerd's CRI plugin, CRI-O and dockershim.
+/// </summary>
 public static class ContainerAnnotations
 {
     private static readonly (string Type, string SandboxId)[] Managers =
@@ -14,7 +16,8 @@ public static class ContainerAnnotations
     ];
 
     /// <summary>The kind of a container, and the sandbox it belongs to. Without annotations it is its own.</summary>
-    public static (ContainerKind Kind, SandboxId Sandbox) Classify(IReadOnlyDictionary<string, string> annotations, string containerId)
+    public static (ContainerKind Kind, SandboxId Sandbox) Classify(
+        IReadOnlyDictionary<string, string> annotations, string containerId)
     {
         foreach (var (typeKey, sandboxKey) in Managers)
         {
@@ -27,10 +30,13 @@ public static class ContainerAnnotations
                     return (ContainerKind.PodSandbox, SandboxId.Parse(containerId));
                 case "container":
                     if (!annotations.TryGetValue(sandboxKey, out var sandbox))
-                        throw new KataException(ErrorKind.InvalidArgument, $"annotation {typeKey} says that this is a pod's container, but {sandboxKey} is missing");
+                        throw new KataException(
+                            ErrorKind.InvalidArgument,
+                            $"annotation {typeKey} says that this is a pod's container, but {sandboxKey} is missing");
                     return (ContainerKind.PodContainer, SandboxId.Parse(sandbox));
                 default:
-                    throw new KataException(ErrorKind.InvalidArgument, $"annotation {typeKey} must be \"sandbox\" or \"container\"");
+                    throw new KataException(
+                        ErrorKind.InvalidArgument, $"annotation {typeKey} must be \"sandbox\" or \"container\"");
             }
         }
 

@@ -42,7 +42,8 @@ public sealed class CpuList : IEquatable<CpuList>
         foreach (var range in text.Trim().Split(','))
         {
             var ends = range.Split('-');
-            if (ends.Length > 2 || !TryNumber(ends[0], out var first) || !TryNumber(ends[^1], out var last) || last < first)
+            if (ends.Length > 2 || !TryNumber(ends[0], out var first) || !TryNumber(ends[^1], out var last)
+                || last < first)
                 return false;
             for (var number = first; number <= last; number++)
                 numbers.Add(number);

@@ -28,13 +28,15 @@ public static class ResourceRules
             Check(memory);
         foreach (var page in limits.HugepageLimits)
         {
-            if (page.PageSize.Length == 0 || !page.PageSize.All(char.IsAsciiLetterOrDigit) || !char.IsAsciiDigit(page.PageSize[0]))
+            if (page.PageSize.Length == 0 || !page.PageSize.All(char.IsAsciiLetterOrDigit)
+                || !char.IsAsciiDigit(page.PageSize[0]))
                 throw Wrong("hugepageLimits.pageSize", $"\"{page.PageSize}\"", "a size such as 2MB");
         }
 
         foreach (var (file, value) in limits.Unified)
         {
-            if (!file.Contains('.', StringComparison.Ordinal) || file.StartsWith("cgroup.", StringComparison.Ordinal) || !file.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_'))
+            if (!file.Contains('.', StringComparison.Ordinal) || file.StartsWith("cgroup.", StringComparison.Ordinal)
+                || !file.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_'))
                 throw Wrong("unified", $"\"{file}\"", "a file of a controller, such as memory.high");
             if (value.AsSpan().IndexOfAny('\0', '\n') >= 0)
                 throw Wrong($"unified {file}", "several lines", "one value");
@@ -42,8 +44,8 @@ public static class ResourceRules
     }
 
     /// <summary>
-    /// Files of cgroup v2 that mean a limit of its own become that limit, which every agent knows; they win, as the later
-    /// written ones. The rest of the files is left out.
+    /// Files of cgroup v2 that mean a limit of its own become that limit, which every agent knows; they win, as the
+    /// later written ones. The rest of the files is left out.
     /// </summary>
     public static OciResources Fold(OciResources limits)
     {
@@ -52,11 +54,24 @@ public static class ResourceRules
         var cpu = limits.Cpu ?? new OciCpu();
         var memory = limits.Memory ?? new OciMemory();
         var pids = limits.Pids;
-        if (limits.Unified.TryGetValue("cpu.max", out var max) && max.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var quota, .. var period] && Number(quota) is { } microseconds)
-            cpu = cpu with { Quota = microseconds, Period = period is [var text, ..] && Number(text) is > 0 and var length ? (ulong)length : cpu.Period };
+        if (limits.Unified.TryGetValue("cpu.max", out var max)
+            && max.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var quota, .. var period]
+            && Number(quota) is { } microseconds)
+            cpu = cpu with
+            {
+                Quota = microseconds,
+                Period = period is [var text, ..] && Number(text) is > 0 and var length ? (ulong)length : cpu.Period
+            };
         if (Of("cpu.weight") is > 0 and <= (long)MostWeight and var weight)
-            cpu = cpu with { Shares = LeastShares + (((ulong)weight - 1) * (MostShares - LeastShares) / (MostWeight - 1)) };
-        memory = memory with { Limit = Of("memory.max") ?? memory.Limit, Reservation = Of("memory.low") ?? memory.Reservation };
+            cpu = cpu with
+            {
+                Shares = LeastShares + (((ulong)weight - 1) * (MostShares - LeastShares) / (MostWeight - 1))
+            };
+        memory = memory with
+        {
+            Limit = Of("memory.max") ?? memory.Limit,
+            Reservation = Of("memory.low") ?? memory.Reservation
+        };
         if (Of("memory.swap.max") is { } swap)
             memory = memory with { Swap = swap >= 0 && memory.Limit is > 0 and var limit ? limit + swap : Unlimited };
         if (Of("pids.max") is { } most)
@@ -78,7 +93,8 @@ public static class ResourceRules
         Pids = update.Pids ?? present.Pids,
         HugepageLimits =
         [
-            .. present.HugepageLimits.Where(page => update.HugepageLimits.All(other => other.PageSize != page.PageSize)),
+            .. present.HugepageLimits.Where(
+                page => update.HugepageLimits.All(other => other.PageSize != page.PageSize)),
             .. update.HugepageLimits,
         ],
         Unified = Merge(present.Unified, update.Unified),
@@ -101,14 +117,17 @@ public static class ResourceRules
     private static void Check(OciMemory memory)
     {
         foreach (var (name, value) in (ReadOnlySpan<(string, long?)>)
-            [("limit", memory.Limit), ("reservation", memory.Reservation), ("swap", memory.Swap), ("kernel", memory.Kernel), ("kernelTCP", memory.KernelTcp)])
+            [("limit", memory.Limit), ("reservation", memory.Reservation), ("swap", memory.Swap),
+                ("kernel", memory.Kernel), ("kernelTCP", memory.KernelTcp)])
         {
             if (value < Unlimited)
                 throw Wrong($"memory.{name}", $"{value}", "a number of bytes, or -1 for no limit");
         }
 
         if (memory is { Limit: > 0, Swap: > 0 } && memory.Swap < memory.Limit)
-            throw Wrong("memory.swap", $"{memory.Swap}", $"memory and swap together, so at least memory.limit, which is {memory.Limit}");
+            throw Wrong(
+                "memory.swap", $"{memory.Swap}",
+                $"memory and swap together, so at least memory.limit, which is {memory.Limit}");
         if (memory.Swappiness > 100)
             throw Wrong("memory.swappiness", $"{memory.Swappiness}", "0 to 100");
     }
@@ -137,7 +156,8 @@ public static class ResourceRules
             DisableOomKiller = update.DisableOomKiller ?? present.DisableOomKiller,
         };
 
-    private static Dictionary<string, string> Merge(IReadOnlyDictionary<string, string> present, IReadOnlyDictionary<string, string> update)
+    private static Dictionary<string, string> Merge(
+        IReadOnlyDictionary<string, string> present, IReadOnlyDictionary<string, string> update)
     {
         var merged = new Dictionary<string, string>(present);
         foreach (var (file, value) in update)

@@ -5,7 +5,9 @@ namespace Kata.Core.Domain.Sandboxes;
 /// <summary>The kinds of things that a sandbox takes from the host.</summary>
 public enum ResourceKind
 {
-    /// <summary>A child process; <see cref="AcquiredResource.Name"/> is what it is, with pid and start time once known.</summary>
+    /// <summary>
+    /// A child process; <see cref="AcquiredResource.Name"/> is what it is, with pid and start time once known.
+    /// </summary>
     Process,
 
     /// <summary>A mount point; the path is its target.</summary>

@@ -26,7 +26,9 @@ public sealed class ResourceList
     /// <summary>Takes a thing off the list; unknown ones are no fault.</summary>
     public void Forget(AcquiredResource resource) => _held.RemoveAll(held => held.IsSameThing(resource));
 
-    /// <summary>The order in which to give back: last acquired first. With an owner, only that container's part.</summary>
+    /// <summary>
+    /// The order in which to give back: last acquired first. With an owner, only that container's part.
+    /// </summary>
     public IReadOnlyList<AcquiredResource> ReleaseOrder(ContainerId? owner = null) =>
         [.. _held.Where(held => owner is null || held.Owner == owner).Reverse()];
 }

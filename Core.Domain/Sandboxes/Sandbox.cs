@@ -39,7 +39,9 @@ public sealed class Sandbox(SandboxId id) : AggregateRoot
             Tell(new SandboxLost(Id));
     }
 
-    /// <summary>Somebody wants it stopped; idempotent from every state but Booting, whose boot is cancelled first.</summary>
+    /// <summary>
+    /// Somebody wants it stopped; idempotent from every state but Booting, whose boot is cancelled first.
+    /// </summary>
     public void BeginStop()
     {
         var before = State;

@@ -9,7 +9,9 @@ public static class SandboxErrors
 
     /// <summary>Somebody else holds this id.</summary>
     public static KataException InUse(SandboxId id, string owner) =>
-        new(ErrorKind.AlreadyExists, $"sandbox {id} is already run by {owner}; use another id or delete that one first");
+        new(
+            ErrorKind.AlreadyExists,
+            $"sandbox {id} is already run by {owner}; use another id or delete that one first");
 
     /// <summary>No machine is there to take the call.</summary>
     public static KataException NotReady(SandboxId id, SandboxState state) =>

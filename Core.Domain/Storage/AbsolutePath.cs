@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Kata.Core.Domain.Storage;
 
-/// <summary>The rule that host and guest paths share: absolute, no "." or ".." segment, no NUL, at most 4,095 bytes.</summary>
+/// <summary>
+/// The rule that host and guest paths share: absolute, no "." or ".." segment, no NUL, at most 4,095 bytes.
+/// </summary>
 internal static class AbsolutePath
 {
     private const int MaxLength = 4095;

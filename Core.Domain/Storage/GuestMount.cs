@@ -3,7 +3,9 @@ namespace Kata.Core.Domain.Storage;
 /// <summary>A storage that the agent mounts in the guest (agent protocol, Storage message).</summary>
 public sealed record GuestMount
 {
-    /// <summary>The agent's handler, such as <c>virtio-fs</c>, <c>ephemeral</c>, <c>local</c>, <c>bind</c>, <c>overlayfs</c>.</summary>
+    /// <summary>
+    /// The agent's handler, such as <c>virtio-fs</c>, <c>ephemeral</c>, <c>local</c>, <c>bind</c>, <c>overlayfs</c>.
+    /// </summary>
     public required string Driver { get; init; }
 
     /// <summary>What is mounted: a tag, a device, a path.</summary>

@@ -1,6 +1,8 @@
 namespace Kata.Core.Domain.Storage;
 
-/// <summary>A place in a container's root that something will be mounted on; that root's links lead to places in it.</summary>
+/// <summary>
+/// A place in a container's root that something will be mounted on; that root's links lead to places in it.
+/// </summary>
 public sealed record MountPoint
 {
     private MountPoint(string path, bool isDirectory) => (Path, IsDirectory) = (path, isDirectory);

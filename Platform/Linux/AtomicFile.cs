@@ -8,7 +8,9 @@ public static class AtomicFile
 {
     private static int _counter;
 
-    /// <summary>Replaces a file whole: a reader sees the old bytes or the new. It outlives this process, not a power cut.</summary>
+    /// <summary>
+    /// Replaces a file whole: a reader sees the old bytes or the new. It outlives this process, not a power cut.
+    /// </summary>
     public static void Write(string path, ReadOnlySpan<byte> bytes, uint mode = 0x1A4) =>
         Replace(path, bytes, 0, mode).Dispose();
 
@@ -21,7 +23,8 @@ public static class AtomicFile
 
     /// <summary>A file for <see cref="DescriptorIo.Append"/>: each append is one write at the end.</summary>
     public static SafeFileHandle OpenAppend(string path, uint mode = 0x180) =>
-        DescriptorIo.Open(path, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_APPEND | OpenFlags.O_NOFOLLOW, mode);
+        DescriptorIo.Open(
+            path, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_APPEND | OpenFlags.O_NOFOLLOW, mode);
 
     private static SafeFileHandle Replace(string path, ReadOnlySpan<byte> bytes, int flags, uint mode)
     {
@@ -31,7 +34,8 @@ public static class AtomicFile
         try
         {
             file = DescriptorIo.Open(
-                temporary, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW | flags, mode);
+                temporary, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW | flags,
+                mode);
             // The umask took its part of the mode above.
             LinuxException.Check(Libc.fchmod(file, mode), "fchmod", temporary);
             DescriptorIo.Write(file, bytes);

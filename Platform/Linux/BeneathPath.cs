@@ -28,7 +28,9 @@ public sealed class BeneathPath : IDisposable
 
     public SafeFileHandle Handle => _root;
 
-    /// <summary>The directory by its descriptor, for calls that take a path, such as a mount; valid while this is open.</summary>
+    /// <summary>
+    /// The directory by its descriptor, for calls that take a path, such as a mount; valid while this is open.
+    /// </summary>
     public string DescriptorPath => $"/proc/self/fd/{_root.DangerousGetHandle()}";
 
     /// <param name="directory">A trusted path; its own last part must not be a link.</param>
@@ -59,7 +61,8 @@ public sealed class BeneathPath : IDisposable
         const int longest = 4096;
         byte* text = stackalloc byte[longest];
         byte itself = 0;
-        // SAFETY: an empty C string for the name means the descriptor's own link; no more bytes are written than there are.
+        // SAFETY: an empty C string for the name means the descriptor's own link; no more bytes are written than there
+        // are.
         var length = LinuxException.Check(Libc.readlinkat(link, &itself, text, longest), "readlinkat", Subject(path));
         return Encoding.UTF8.GetString(text, (int)length);
     }
@@ -111,7 +114,10 @@ public sealed class BeneathPath : IDisposable
     /// <summary>Removes an empty directory. False if there is none.</summary>
     public bool DeleteDirectory(string path) => Delete(path, AT_REMOVEDIR);
 
-    /// <summary>Removes a directory and all in it, or a file. Mount points inside make it fail with EBUSY or EXDEV; links are removed, not followed.</summary>
+    /// <summary>
+    /// Removes a directory and all in it, or a file. Mount points inside make it fail with EBUSY or EXDEV; links are
+    /// removed, not followed.
+    /// </summary>
     public bool DeleteTree(string path)
     {
         // By what it is, not by trying: unlinkat of a directory answers EISDIR or EPERM, by file system.
@@ -141,8 +147,10 @@ public sealed class BeneathPath : IDisposable
         {
             while (true)
             {
-                // SAFETY: the kernel fills at most size bytes with whole struct linux_dirent64: record length at 16, name from 19, NUL-terminated.
-                var read = Libc.syscall(SyscallNumber.Getdents64, cursor.DangerousGetHandle(), (nint)buffer, size, 0, 0);
+                // SAFETY: the kernel fills at most size bytes with whole struct linux_dirent64: record length at 16,
+                // name from 19, NUL-terminated.
+                var read = Libc.syscall(
+                    SyscallNumber.Getdents64, cursor.DangerousGetHandle(), (nint)buffer, size, 0, 0);
                 if (read <= 0)
                     return read == 0 ? names : throw LinuxException.Last("getdents64", Name);
                 for (nint offset = 0; offset < read; offset += *(ushort*)(buffer + offset + 16))
@@ -180,8 +188,10 @@ public sealed class BeneathPath : IDisposable
         {
             while (true)
             {
-                // SAFETY: struct open_how is three 64-bit words, its size is passed; the path lives until the end of the block.
-                var descriptor = Libc.syscall(SyscallNumber.Openat2, _root.DangerousGetHandle(), (nint)native[0], (nint)how, 24, 0);
+                // SAFETY: struct open_how is three 64-bit words, its size is passed; the path lives until the end of
+                // the block.
+                var descriptor = Libc.syscall(
+                    SyscallNumber.Openat2, _root.DangerousGetHandle(), (nint)native[0], (nint)how, 24, 0);
                 if (descriptor >= 0)
                     return new SafeFileHandle(descriptor, true);
                 switch (LinuxException.LastErrno)
@@ -222,7 +232,9 @@ public sealed class BeneathPath : IDisposable
     }
 
     private BeneathPath? OpenParent(string path) =>
-        TryOpen(path, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY, 0) is { } handle ? new BeneathPath(handle, Subject(path)) : null;
+        TryOpen(path, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY, 0) is { } handle
+            ? new BeneathPath(handle, Subject(path))
+            : null;
 
     private (string Parent, string Name) Split(string path)
     {

@@ -22,7 +22,10 @@ public static class Cgroups
         };
     }
 
-    /// <summary>Mount points of v1 hierarchies by controller name (cpu, memory, name=systemd, …), and of v2 under the empty name.</summary>
+    /// <summary>
+    /// Mount points of v1 hierarchies by controller name (cpu, memory, name=systemd, …), and of v2 under the empty
+    /// name.
+    /// </summary>
     public static IReadOnlyDictionary<string, string> Hierarchies()
     {
         var found = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -49,7 +52,9 @@ public static class Cgroups
         var buffer = stackalloc byte[256];
         if (Libc.statfs(path, buffer) == 0)
             return *(long*)buffer;
-        return LinuxException.LastErrno is Errno.ENOENT or Errno.ENOTDIR ? 0 : throw LinuxException.Last("statfs", path);
+        return LinuxException.LastErrno is Errno.ENOENT or Errno.ENOTDIR
+            ? 0
+            : throw LinuxException.Last("statfs", path);
     }
 }
 

@@ -38,7 +38,8 @@ public sealed class ChildReaper : IDisposable
             if (_ended.Take(processId) is { } exit && !Exists(processId))
                 return Task.FromResult(exit);
             if (!_adopted.TryGetValue(processId, out var waiting))
-                _adopted[processId] = waiting = new TaskCompletionSource<ProcessExit>(TaskCreationOptions.RunContinuationsAsynchronously);
+                _adopted[processId] = waiting = new TaskCompletionSource<ProcessExit>(
+                    TaskCreationOptions.RunContinuationsAsynchronously);
             return waiting.Task;
         }
     }
@@ -82,13 +83,15 @@ public sealed class ChildReaper : IDisposable
         // While a child is being spawned it is not listed yet and would be taken for an orphan.
         lock (ProcessSpawner.Spawning)
         {
-            if (WaitStatus.Take(WaitStatus.P_ALL, 0, WaitStatus.WEXITED | WaitStatus.WNOHANG | WaitStatus.WNOWAIT, out var peeked) != Errno.None
+            if (WaitStatus.Take(WaitStatus.P_ALL, 0, WaitStatus.WEXITED | WaitStatus.WNOHANG | WaitStatus.WNOWAIT,
+                out var peeked) != Errno.None
                 || peeked is not { } ended)
                 return false;
             // The kernel shows the same child until it is reaped, so the owner has to do that now.
             if (ProcessSpawner.TryGet(ended.ProcessId, out var known) && !known!.Exited.IsCompleted)
                 return known.TryReap();
-            if (WaitStatus.Take(WaitStatus.P_PID, ended.ProcessId, WaitStatus.WEXITED | WaitStatus.WNOHANG, out _) == Errno.None)
+            if (WaitStatus.Take(WaitStatus.P_PID, ended.ProcessId, WaitStatus.WEXITED | WaitStatus.WNOHANG,
+                out _) == Errno.None)
                 Tell(ended.ProcessId, ended.Exit);
             return true;
         }

@@ -20,7 +20,9 @@ public static class DescriptorIo
     public static SafeFileHandle Open(string path, int flags, uint mode = 0) =>
         Own(Libc.open(path, flags | OpenFlags.O_CLOEXEC, mode), "open", path);
 
-    /// <summary>Takes over a descriptor number this process was started with, and keeps it from its own children.</summary>
+    /// <summary>
+    /// Takes over a descriptor number this process was started with, and keeps it from its own children.
+    /// </summary>
     public static SafeFileHandle FromInherited(int descriptor)
     {
         var handle = new SafeFileHandle(descriptor, ownsHandle: true);
@@ -85,7 +87,8 @@ public static class DescriptorIo
     }
 
     /// <summary>Reads what there is, waiting until there is something. 0 is the end.</summary>
-    public static async ValueTask<int> ReadAsync(SafeHandle handle, Memory<byte> buffer, CancellationToken cancellation = default)
+    public static async ValueTask<int> ReadAsync(
+        SafeHandle handle, Memory<byte> buffer, CancellationToken cancellation = default)
     {
         while (true)
         {
@@ -98,7 +101,8 @@ public static class DescriptorIo
     }
 
     /// <summary>Writes all of <paramref name="bytes"/>, waiting whenever the other side is full.</summary>
-    public static async ValueTask WriteAsync(SafeHandle handle, ReadOnlyMemory<byte> bytes, CancellationToken cancellation = default)
+    public static async ValueTask WriteAsync(
+        SafeHandle handle, ReadOnlyMemory<byte> bytes, CancellationToken cancellation = default)
     {
         while (!bytes.IsEmpty)
         {
@@ -123,7 +127,10 @@ public static class DescriptorIo
         }
     }
 
-    /// <summary>Hands <paramref name="bytes"/> over in one <c>write(2)</c>, which an <c>O_APPEND</c> file takes whole or not at all.</summary>
+    /// <summary>
+    /// Hands <paramref name="bytes"/> over in one <c>write(2)</c>, which an <c>O_APPEND</c> file takes whole or not at
+    /// all.
+    /// </summary>
     public static void Append(SafeHandle handle, ReadOnlySpan<byte> bytes)
     {
         if (TryWrite(handle, bytes) != bytes.Length)

@@ -4,8 +4,8 @@ namespace Kata.Platform.Linux;
 public static class DetachedProcess
 {
     /// <summary>
-    /// Starts it and answers its pid. Nobody watches or reaps it, and no thread is made for it: for a process that is about
-    /// to end, which leaves it to init.
+    /// Starts it and answers its pid. Nobody watches or reaps it, and no thread is made for it: for a process that is
+    /// about to end, which leaves it to init.
     /// </summary>
     public static int Start(SpawnRequest request)
     {

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Kata.Platform.Linux;
 
-/// <summary><c>struct epoll_event</c>, which is packed on x86-64 only. The data word is descriptor and generation.</summary>
+/// <summary>
+/// <c>struct epoll_event</c>, which is packed on x86-64 only. The data word is descriptor and generation.
+/// </summary>
 internal static unsafe class EpollEvent
 {
     private static readonly int DataOffset = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;

@@ -16,8 +16,11 @@ public static class FdPassing
     /// <summary>No console or migration peer sends more at once; more are refused.</summary>
     private const int MostDescriptors = 16;
 
-    /// <summary>Sends bytes, at least one, with open files beside them. False if a non-blocking socket is full.</summary>
-    public static unsafe bool TrySend(SafeHandle socket, ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> handles)
+    /// <summary>
+    /// Sends bytes, at least one, with open files beside them. False if a non-blocking socket is full.
+    /// </summary>
+    public static unsafe bool TrySend(
+        SafeHandle socket, ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> handles)
     {
         ArgumentOutOfRangeException.ThrowIfZero(bytes.Length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(handles.Length, MostDescriptors);
@@ -34,7 +37,8 @@ public static class FdPassing
             *(nuint*)control = (nuint)(SizeOfHeader + (4 * handles.Length));
             ((int*)control)[2] = SOL_SOCKET;
             ((int*)control)[3] = SCM_RIGHTS;
-            // SAFETY: the bytes are pinned, the control block holds one cmsghdr with the descriptors, all lengths are theirs.
+            // SAFETY: the bytes are pinned, the control block holds one cmsghdr with the descriptors, all lengths are
+            // theirs.
             fixed (byte* pointer = bytes)
             {
                 var vector = new Libc.Iovec { iov_base = pointer, iov_len = (nuint)bytes.Length };
@@ -62,11 +66,15 @@ public static class FdPassing
         }
     }
 
-    /// <summary>Receives bytes and the open files sent with them, close-on-exec, which the caller then owns. -1 if there is nothing yet, 0 at the end.</summary>
+    /// <summary>
+    /// Receives bytes and the open files sent with them, close-on-exec, which the caller then owns. -1 if there is
+    /// nothing yet, 0 at the end.
+    /// </summary>
     public static unsafe int TryReceive(SafeHandle socket, Span<byte> buffer, IList<SafeFileHandle> handles)
     {
         var control = stackalloc byte[ControlSize(MostDescriptors)];
-        // SAFETY: the buffer is pinned, both lengths are true; cmsg lengths are checked against what the kernel returned.
+        // SAFETY: the buffer is pinned, both lengths are true; cmsg lengths are checked against what the kernel
+        // returned.
         fixed (byte* pointer = buffer)
         {
             var vector = new Libc.Iovec { iov_base = pointer, iov_len = (nuint)buffer.Length };
@@ -85,7 +93,9 @@ public static class FdPassing
             }
             while (received < 0 && LinuxException.LastErrno == Errno.EINTR);
             if (received < 0)
-                return LinuxException.LastErrno == Errno.EAGAIN ? -1 : throw LinuxException.Last("recvmsg", DescriptorIo.Describe(socket));
+                return LinuxException.LastErrno == Errno.EAGAIN
+                    ? -1
+                    : throw LinuxException.Last("recvmsg", DescriptorIo.Describe(socket));
 
             var before = handles.Count;
             for (nuint offset = 0; offset + SizeOfHeader <= message.msg_controllen;)
@@ -115,7 +125,8 @@ public static class FdPassing
     }
 
     /// <summary>Waits for bytes with open files; the socket must be non-blocking.</summary>
-    public static async Task<int> ReceiveAsync(SafeHandle socket, Memory<byte> buffer, IList<SafeFileHandle> handles, CancellationToken cancellation = default)
+    public static async Task<int> ReceiveAsync(
+        SafeHandle socket, Memory<byte> buffer, IList<SafeFileHandle> handles, CancellationToken cancellation = default)
     {
         while (true)
         {

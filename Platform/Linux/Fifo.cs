@@ -10,13 +10,17 @@ public static class Fifo
     public static void Create(string path, uint mode = 0x180) =>
         LinuxException.Check(Libc.mkfifo(path, mode), "mkfifo", path);
 
-    /// <summary>The reading end, whether or not there is a writer. Until the first one came a read would say "end".</summary>
+    /// <summary>
+    /// The reading end, whether or not there is a writer. Until the first one came a read would say "end".
+    /// </summary>
     public static SafeFileHandle OpenReader(string path) => OpenFifo(path, OpenFlags.O_RDONLY);
 
     /// <summary>The writing end. ENXIO while nobody reads.</summary>
     public static SafeFileHandle OpenWriter(string path) => OpenFifo(path, OpenFlags.O_WRONLY);
 
-    /// <summary>Both ends in one: works without the other side, never ends while it is open, and holds the fifo open for others.</summary>
+    /// <summary>
+    /// Both ends in one: works without the other side, never ends while it is open, and holds the fifo open for others.
+    /// </summary>
     public static SafeFileHandle OpenBoth(string path) => OpenFifo(path, OpenFlags.O_RDWR);
 
     /// <summary>Bytes that have been written and nobody has read yet; either end tells.</summary>
@@ -33,7 +37,9 @@ public static class Fifo
         var handle = DescriptorIo.Open(path, access | OpenFlags.O_NONBLOCK);
         try
         {
-            return FileStatus.Of(handle).IsFifo ? handle : throw new LinuxException(Errno.EINVAL, "open", path + ", which is no fifo");
+            return FileStatus.Of(handle).IsFifo
+                ? handle
+                : throw new LinuxException(Errno.EINVAL, "open", path + ", which is no fifo");
         }
         catch
         {

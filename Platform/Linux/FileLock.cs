@@ -51,6 +51,8 @@ public sealed class FileLock : IDisposable
     {
         if (Libc.flock(handle, LOCK_EX | LOCK_NB) == 0)
             return true;
-        return LinuxException.LastErrno == Errno.EAGAIN ? false : throw LinuxException.Last("flock", DescriptorIo.Describe(handle));
+        return LinuxException.LastErrno == Errno.EAGAIN
+            ? false
+            : throw LinuxException.Last("flock", DescriptorIo.Describe(handle));
     }
 }

@@ -4,7 +4,8 @@ namespace Kata.Platform.Linux;
 
 /// <summary>What <c>statx(2)</c> says about a file.</summary>
 public readonly record struct FileStatus(
-    uint Mode, uint UserId, uint GroupId, ulong Inode, long Size, uint Links, uint DeviceMajor, uint DeviceMinor, uint NodeMajor, uint NodeMinor)
+    uint Mode, uint UserId, uint GroupId, ulong Inode, long Size, uint Links, uint DeviceMajor, uint DeviceMinor,
+    uint NodeMajor, uint NodeMinor)
 {
     public const uint S_IFMT = 0xF000;
     public const uint S_IFSOCK = 0xC000;

@@ -23,7 +23,8 @@ public sealed class FileWatch : IDisposable
     /// <summary>Watches from now on. ENOENT if there is no such file.</summary>
     public static FileWatch Open(string path, uint events = IN_MODIFY)
     {
-        var inotify = DescriptorIo.Own(Libc.inotify_init1(OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK), "inotify_init1", path);
+        var inotify = DescriptorIo.Own(
+            Libc.inotify_init1(OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK), "inotify_init1", path);
         if (Libc.inotify_add_watch(inotify, path, events) >= 0)
             return new FileWatch(inotify);
         var failure = LinuxException.Last("inotify_add_watch", path);

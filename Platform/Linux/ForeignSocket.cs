@@ -90,7 +90,8 @@ internal static class ForeignSocket
         var error = 0;
         var size = 4u;
         // SAFETY: SO_ERROR is one integer.
-        LinuxException.Check(Libc.getsockopt(socket, SOL_SOCKET, SO_ERROR, (byte*)&error, &size), "getsockopt", "SO_ERROR");
+        LinuxException.Check(
+            Libc.getsockopt(socket, SOL_SOCKET, SO_ERROR, (byte*)&error, &size), "getsockopt", "SO_ERROR");
         return (Errno)error;
     }
 }

@@ -4,7 +4,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Platform.Linux;
 
-/// <summary>What the kernel tells about devices (NETLINK_KOBJECT_UEVENT). Open it before looking at what is there already.</summary>
+/// <summary>
+/// What the kernel tells about devices (NETLINK_KOBJECT_UEVENT). Open it before looking at what is there already.
+/// </summary>
 public sealed class KernelEvents : IDisposable
 {
     private const int AF_NETLINK = 16;
@@ -22,10 +24,12 @@ public sealed class KernelEvents : IDisposable
     public static unsafe KernelEvents Open()
     {
         var socket = DescriptorIo.Own(
-            Libc.socket(AF_NETLINK, SOCK_RAW | OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK, NETLINK_KOBJECT_UEVENT), "socket", "NETLINK_KOBJECT_UEVENT");
+            Libc.socket(AF_NETLINK, SOCK_RAW | OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK, NETLINK_KOBJECT_UEVENT),
+            "socket", "NETLINK_KOBJECT_UEVENT");
         try
         {
-            // SAFETY: struct sockaddr_nl is 12 bytes: family, padding, port 0 for "choose", group 1 for the kernel's events.
+            // SAFETY: struct sockaddr_nl is 12 bytes: family, padding, port 0 for "choose", group 1 for the kernel's
+            // events.
             var address = stackalloc uint[3] { AF_NETLINK, 0, 1 };
             LinuxException.Check(Libc.bind(socket, (byte*)address, 12), "bind", "NETLINK_KOBJECT_UEVENT");
             var size = ReceiveBuffer;
@@ -40,8 +44,11 @@ public sealed class KernelEvents : IDisposable
         }
     }
 
-    /// <summary>Events as they come, until cancelled or disposed of. An overrun is skipped: look at /sys for what is there.</summary>
-    public async IAsyncEnumerable<KernelEvent> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellation = default)
+    /// <summary>
+    /// Events as they come, until cancelled or disposed of. An overrun is skipped: look at /sys for what is there.
+    /// </summary>
+    public async IAsyncEnumerable<KernelEvent> ReadAllAsync(
+        [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         var buffer = new byte[LongestEvent];
         while (true)
@@ -65,7 +72,13 @@ public sealed class KernelEvents : IDisposable
         {
             var sender = stackalloc uint[3];
             var vector = new Libc.Iovec { iov_base = pointer, iov_len = (nuint)buffer.Length };
-            var message = new Libc.Msghdr { msg_name = (byte*)sender, msg_namelen = 12, msg_iov = &vector, msg_iovlen = 1 };
+            var message = new Libc.Msghdr
+            {
+                msg_name = (byte*)sender,
+                msg_namelen = 12,
+                msg_iov = &vector,
+                msg_iovlen = 1
+            };
             var received = (int)Libc.recvmsg(_socket, &message, 0);
             if (received >= 0)
             {

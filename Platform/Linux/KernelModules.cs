@@ -11,7 +11,8 @@ public static class KernelModules
     public static bool Load(string path, string parameters = "")
     {
         using var file = DescriptorIo.Open(path, OpenFlags.O_RDONLY);
-        var isCompressed = path.EndsWith(".xz", StringComparison.Ordinal) || path.EndsWith(".gz", StringComparison.Ordinal)
+        var isCompressed = path.EndsWith(".xz", StringComparison.Ordinal)
+            || path.EndsWith(".gz", StringComparison.Ordinal)
             || path.EndsWith(".zst", StringComparison.Ordinal);
         return Load(file, path, parameters, isCompressed);
     }
@@ -26,7 +27,8 @@ public static class KernelModules
         {
             // SAFETY: the parameters live until the end of the block.
             var result = Libc.syscall(
-                SyscallNumber.FinitModule, file.DangerousGetHandle(), (nint)native[0], isCompressed ? MODULE_INIT_COMPRESSED_FILE : 0, 0, 0);
+                SyscallNumber.FinitModule, file.DangerousGetHandle(), (nint)native[0],
+                isCompressed ? MODULE_INIT_COMPRESSED_FILE : 0, 0, 0);
             if (result == 0)
                 return true;
             return LinuxException.LastErrno == Errno.EEXIST ? false : throw LinuxException.Last("finit_module", name);

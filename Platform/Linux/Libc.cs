@@ -101,7 +101,8 @@ internal static unsafe partial class Libc
     internal static partial int mknodat(SafeHandle dirfd, string pathname, uint mode, ulong dev);
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int mount(string? source, string target, string? filesystemtype, nuint mountflags, string? data);
+    internal static partial int mount(
+        string? source, string target, string? filesystemtype, nuint mountflags, string? data);
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int open(string pathname, int flags, uint mode);
@@ -110,7 +111,8 @@ internal static unsafe partial class Libc
     internal static partial int pipe2(int* pipefd, int flags);
 
     [LibraryImport(Name, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int posix_spawn(int* pid, string path, byte* fileActions, byte* attrp, byte** argv, byte** envp);
+    internal static partial int posix_spawn(
+        int* pid, string path, byte* fileActions, byte* attrp, byte** argv, byte** envp);
 
     [LibraryImport(Name, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int posix_spawn_file_actions_addchdir_np(byte* fileActions, string path);
@@ -125,7 +127,8 @@ internal static unsafe partial class Libc
     internal static partial int posix_spawn_file_actions_adddup2(byte* fileActions, int fildes, int newfildes);
 
     [LibraryImport(Name, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int posix_spawn_file_actions_addopen(byte* fileActions, int fildes, string path, int oflag, uint mode);
+    internal static partial int posix_spawn_file_actions_addopen(
+        byte* fileActions, int fildes, string path, int oflag, uint mode);
 
     [LibraryImport(Name)]
     internal static partial int posix_spawn_file_actions_destroy(byte* fileActions);
@@ -220,7 +223,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Name)]
     internal static partial void sync();
 
-    /// <summary>For calls the C library of the oldest target has no wrapper for. On both targets variadic integers travel in the same registers as named ones.</summary>
+    /// <summary>
+    /// For calls the C library of the oldest target has no wrapper for. On both targets variadic integers travel in the
+    /// same registers as named ones.
+    /// </summary>
     [LibraryImport(Name, SetLastError = true)]
     internal static partial nint syscall(nint number, nint a, nint b, nint c, nint d, nint e);
 

@@ -14,14 +14,18 @@ public sealed record LinkDriver(string Driver, string Bus)
     private const int SizeOfIfreq = 40;
     private const int SizeOfDriverInfo = 196;
 
-    /// <summary>Asks in the calling thread's network namespace; null if the interface is gone or does not tell.</summary>
+    /// <summary>
+    /// Asks in the calling thread's network namespace; null if the interface is gone or does not tell.
+    /// </summary>
     public static unsafe LinkDriver? TryRead(string name)
     {
         if (name.Length is 0 or > TunTap.LongestName || !Ascii.IsValid(name))
             return null;
-        using var socket = DescriptorIo.Own(Libc.socket(AF_INET, SOCK_DGRAM | OpenFlags.O_CLOEXEC, 0), "socket", "AF_INET");
-        // SAFETY: struct ethtool_drvinfo is 196 bytes: the command, then driver, version, firmware and bus in 32 each; struct ifreq
-        // is 40: the name in 16, NUL-terminated since it is at most 15 long, then a pointer. Both outlive the call.
+        using var socket = DescriptorIo.Own(
+            Libc.socket(AF_INET, SOCK_DGRAM | OpenFlags.O_CLOEXEC, 0), "socket", "AF_INET");
+        // SAFETY: struct ethtool_drvinfo is 196 bytes: the command, then driver, version, firmware and bus in 32 each;
+        // struct ifreq is 40: the name in 16, NUL-terminated since it is at most 15 long, then a pointer. Both outlive
+        // the call.
         var info = stackalloc byte[SizeOfDriverInfo];
         new Span<byte>(info, SizeOfDriverInfo).Clear();
         *(uint*)info = ETHTOOL_GDRVINFO;

@@ -25,7 +25,8 @@ public sealed class LinuxException : IOException
     public bool IsRefusal => Errno.IsRefusal();
 
     /// <summary>Memory, descriptors, processes, disk space or a quota has run out.</summary>
-    /// <remarks>EAGAIN is the answer of a limit on processes; from any other call it means that there is nothing yet.</remarks>
+    /// <remarks>EAGAIN is the answer of a limit on processes; from any other call it means that there is nothing
+    /// yet.</remarks>
     public bool IsExhaustion => Errno.IsExhaustion() || (Errno == Errno.EAGAIN && Call == "posix_spawn");
 
     /// <summary>The error of the system call made last on this thread.</summary>

@@ -6,9 +6,9 @@ using static Kata.Platform.Linux.SocketLookup;
 namespace Kata.Platform.Linux;
 
 /// <summary>
-/// Takes every TCP connection that is dialled to a loopback address of a network namespace, whatever its port: a program
-/// of the kind sk_lookup hands it to one listener, whose accepted sockets tell the port as their local one. It runs only
-/// when a connection is set up, and is gone with its descriptors.
+/// Takes every TCP connection that is dialled to a loopback address of a network namespace, whatever its port: a
+/// program of the kind sk_lookup hands it to one listener, whose accepted sockets tell the port as their local one. It
+/// runs only when a connection is set up, and is gone with its descriptors.
 /// </summary>
 public sealed class LoopbackSteering : IDisposable
 {
@@ -30,7 +30,8 @@ public sealed class LoopbackSteering : IDisposable
     public Socket? V6 { get; }
 
     /// <summary>Begins in the network namespace at a path. Needs CAP_BPF and CAP_NET_ADMIN, and Linux 5.9.</summary>
-    public static Task<LoopbackSteering> OpenAsync(string networkNamespace) => Namespaces.RunInNetworkNamespaceAsync(networkNamespace, () =>
+    public static Task<LoopbackSteering> OpenAsync(string networkNamespace) =>
+        Namespaces.RunInNetworkNamespaceAsync(networkNamespace, () =>
     {
         var v4 = Listen(IPAddress.Loopback)!;
         var v6 = Listen(IPAddress.IPv6Loopback);
@@ -74,8 +75,8 @@ public sealed class LoopbackSteering : IDisposable
     }
 
     /// <summary>
-    /// In words: leave alone what is not TCP to a loopback address; else take the family's listener out of the map, if it is
-    /// there, and assign it. Every answer is "pass".
+    /// In words: leave alone what is not TCP to a loopback address; else take the family's listener out of the map, if
+    /// it is there, and assign it. Every answer is "pass".
     /// </summary>
     private static ulong[] Program(int map, bool hasV6)
     {

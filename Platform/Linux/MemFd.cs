@@ -22,7 +22,8 @@ public sealed class MemFd : IDisposable
 
     public static MemFd Create(string name, ReadOnlySpan<byte> bytes)
     {
-        using var writer = DescriptorIo.Own(Libc.memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", name);
+        using var writer = DescriptorIo.Own(
+            Libc.memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", name);
         DescriptorIo.Write(writer, bytes);
         return Seal(writer, name);
     }
@@ -30,7 +31,8 @@ public sealed class MemFd : IDisposable
     /// <summary>A copy of a program or other file.</summary>
     public static MemFd CreateFrom(string path)
     {
-        using var writer = DescriptorIo.Own(Libc.memfd_create(Path.GetFileName(path), MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", path);
+        using var writer = DescriptorIo.Own(
+            Libc.memfd_create(Path.GetFileName(path), MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", path);
         using var source = DescriptorIo.Open(path, OpenFlags.O_RDONLY);
         var buffer = new byte[128 * 1024];
         int read;

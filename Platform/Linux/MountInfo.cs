@@ -14,20 +14,26 @@ public sealed record MountInfo(
     /// <summary>The mounts of our mount namespace, parents before children.</summary>
     public static IReadOnlyList<MountInfo> Read() => Parse(File.ReadAllText("/proc/thread-self/mountinfo"));
 
-    public static IReadOnlyList<MountInfo> Read(int processId) => Parse(File.ReadAllText($"/proc/{processId}/mountinfo"));
+    public static IReadOnlyList<MountInfo> Read(int processId) =>
+        Parse(File.ReadAllText($"/proc/{processId}/mountinfo"));
 
     /// <summary>Whether anything is mounted below a directory, itself aside.</summary>
     public static bool IsAnyBelow(string directory)
     {
         var below = directory.TrimEnd('/') + "/";
-        return Read().Any(mount => mount.MountPoint.Length > below.Length && mount.MountPoint.StartsWith(below, StringComparison.Ordinal));
+        return Read().Any(
+            mount =>
+                mount.MountPoint.Length > below.Length && mount.MountPoint.StartsWith(below, StringComparison.Ordinal));
     }
 
-    /// <summary>One mount by its number; null if there is none. Only its own line is taken apart: a host may have thousands.</summary>
+    /// <summary>
+    /// One mount by its number; null if there is none. Only its own line is taken apart: a host may have thousands.
+    /// </summary>
     public static MountInfo? Find(int id)
     {
         var start = string.Create(CultureInfo.InvariantCulture, $"{id} ");
-        var line = File.ReadLines("/proc/thread-self/mountinfo").FirstOrDefault(line => line.StartsWith(start, StringComparison.Ordinal));
+        var line = File.ReadLines("/proc/thread-self/mountinfo")
+            .FirstOrDefault(line => line.StartsWith(start, StringComparison.Ordinal));
         return line is not null && TryParseLine(line, out var mount) ? mount : null;
     }
 
@@ -41,7 +47,8 @@ public sealed record MountInfo(
     public static int? IdOf(SafeFileHandle opened)
     {
         const string key = "mnt_id:";
-        var line = File.ReadLines($"/proc/self/fdinfo/{opened.DangerousGetHandle()}").FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
+        var line = File.ReadLines($"/proc/self/fdinfo/{opened.DangerousGetHandle()}")
+            .FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
         return int.TryParse(line?[key.Length..], CultureInfo.InvariantCulture, out var id) ? id : null;
     }
 
@@ -77,7 +84,9 @@ public sealed record MountInfo(
         return true;
     }
 
-    /// <summary>Undoes the kernel's <c>\ooo</c> for space, tab, newline and backslash. The octal digits are bytes of UTF-8.</summary>
+    /// <summary>
+    /// Undoes the kernel's <c>\ooo</c> for space, tab, newline and backslash. The octal digits are bytes of UTF-8.
+    /// </summary>
     internal static string Unescape(string text)
     {
         if (!text.Contains('\\'))
@@ -90,7 +99,8 @@ public sealed record MountInfo(
             if (source[i] == '\\' && i + 3 < source.Length
                 && source[i + 1] is >= (byte)'0' and <= (byte)'3' && IsOctal(source[i + 2]) && IsOctal(source[i + 3]))
             {
-                target[length++] = (byte)(((source[i + 1] - '0') << 6) | ((source[i + 2] - '0') << 3) | (source[i + 3] - '0'));
+                target[length++] = (byte)(
+                    ((source[i + 1] - '0') << 6) | ((source[i + 2] - '0') << 3) | (source[i + 3] - '0'));
                 i += 3;
             }
             else

@@ -7,7 +7,8 @@ namespace Kata.Platform.Linux;
 public readonly record struct MountOptions(MountFlags Flags, MountFlags Propagation, string Data)
 {
     /// <summary>
-    /// Later words win over earlier ones. Words for user space (X-, x-, comment, defaults, loop, _netdev, auto and their like) are dropped.
+    /// Later words win over earlier ones. Words for user space (X-, x-, comment, defaults, loop, _netdev, auto and
+    /// their like) are dropped.
     /// </summary>
     public static MountOptions Parse(IEnumerable<string> words)
     {
@@ -79,5 +80,6 @@ public readonly record struct MountOptions(MountFlags Flags, MountFlags Propagat
     private static bool IsForUserSpace(string word) =>
         word.StartsWith("X-", StringComparison.OrdinalIgnoreCase)
         || word.StartsWith("comment=", StringComparison.Ordinal)
-        || word is "defaults" or "auto" or "noauto" or "user" or "nouser" or "users" or "owner" or "group" or "nofail" or "_netdev" or "loop";
+        || word is "defaults" or "auto" or "noauto" or "user" or "nouser" or "users" or "owner" or "group" or "nofail"
+            or "_netdev" or "loop";
 }

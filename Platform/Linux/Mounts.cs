@@ -22,7 +22,8 @@ public static class Mounts
         | MountFlags.MS_NODIRATIME | MountFlags.MS_RELATIME;
 
     /// <summary>E2BIG for data the kernel would cut off in the middle.</summary>
-    public static void Mount(string? source, string target, string? type, MountFlags flags = MountFlags.None, string? data = null)
+    public static void Mount(
+        string? source, string target, string? type, MountFlags flags = MountFlags.None, string? data = null)
     {
         if (data is not null && Encoding.UTF8.GetByteCount(data) > LongestData)
             throw new LinuxException(Errno.E2BIG, "mount", target);
@@ -30,7 +31,8 @@ public static class Mounts
     }
 
     /// <summary>
-    /// Mounts by words of fstab: flags, data and propagation. A bind mount is made, then remounted with the flags it ignored.
+    /// Mounts by words of fstab: flags, data and propagation. A bind mount is made, then remounted with the flags it
+    /// ignored.
     /// </summary>
     public static void Mount(string? source, string target, string? type, IEnumerable<string> options)
     {
@@ -51,7 +53,10 @@ public static class Mounts
             SetPropagation(target, parsed.Propagation);
     }
 
-    /// <summary>Shows <paramref name="source"/> at <paramref name="target"/> too, its submounts with it if recursive, all of it read-only if asked.</summary>
+    /// <summary>
+    /// Shows <paramref name="source"/> at <paramref name="target"/> too, its submounts with it if recursive, all of it
+    /// read-only if asked.
+    /// </summary>
     public static void Bind(string source, string target, bool recursive = true, bool readOnly = false)
     {
         Mount(source, target, null, MountFlags.MS_BIND | (recursive ? MountFlags.MS_REC : 0));
@@ -69,9 +74,11 @@ public static class Mounts
     }
 
     /// <summary>
-    /// Shows the mount at <paramref name="source"/> at an opened file or directory too, without what is mounted below it.
+    /// Shows the mount at <paramref name="source"/> at an opened file or directory too, without what is mounted below
+    /// it.
     /// </summary>
-    /// <returns>The new mount, opened: nothing else tells surely which it is once others may have changed mounts.</returns>
+    /// <returns>The new mount, opened: nothing else tells surely which it is once others may have changed
+    /// mounts.</returns>
     public static unsafe SafeFileHandle Clone(string source, SafeFileHandle place)
     {
         var texts = NativeStrings.Allocate([source, ""]);
@@ -128,10 +135,12 @@ public static class Mounts
         var result = Libc.syscall(
             SyscallNumber.MountSetattr, AT_FDCWD, (nint)path[0], recursive ? AT_RECURSIVE : 0, (nint)attributes, 32);
         NativeStrings.Free(path);
-        return result == 0 || (LinuxException.LastErrno == Errno.ENOSYS ? false : throw LinuxException.Last("mount_setattr", target));
+        return result == 0
+            || (LinuxException.LastErrno == Errno.ENOSYS ? false : throw LinuxException.Last("mount_setattr", target));
     }
 
-    /// <param name="propagation">One of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC for the tree.</param>
+    /// <param name="propagation">One of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC for the
+    /// tree.</param>
     public static void SetPropagation(string target, MountFlags propagation) => Mount(null, target, null, propagation);
 
     /// <summary>
@@ -139,11 +148,14 @@ public static class Mounts
     /// their common parent, on a thread that has its own working directory.
     /// </summary>
     public static async Task MountOverlayAsync(
-        IReadOnlyList<string> lower, string? upper, string? work, string target, MountFlags flags = MountFlags.None, IEnumerable<string>? options = null)
+        IReadOnlyList<string> lower, string? upper, string? work, string target, MountFlags flags = MountFlags.None,
+        IEnumerable<string>? options = null)
     {
         var words = (options ?? []).ToList();
         if (upper is not null)
-            words.AddRange([$"upperdir={EscapeOverlay(upper)}", $"workdir={EscapeOverlay(work ?? throw new ArgumentNullException(nameof(work)))}"]);
+            words.AddRange(
+                [$"upperdir={EscapeOverlay(upper)}",
+                    $"workdir={EscapeOverlay(work ?? throw new ArgumentNullException(nameof(work)))}"]);
         var whole = Data(lower);
         if (Encoding.UTF8.GetByteCount(whole) <= LongestData)
         {
@@ -187,7 +199,9 @@ public static class Mounts
             : throw LinuxException.Last("umount2", target);
     }
 
-    /// <summary>Detaches everything mounted at or below a directory, stacked mounts too. The number of mounts taken away.</summary>
+    /// <summary>
+    /// Detaches everything mounted at or below a directory, stacked mounts too. The number of mounts taken away.
+    /// </summary>
     public static int UnmountTree(string directory)
     {
         var count = 0;
@@ -222,7 +236,9 @@ public static class Mounts
         LinuxException.Check(Libc.chdir("/"), "chdir", "/");
     }
 
-    /// <summary>Changes a bind mount's own flags; those the source already has are kept, as an unprivileged mount must.</summary>
+    /// <summary>
+    /// Changes a bind mount's own flags; those the source already has are kept, as an unprivileged mount must.
+    /// </summary>
     private static void RemountBind(string target, MountFlags attributes)
     {
         var kept = MountFlags.None;
@@ -243,7 +259,8 @@ public static class Mounts
 
     /// <summary>Overlay takes <c>:</c> and <c>,</c> in paths behind a backslash.</summary>
     private static string EscapeOverlay(string path) =>
-        path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
+        path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal)
+            .Replace(",", "\\,", StringComparison.Ordinal);
 
     private static string CommonParent(IReadOnlyList<string> paths)
     {

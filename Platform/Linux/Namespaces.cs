@@ -67,7 +67,9 @@ public static class Namespaces
         });
     }
 
-    /// <summary>A private network namespace with its loopback up, kept by a bind mount on <paramref name="path"/>.</summary>
+    /// <summary>
+    /// A private network namespace with its loopback up, kept by a bind mount on <paramref name="path"/>.
+    /// </summary>
     public static Task CreateNetworkNamespaceAsync(string path) => CreateAsync(path, CLONE_NEWNET);
 
     /// <summary>Takes away the mount and the file. What is gone already is fine.</summary>
@@ -77,7 +79,10 @@ public static class Namespaces
         File.Delete(path);
     }
 
-    /// <summary>Which CLONE_NEW it is that a file of a namespace, such as <c>/proc/PID/ns/net</c>, stands for; 0 for other files.</summary>
+    /// <summary>
+    /// Which CLONE_NEW it is that a file of a namespace, such as <c>/proc/PID/ns/net</c>, stands for; 0 for other
+    /// files.
+    /// </summary>
     public static unsafe int KindOf(SafeHandle file)
     {
         // SAFETY: the request takes no argument.
@@ -85,7 +90,9 @@ public static class Namespaces
         return kind > 0 ? kind : 0;
     }
 
-    /// <summary>Moves the calling thread into the namespace at <paramref name="path"/>; see the remark above about threads.</summary>
+    /// <summary>
+    /// Moves the calling thread into the namespace at <paramref name="path"/>; see the remark above about threads.
+    /// </summary>
     public static void Enter(string path, int kind)
     {
         using var file = DescriptorIo.Open(path, OpenFlags.O_RDONLY);
@@ -128,7 +135,9 @@ public static class Namespaces
         LinuxException.Check(Libc.ioctl(socket, SIOCSIFFLAGS, request), "ioctl", "SIOCSIFFLAGS lo");
     }
 
-    /// <summary>Runs <paramref name="work"/> on a thread that ends with it, so that whatever it does to the thread is gone.</summary>
+    /// <summary>
+    /// Runs <paramref name="work"/> on a thread that ends with it, so that whatever it does to the thread is gone.
+    /// </summary>
     /// <remarks>
     /// A thread is born into the namespaces of the one that starts it, and completing a task may start a pool thread.
     /// So a second thread that entered nothing starts the first, waits for it and tells its result.

@@ -13,7 +13,8 @@ internal static unsafe class NativeStrings
         foreach (var text in strings)
             size += (nuint)Encoding.UTF8.GetByteCount(text) + 1;
 
-        // SAFETY: the block holds the pointers, then every string with its terminator; each is written within its counted length.
+        // SAFETY: the block holds the pointers, then every string with its terminator; each is written within its
+        // counted length.
         var block = (byte*)NativeMemory.Alloc(size);
         var array = (byte**)block;
         var next = block + pointers;

@@ -19,9 +19,13 @@ public static class Nodes
         LinuxException.Check(Libc.fchownat(AT_FDCWD, path, userId, groupId, 0), "fchownat", path);
 
     /// <summary>Permission bits of what the path leads to.</summary>
-    public static void ChangeMode(string path, uint mode) => LinuxException.Check(Libc.chmod(path, mode), "chmod", path);
+    public static void ChangeMode(string path, uint mode) =>
+        LinuxException.Check(Libc.chmod(path, mode), "chmod", path);
 
-    /// <summary>Gives a file or link another name, at once and in place of what had it. Links are not followed, as <see cref="File.Move(string, string)"/> would.</summary>
+    /// <summary>
+    /// Gives a file or link another name, at once and in place of what had it. Links are not followed, as
+    /// <see cref="File.Move(string, string)"/> would.
+    /// </summary>
     public static void Rename(string from, string to) => LinuxException.Check(Libc.rename(from, to), "rename", to);
 
     /// <summary>A device number as glibc and the kernel pack it.</summary>

@@ -19,7 +19,10 @@ public sealed class PidFd : SafeHandleMinusOneIsInvalid
 
     /// <summary>Throws <see cref="LinuxException"/> with ESRCH if there is no such process.</summary>
     public static PidFd Open(int processId) =>
-        new((int)LinuxException.Check((long)Libc.syscall(SyscallNumber.PidfdOpen, processId, 0, 0, 0, 0), "pidfd_open", $"pid {processId}"), processId);
+        new(
+            (int)LinuxException.Check(
+                (long)Libc.syscall(SyscallNumber.PidfdOpen, processId, 0, 0, 0, 0), "pidfd_open",
+                $"pid {processId}"), processId);
 
     /// <summary>The process, or null if there is none with this pid.</summary>
     public static PidFd? TryOpen(int processId)
@@ -29,7 +32,9 @@ public sealed class PidFd : SafeHandleMinusOneIsInvalid
         var descriptor = (int)Libc.syscall(SyscallNumber.PidfdOpen, processId, 0, 0, 0, 0);
         if (descriptor >= 0)
             return new PidFd(descriptor, processId);
-        return LinuxException.LastErrno == Errno.ESRCH ? null : throw LinuxException.Last("pidfd_open", $"pid {processId}");
+        return LinuxException.LastErrno == Errno.ESRCH
+            ? null
+            : throw LinuxException.Last("pidfd_open", $"pid {processId}");
     }
 
     /// <summary>The process of this pid if it is still the one that started at <paramref name="startTime"/>.</summary>
@@ -51,7 +56,9 @@ public sealed class PidFd : SafeHandleMinusOneIsInvalid
         {
             if (Libc.syscall(SyscallNumber.PidfdSendSignal, handle, signal, 0, 0, 0) >= 0)
                 return true;
-            return LinuxException.LastErrno == Errno.ESRCH ? false : throw LinuxException.Last("pidfd_send_signal", $"pid {ProcessId}");
+            return LinuxException.LastErrno == Errno.ESRCH
+                ? false
+                : throw LinuxException.Last("pidfd_send_signal", $"pid {ProcessId}");
         }
         finally
         {
@@ -60,10 +67,12 @@ public sealed class PidFd : SafeHandleMinusOneIsInvalid
     }
 
     /// <summary>Completes when the process has ended, whosever child it is.</summary>
-    public async Task WaitAsync(CancellationToken cancellation = default) => await Poller.WaitReadableAsync(this, cancellation);
+    public async Task WaitAsync(CancellationToken cancellation = default) =>
+        await Poller.WaitReadableAsync(this, cancellation);
 
     /// <summary>
-    /// Takes the exit status of a child of ours. Null while it runs; <see cref="ProcessExit.Unknown"/> if somebody else took it.
+    /// Takes the exit status of a child of ours. Null while it runs; <see cref="ProcessExit.Unknown"/> if somebody else
+    /// took it.
     /// </summary>
     internal ProcessExit? TryReap()
     {

@@ -14,7 +14,9 @@ namespace Kata.Platform.Linux;
 /// </remarks>
 public static class Poller
 {
-    /// <summary>How long a plain <c>Dispose</c> of a waited-for handle can stay unnoticed; only then do we wake up for nothing.</summary>
+    /// <summary>
+    /// How long a plain <c>Dispose</c> of a waited-for handle can stay unnoticed; only then do we wake up for nothing.
+    /// </summary>
     private const int SweepMilliseconds = 500;
 
     private const uint EPOLLIN = 0x1;
@@ -42,7 +44,8 @@ public static class Poller
     {
         EpollDescriptor = LinuxException.Check(Libc.epoll_create1(EPOLL_CLOEXEC), "epoll_create1", "poller");
         SweepTimer = LinuxException.Check(
-            Libc.timerfd_create(CLOCK_MONOTONIC, OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK), "timerfd_create", "poller");
+            Libc.timerfd_create(CLOCK_MONOTONIC, OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK), "timerfd_create",
+            "poller");
         // SAFETY: the buffer holds one event, written by EpollEvent.Write.
         var buffer = stackalloc byte[EpollEvent.Size];
         EpollEvent.Write(buffer, EPOLLIN, SweepTimer, 0);
@@ -50,7 +53,10 @@ public static class Poller
         new Thread(Run) { IsBackground = true, Name = "poller" }.UnsafeStart();
     }
 
-    /// <summary>Completes when a read of <paramref name="handle"/> would not block, or has an error or the end to tell. A regular file is always readable.</summary>
+    /// <summary>
+    /// Completes when a read of <paramref name="handle"/> would not block, or has an error or the end to tell. A
+    /// regular file is always readable.
+    /// </summary>
     public static ValueTask WaitReadableAsync(SafeHandle handle, CancellationToken cancellation = default) =>
         Wait(handle, EPOLLIN, cancellation);
 
@@ -62,7 +68,9 @@ public static class Poller
     public static ValueTask WaitPriorityAsync(SafeHandle handle, CancellationToken cancellation = default) =>
         Wait(handle, EPOLLPRI, cancellation);
 
-    /// <summary>Disposes of <paramref name="handle"/> and ends every wait for it with <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>
+    /// Disposes of <paramref name="handle"/> and ends every wait for it with <see cref="ObjectDisposedException"/>.
+    /// </summary>
     public static void Close(SafeHandle handle)
     {
         ArgumentNullException.ThrowIfNull(handle);
@@ -137,7 +145,8 @@ public static class Poller
             {
                 for (var i = 0; i < count; i++)
                 {
-                    EpollEvent.Read(events + (i * EpollEvent.Size), out var mask, out var descriptor, out var generation);
+                    EpollEvent.Read(
+                        events + (i * EpollEvent.Size), out var mask, out var descriptor, out var generation);
                     if (generation == 0)
                         Sweep();
                     else if (Entries.TryGetValue(descriptor, out var entry) && entry.Generation == generation)
@@ -178,7 +187,9 @@ public static class Poller
         }
     }
 
-    /// <summary>Takes a waiter out; the last one takes the descriptor out of epoll, before its reference goes.</summary>
+    /// <summary>
+    /// Takes a waiter out; the last one takes the descriptor out of epoll, before its reference goes.
+    /// </summary>
     private static void Remove(int descriptor, Entry entry, int index)
     {
         var waiter = entry.Waiters[index];
@@ -275,7 +286,9 @@ public static class Poller
         // SAFETY: the buffer holds one event, written by EpollEvent.Write.
         var buffer = stackalloc byte[EpollEvent.Size];
         EpollEvent.Write(buffer, interest, descriptor, entry.Generation);
-        return Libc.epoll_ctl(EpollDescriptor, operation, descriptor, buffer) < 0 ? LinuxException.LastErrno : Errno.None;
+        return Libc.epoll_ctl(EpollDescriptor, operation, descriptor, buffer) < 0
+            ? LinuxException.LastErrno
+            : Errno.None;
     }
 
     private sealed class Entry(uint generation)
@@ -348,7 +361,8 @@ public static class Poller
 
         public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
 
-        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        public void OnCompleted(
+            Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
             _core.OnCompleted(continuation, state, token, flags);
     }
 }

@@ -73,21 +73,30 @@ internal static unsafe class PosixSpawn
         for (var gap = 3; gap < highest; gap++)
         {
             if (!taken.Contains(gap))
-                Check(Libc.posix_spawn_file_actions_addclose(actions, gap), "posix_spawn_file_actions_addclose", request);
+                Check(
+                    Libc.posix_spawn_file_actions_addclose(actions, gap), "posix_spawn_file_actions_addclose", request);
         }
-        Check(Libc.posix_spawn_file_actions_addclosefrom_np(actions, highest + 1), "posix_spawn_file_actions_addclosefrom_np", request);
-        Check(Libc.posix_spawn_file_actions_addchdir_np(actions, request.WorkingDirectory), "posix_spawn_file_actions_addchdir_np", request);
+        Check(
+            Libc.posix_spawn_file_actions_addclosefrom_np(actions, highest + 1),
+            "posix_spawn_file_actions_addclosefrom_np", request);
+        Check(
+            Libc.posix_spawn_file_actions_addchdir_np(actions, request.WorkingDirectory),
+            "posix_spawn_file_actions_addchdir_np", request);
 
         void Place(SafeHandle? source, int target, int flags)
         {
             if (source is null)
             {
-                Check(Libc.posix_spawn_file_actions_addopen(actions, target, "/dev/null", flags, 0), "posix_spawn_file_actions_addopen", request);
+                Check(
+                    Libc.posix_spawn_file_actions_addopen(actions, target, "/dev/null", flags, 0),
+                    "posix_spawn_file_actions_addopen", request);
                 return;
             }
             var copy = DescriptorIo.DuplicateAbove(source, highest + 1);
             copies.Add(copy);
-            Check(Libc.posix_spawn_file_actions_adddup2(actions, (int)copy.DangerousGetHandle(), target), "posix_spawn_file_actions_adddup2", request);
+            Check(
+                Libc.posix_spawn_file_actions_adddup2(actions, (int)copy.DangerousGetHandle(), target),
+                "posix_spawn_file_actions_adddup2", request);
         }
     }
 

@@ -12,5 +12,6 @@ public static class Prctl
 
     /// <summary>Orphans below this process become its children, as they do for PID 1.</summary>
     public static void SetChildSubreaper(bool enabled = true) =>
-        LinuxException.Check(Libc.prctl(PR_SET_CHILD_SUBREAPER, enabled ? 1u : 0u, 0, 0, 0), "prctl", "PR_SET_CHILD_SUBREAPER");
+        LinuxException.Check(
+            Libc.prctl(PR_SET_CHILD_SUBREAPER, enabled ? 1u : 0u, 0, 0, 0), "prctl", "PR_SET_CHILD_SUBREAPER");
 }

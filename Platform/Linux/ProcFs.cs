@@ -22,8 +22,8 @@ public static class ProcFs
         ReadAll($"/proc/{processId}/cmdline") is { Length: > 0 } text ? text.TrimEnd('\0').Split('\0') : [];
 
     /// <summary>
-    /// How long the thread of a process that waited longest was ready to run and waited for a processor. Zero if the process is gone,
-    /// or if the kernel keeps no such figures (CONFIG_SCHED_INFO).
+    /// How long the thread of a process that waited longest was ready to run and waited for a processor. Zero if the
+    /// process is gone, or if the kernel keeps no such figures (CONFIG_SCHED_INFO).
     /// </summary>
     public static TimeSpan LongestRunDelay(int processId)
     {
@@ -58,7 +58,8 @@ public static class ProcFs
             {
                 if (ReadAll(task + "/children") is not { } text)
                     return ChildrenByScan(processId);
-                foreach (var word in text.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+                foreach (var word in text.Split(' ',
+                    StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
                     children.Add(int.Parse(word, CultureInfo.InvariantCulture));
             }
         }
@@ -85,7 +86,8 @@ public static class ProcFs
     {
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(directory.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            if (int.TryParse(Path.GetFileName(directory.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture,
+                out var id))
                 yield return id;
         }
     }

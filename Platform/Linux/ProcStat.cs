@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Kata.Platform.Linux;
 
 /// <summary>The fields of <c>/proc/PID/stat</c> that identify a process and say how it is.</summary>
-public readonly record struct ProcStat(int ProcessId, string Comm, char State, int ParentId, int GroupId, int SessionId, long StartTime)
+public readonly record struct ProcStat(
+    int ProcessId, string Comm, char State, int ParentId, int GroupId, int SessionId, long StartTime)
 {
     /// <summary>The name may hold spaces and parentheses; the last closing one ends it.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out ProcStat stat)

@@ -59,7 +59,8 @@ public static class ProcessSpawner
     /// <summary>Set when there is a child where there may have been none.</summary>
     internal static AutoResetEvent Spawned { get; } = new(false);
 
-    internal static bool TryGet(int processId, out SpawnedProcess? process) => Known.TryGetValue(processId, out process);
+    internal static bool TryGet(int processId, out SpawnedProcess? process) =>
+        Known.TryGetValue(processId, out process);
 
     internal static void Forget(SpawnedProcess process) =>
         Known.TryRemove(new KeyValuePair<int, SpawnedProcess>(process.ProcessId, process));

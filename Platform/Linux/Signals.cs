@@ -35,8 +35,10 @@ public static class Signals
 
     private static readonly string[] Names =
     [
-        "", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-        "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+        "", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM",
+        "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH",
+        "IO", "PWR", "SYS",
     ];
 
     /// <summary>A number, or a name in any case with or without SIG, also RTMIN+n and RTMAX-n.</summary>
@@ -73,7 +75,10 @@ public static class Signals
 
     public static bool IsIgnored(int signal) => Disposition(signal) == SIG_IGN;
 
-    /// <summary>To a process by its pid. Prefer <see cref="PidFd"/>; this is for groups (negative) and what has no pidfd. False if there is none.</summary>
+    /// <summary>
+    /// To a process by its pid. Prefer <see cref="PidFd"/>; this is for groups (negative) and what has no pidfd. False
+    /// if there is none.
+    /// </summary>
     public static bool Kill(int processId, int signal)
     {
         if (Libc.kill(processId, signal) == 0)
@@ -81,7 +86,9 @@ public static class Signals
         return LinuxException.LastErrno == Errno.ESRCH ? false : throw LinuxException.Last("kill", $"pid {processId}");
     }
 
-    /// <summary>Ignored signals stay ignored across exec and the runtime ignores some; a program expects none.</summary>
+    /// <summary>
+    /// Ignored signals stay ignored across exec and the runtime ignores some; a program expects none.
+    /// </summary>
     internal static unsafe void ResetForExec()
     {
         for (var signal = 1; signal <= SIGRTMAX; signal++)
@@ -97,7 +104,8 @@ public static class Signals
 
     private static int Offset(string digits, int start, int sign)
     {
-        if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var offset) || offset > SIGRTMAX - SIGRTMIN)
+        if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
+            || offset > SIGRTMAX - SIGRTMIN)
             return -1;
         return start + (sign * offset);
     }

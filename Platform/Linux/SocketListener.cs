@@ -6,7 +6,10 @@ namespace Kata.Platform.Linux;
 /// <summary>Whether a peer with this address, as the kernel tells it, may connect.</summary>
 internal delegate bool PeerFilter(ReadOnlySpan<byte> address);
 
-/// <summary>A listening stream socket of any family. Waits in <see cref="Poller"/>, since <see cref="Socket"/> accepts only from families it knows.</summary>
+/// <summary>
+/// A listening stream socket of any family. Waits in <see cref="Poller"/>, since <see cref="Socket"/> accepts only from
+/// families it knows.
+/// </summary>
 public sealed class SocketListener : IDisposable
 {
     /// <summary>No address family has longer ones.</summary>
@@ -30,7 +33,9 @@ public sealed class SocketListener : IDisposable
         return new SocketListener(handle);
     }
 
-    /// <summary>The next connection. Ends with <see cref="ObjectDisposedException"/> when the listener is disposed of.</summary>
+    /// <summary>
+    /// The next connection. Ends with <see cref="ObjectDisposedException"/> when the listener is disposed of.
+    /// </summary>
     public async Task<Socket> AcceptAsync(CancellationToken cancellation = default)
     {
         while (true)

@@ -5,17 +5,21 @@ using System.Text;
 
 namespace Kata.Platform.Linux;
 
-/// <summary>The words between the two halves of a placed start: argv to <see cref="SpawnVerb"/>, one line back if it fails.</summary>
+/// <summary>
+/// The words between the two halves of a placed start: argv to <see cref="SpawnVerb"/>, one line back if it fails.
+/// </summary>
 internal static class SpawnOrders
 {
     private const int LongestFailure = 4096;
 
     /// <summary>The request that starts our own binary, which then becomes the program.</summary>
-    internal static SpawnRequest ToLaunch(SpawnRequest request, SpawnPlacement placement, string launcher, SafeHandle status)
+    internal static SpawnRequest ToLaunch(
+        SpawnRequest request, SpawnPlacement placement, string launcher, SafeHandle status)
     {
         if (request.Arguments.Count == 0)
             throw new ArgumentException("argv is empty", nameof(request));
-        var statusDescriptor = request.Descriptors.Aggregate(2, (highest, d) => Math.Max(highest, d.ChildDescriptor)) + 1;
+        var statusDescriptor = request.Descriptors.Aggregate(2, (highest, d) => Math.Max(highest, d.ChildDescriptor))
+            + 1;
         var words = new List<string> { launcher, ProcessSpawner.Verb };
         Add("--status-fd", statusDescriptor.ToString(CultureInfo.InvariantCulture));
         foreach (var cgroup in placement.Cgroups)
@@ -25,7 +29,9 @@ internal static class SpawnOrders
         if (placement.OomScoreAdjustment is { } oom)
             Add("--oom-score-adj", oom.ToString(CultureInfo.InvariantCulture));
         foreach (var limit in placement.Limits)
-            Add("--rlimit", string.Create(CultureInfo.InvariantCulture, $"{(int)limit.Resource}:{limit.Soft}:{limit.Hard}"));
+            Add(
+                "--rlimit",
+                string.Create(CultureInfo.InvariantCulture, $"{(int)limit.Resource}:{limit.Soft}:{limit.Hard}"));
         if (placement.SupplementaryGroups is { } groups)
             Add("--groups", string.Join(',', groups.Select(g => g.ToString(CultureInfo.InvariantCulture))));
         if (placement.GroupId is { } gid)

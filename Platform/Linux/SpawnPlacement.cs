@@ -21,7 +21,9 @@ public sealed record SpawnPlacement
 
     public IReadOnlyList<ResourceLimit> Limits { get; init; } = [];
 
-    /// <summary>Set if we may: lowering it takes CAP_SYS_RESOURCE, and without it the program starts all the same.</summary>
+    /// <summary>
+    /// Set if we may: lowering it takes CAP_SYS_RESOURCE, and without it the program starts all the same.
+    /// </summary>
     public int? OomScoreAdjustment { get; init; }
 
     /// <summary>Sent to the program when our process ends.</summary>

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Kata.Platform.Linux;
 
-/// <summary>A program to start. The child gets exactly what is named here: descriptors, environment, an empty signal mask, default dispositions.</summary>
+/// <summary>
+/// A program to start. The child gets exactly what is named here: descriptors, environment, an empty signal mask,
+/// default dispositions.
+/// </summary>
 public sealed record SpawnRequest
 {
     /// <summary>Absolute path of the program, or <see cref="MemFd.ExecutablePath"/>.</summary>

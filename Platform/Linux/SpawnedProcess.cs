@@ -5,7 +5,8 @@ public sealed class SpawnedProcess : IAsyncDisposable
 {
     private readonly PidFd _pidFd;
     private readonly Lock _reaping = new();
-    private readonly TaskCompletionSource<ProcessExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ProcessExit> _exited = new(
+        TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _watch;
 
     internal SpawnedProcess(PidFd pidFd, long startTime)

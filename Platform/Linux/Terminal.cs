@@ -36,7 +36,9 @@ public static class Terminal
             // SAFETY: TIOCSPTLCK reads one integer; TIOCGPTPEER takes open flags in place of the pointer.
             LinuxException.Check(Libc.ioctl(controller, TIOCSPTLCK, &locked), "ioctl", "TIOCSPTLCK");
             var flags = OpenFlags.O_RDWR | OpenFlags.O_NOCTTY | OpenFlags.O_CLOEXEC;
-            return (controller, DescriptorIo.Own(Libc.ioctl(controller, TIOCGPTPEER, (void*)flags), "ioctl", "TIOCGPTPEER"));
+            return (
+                controller,
+                DescriptorIo.Own(Libc.ioctl(controller, TIOCGPTPEER, (void*)flags), "ioctl", "TIOCGPTPEER"));
         }
         catch
         {

@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Platform.Linux;
 
-/// <summary>Tap devices. They are made in the calling thread's network namespace; their descriptors then work anywhere.</summary>
+/// <summary>
+/// Tap devices. They are made in the calling thread's network namespace; their descriptors then work anywhere.
+/// </summary>
 public static class TunTap
 {
     /// <summary>The longest name of a network interface.</summary>
@@ -21,13 +23,16 @@ public static class TunTap
     /// Makes a tap, or opens one that exists with the same settings: one descriptor per queue. It goes with the last
     /// of them unless it is made persistent.
     /// </summary>
-    /// <param name="virtioHeader">Whether each frame has virtio-net's header, which lets checksums and segmentation stay undone.</param>
-    public static IReadOnlyList<SafeFileHandle> OpenTap(string name, int queues = 1, bool virtioHeader = true, bool persistent = false)
+    /// <param name="virtioHeader">Whether each frame has virtio-net's header, which lets checksums and segmentation
+    /// stay undone.</param>
+    public static IReadOnlyList<SafeFileHandle> OpenTap(
+        string name, int queues = 1, bool virtioHeader = true, bool persistent = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(queues, 1);
         if (name.Length is 0 or > LongestName || !Ascii.IsValid(name))
             throw new LinuxException(Errno.EINVAL, "TUNSETIFF", name);
-        var flags = (short)(IFF_TAP | IFF_NO_PI | (virtioHeader ? IFF_VNET_HDR : 0) | (queues > 1 ? IFF_MULTI_QUEUE : 0));
+        var flags = (short)(
+            IFF_TAP | IFF_NO_PI | (virtioHeader ? IFF_VNET_HDR : 0) | (queues > 1 ? IFF_MULTI_QUEUE : 0));
         var handles = new List<SafeFileHandle>();
         try
         {

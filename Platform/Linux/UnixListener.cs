@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Kata.Platform.Linux;
 
 /// <summary>
-/// Listening unix sockets for a process that only hands them on. <see cref="System.Net.Sockets.Socket"/> would start its
-/// event loop, a thread and several milliseconds, for nothing.
+/// Listening unix sockets for a process that only hands them on. <see cref="System.Net.Sockets.Socket"/> would start
+/// its event loop, a thread and several milliseconds, for nothing.
 /// </summary>
 public static class UnixListener
 {
@@ -30,7 +30,9 @@ public static class UnixListener
         }
     }
 
-    /// <summary>Whether somebody listens at a path. Answered at once; a listener whose backlog is full counts.</summary>
+    /// <summary>
+    /// Whether somebody listens at a path. Answered at once; a listener whose backlog is full counts.
+    /// </summary>
     public static unsafe bool IsListening(string path)
     {
         using var handle = NewSocket(OpenFlags.O_NONBLOCK, path);

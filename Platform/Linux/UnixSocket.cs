@@ -19,7 +19,8 @@ public static class UnixSocket
     public static Socket Listen(string path, uint mode = 0x180, int backlog = 128)
     {
         var handle = new SafeSocketHandle(
-            LinuxException.Check(Libc.socket(AF_UNIX, SOCK_STREAM | OpenFlags.O_CLOEXEC, 0), "socket", path), ownsHandle: true);
+            LinuxException.Check(Libc.socket(AF_UNIX, SOCK_STREAM | OpenFlags.O_CLOEXEC, 0), "socket", path),
+            ownsHandle: true);
         try
         {
             ForeignSocket.Bind(handle, RawAddress(path), path);
@@ -74,7 +75,9 @@ public static class UnixSocket
         var words = stackalloc uint[3];
         var size = 12u;
         // SAFETY: struct ucred is three 32-bit words.
-        LinuxException.Check(Libc.getsockopt(socket.SafeHandle, SOL_SOCKET, SO_PEERCRED, (byte*)words, &size), "getsockopt", "SO_PEERCRED");
+        LinuxException.Check(
+            Libc.getsockopt(socket.SafeHandle, SOL_SOCKET, SO_PEERCRED, (byte*)words, &size), "getsockopt",
+            "SO_PEERCRED");
         return new PeerCredentials((int)words[0], words[1], words[2]);
     }
 

@@ -14,7 +14,8 @@ public static class VhostVsock
     private const nuint VHOST_VSOCK_SET_GUEST_CID = 0x4008AF60;
 
     /// <summary>Opens the device. ENOENT or ENODEV: this host has none.</summary>
-    public static SafeFileHandle Open(string device = "/dev/vhost-vsock") => DescriptorIo.Open(device, OpenFlags.O_RDWR);
+    public static SafeFileHandle Open(string device = "/dev/vhost-vsock") =>
+        DescriptorIo.Open(device, OpenFlags.O_RDWR);
 
     /// <summary>Claims a context id for the open device; false if another machine has it.</summary>
     public static unsafe bool TryClaim(SafeFileHandle device, uint contextId)

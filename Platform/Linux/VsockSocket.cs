@@ -19,8 +19,12 @@ public static class VsockSocket
     private const int SOCK_STREAM = 1;
     private const int SizeOfAddress = 16;
 
-    /// <summary>Throws ECONNREFUSED or ECONNRESET if nobody listens, ETIMEDOUT if nobody answers in time, ENODEV if there is no such machine.</summary>
-    public static Task<Socket> ConnectAsync(uint cid, uint port, TimeSpan timeout, CancellationToken cancellation = default)
+    /// <summary>
+    /// Throws ECONNREFUSED or ECONNRESET if nobody listens, ETIMEDOUT if nobody answers in time, ENODEV if there is no
+    /// such machine.
+    /// </summary>
+    public static Task<Socket> ConnectAsync(
+        uint cid, uint port, TimeSpan timeout, CancellationToken cancellation = default)
     {
         var address = new byte[SizeOfAddress];
         WriteAddress(address, cid, port);
@@ -31,7 +35,8 @@ public static class VsockSocket
     /// Listens on <paramref name="port"/>; with <paramref name="peer"/>, connections of other machines are
     /// closed unheard.
     /// </summary>
-    public static SocketListener Listen(uint port, int backlog = 128, uint cid = VMADDR_CID_ANY, uint peer = VMADDR_CID_ANY)
+    public static SocketListener Listen(
+        uint port, int backlog = 128, uint cid = VMADDR_CID_ANY, uint peer = VMADDR_CID_ANY)
     {
         Span<byte> address = stackalloc byte[SizeOfAddress];
         WriteAddress(address, cid, port);

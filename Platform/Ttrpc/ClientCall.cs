@@ -2,7 +2,9 @@ using Grpc.Core;
 
 namespace Kata.Platform.Ttrpc;
 
-/// <summary>One call of a client until its first end: result, status, deadline, cancellation or loss of the connection.</summary>
+/// <summary>
+/// One call of a client until its first end: result, status, deadline, cancellation or loss of the connection.
+/// </summary>
 internal abstract class ClientCall(ClientConnection connection)
 {
     private static readonly Task<Metadata> NoHeaders = Task.FromResult(new Metadata());
@@ -28,9 +30,12 @@ internal abstract class ClientCall(ClientConnection connection)
     public static Status GetStatus(object call) =>
         ((ClientCall)call)._status ?? throw new InvalidOperationException("the call has not ended");
 
-    public static void Dispose(object call) => ((ClientCall)call).Fail(new Status(StatusCode.Cancelled, "the call was disposed of"));
+    public static void Dispose(object call) =>
+        ((ClientCall)call).Fail(new Status(StatusCode.Cancelled, "the call was disposed of"));
 
-    /// <summary>Starts token and deadline. The relative time limit for the wire; false when the call has already ended.</summary>
+    /// <summary>
+    /// Starts token and deadline. The relative time limit for the wire; false when the call has already ended.
+    /// </summary>
     public bool Prepare(in CallOptions options, TimeProvider time, out long timeoutNano)
     {
         timeoutNano = 0;
@@ -88,7 +93,9 @@ internal abstract class ClientCall(ClientConnection connection)
     }
 
     protected RpcException EndedError() => new(
-        _status is { StatusCode: not StatusCode.OK } status ? status : new Status(StatusCode.Cancelled, "the call has ended"));
+        _status is { StatusCode: not StatusCode.OK } status
+            ? status
+            : new Status(StatusCode.Cancelled, "the call has ended"));
 
     protected void Unexpected(string what) => Fail(new Status(StatusCode.Internal, $"ttrpc: {what}"));
 
@@ -102,7 +109,8 @@ internal abstract class ClientCall(ClientConnection connection)
 }
 
 /// <summary>A call with one result.</summary>
-internal class UnaryClientCall<TResponse>(ClientConnection connection, Marshaller<TResponse> marshaller) : ClientCall(connection)
+internal class UnaryClientCall<TResponse>(
+    ClientConnection connection, Marshaller<TResponse> marshaller) : ClientCall(connection)
     where TResponse : class
 {
     // Not on the reader: what waits for a result may block or call again.
@@ -147,7 +155,8 @@ internal class UnaryClientCall<TResponse>(ClientConnection connection, Marshalle
 }
 
 /// <summary>A call with one result for a stream of requests.</summary>
-internal sealed class ClientStreamingClientCall<TRequest, TResponse>(ClientConnection connection, Method<TRequest, TResponse> method)
+internal sealed class ClientStreamingClientCall<TRequest, TResponse>(
+    ClientConnection connection, Method<TRequest, TResponse> method)
     : UnaryClientCall<TResponse>(connection, method.ResponseMarshaller), IRequestSource
     where TRequest : class
     where TResponse : class
@@ -175,7 +184,8 @@ internal sealed class ServerStreamingClientCall<TRequest, TResponse> : ClientCal
         : base(connection)
     {
         _method = method;
-        Responses = new MessageQueue<TResponse>(time, MaxUnreadMessages, text => Fail(new Status(StatusCode.ResourceExhausted, $"ttrpc: {text}")));
+        Responses = new MessageQueue<TResponse>(
+            time, MaxUnreadMessages, text => Fail(new Status(StatusCode.ResourceExhausted, $"ttrpc: {text}")));
     }
 
     public MessageQueue<TResponse> Responses { get; }
@@ -243,7 +253,8 @@ internal interface IRequestSource
 }
 
 /// <summary>The stream a client writes to. A write completes when the message has found room to leave.</summary>
-internal sealed class RequestWriter<TRequest>(ClientConnection connection, IRequestSource call, Func<uint> id, Marshaller<TRequest> marshaller)
+internal sealed class RequestWriter<TRequest>(
+    ClientConnection connection, IRequestSource call, Func<uint> id, Marshaller<TRequest> marshaller)
     : IClientStreamWriter<TRequest>
 {
     private bool _completed;

@@ -38,7 +38,10 @@ internal sealed class ClientConnection : IFrameSink
         await _connection.Closed;
     }
 
-    /// <summary>Sends the request that opens a call; completes when it has been handed over or the call has ended. Takes the frame.</summary>
+    /// <summary>
+    /// Sends the request that opens a call; completes when it has been handed over or the call has ended. Takes the
+    /// frame.
+    /// </summary>
     public Task OpenAsync(ClientCall call, OutgoingFrame frame) =>
         TryOpen(call, frame) ? Task.CompletedTask : OpenLaterAsync(call, frame);
 
@@ -113,7 +116,8 @@ internal sealed class ClientConnection : IFrameSink
         }
     }
 
-    private static Status Unavailable(TtrpcException reason) => new(StatusCode.Unavailable, $"ttrpc: closed: {reason.Message}", reason);
+    private static Status Unavailable(TtrpcException reason) =>
+        new(StatusCode.Unavailable, $"ttrpc: closed: {reason.Message}", reason);
 
     private ClientCall? Find(uint id)
     {
@@ -121,7 +125,9 @@ internal sealed class ClientConnection : IFrameSink
             return _calls.GetValueOrDefault(id);
     }
 
-    /// <summary>False when the request must wait for room. Ids must leave in rising order, so the id is given with the place.</summary>
+    /// <summary>
+    /// False when the request must wait for room. Ids must leave in rising order, so the id is given with the place.
+    /// </summary>
     private bool TryOpen(ClientCall call, OutgoingFrame frame)
     {
         TtrpcException? lost;

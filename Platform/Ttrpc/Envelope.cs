@@ -89,7 +89,8 @@ internal readonly ref struct RequestEnvelope
     private static byte[] FromBase64(ReadOnlySpan<byte> text)
     {
         var bytes = new byte[text.Length];
-        return System.Buffers.Text.Base64.DecodeFromUtf8(text, bytes, out _, out var count) == System.Buffers.OperationStatus.Done
+        return System.Buffers.Text.Base64.DecodeFromUtf8(text, bytes, out _,
+            out var count) == System.Buffers.OperationStatus.Done
             ? bytes[..count]
             : text.ToArray();
     }
@@ -142,5 +143,8 @@ internal readonly ref struct ResponseEnvelope
 
     public Status ToStatus() => Code == 0
         ? Status.DefaultSuccess
-        : new Status(Code is > 0 and <= (int)StatusCode.Unauthenticated ? (StatusCode)Code : StatusCode.Unknown, Encoding.UTF8.GetString(Message));
+        : new Status(
+            Code is > 0 and <= (int)StatusCode.Unauthenticated
+                ? (StatusCode)Code
+                : StatusCode.Unknown, Encoding.UTF8.GetString(Message));
 }

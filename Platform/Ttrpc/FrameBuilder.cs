@@ -37,7 +37,9 @@ internal sealed class FrameBuilder : SerializationContext, IBufferWriter<byte>
         }
     }
 
-    /// <summary>A failed call: status only, since some clients decode a payload before they look at the status.</summary>
+    /// <summary>
+    /// A failed call: status only, since some clients decode a payload before they look at the status.
+    /// </summary>
     public static OutgoingFrame Error(uint streamId, StatusCode code, string text)
     {
         if (text.Length > MaxStatusText)
@@ -87,10 +89,13 @@ internal sealed class FrameBuilder : SerializationContext, IBufferWriter<byte>
         return new OutgoingFrame(buffer, 0, FrameHeader.Size);
     }
 
-    /// <summary>A call, with the stream id left open. A client-streaming call has no message here: its payload stays empty.</summary>
+    /// <summary>
+    /// A call, with the stream id left open. A client-streaming call has no message here: its payload stays empty.
+    /// </summary>
     /// <exception cref="MessageTooLargeException">The frame would exceed <paramref name="limit"/>.</exception>
     public static OutgoingFrame Request<TRequest>(
-        string service, string method, Marshaller<TRequest>? marshaller, TRequest? message, FrameFlags flags, long timeoutNano, Metadata? metadata, int limit)
+        string service, string method, Marshaller<TRequest>? marshaller, TRequest? message, FrameFlags flags,
+        long timeoutNano, Metadata? metadata, int limit)
     {
         var serviceSize = Encoding.UTF8.GetByteCount(service);
         var methodSize = Encoding.UTF8.GetByteCount(method);
@@ -191,7 +196,8 @@ internal sealed class FrameBuilder : SerializationContext, IBufferWriter<byte>
             return;
         if ((long)_end - _reserve + more > _limit)
             throw new MessageTooLargeException((long)_end - _reserve + more, _limit);
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_end + more, Math.Min(_buffer.Length * 2, _reserve + _limit)));
+        var larger = ArrayPool<byte>.Shared.Rent(
+            Math.Max(_end + more, Math.Min(_buffer.Length * 2, _reserve + _limit)));
         _buffer.AsSpan(0, _end).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = larger;

@@ -6,7 +6,8 @@ namespace Kata.Platform.Ttrpc;
 /// The received messages of one stream between the connection's reader, which never waits, and the one who reads
 /// the stream. It may be over its limit for a moment; staying there is reported once.
 /// </summary>
-internal sealed class MessageQueue<T>(TimeProvider time, int maxMessages, Action<string> overflow) : IAsyncStreamReader<T>
+internal sealed class MessageQueue<T>(
+    TimeProvider time, int maxMessages, Action<string> overflow) : IAsyncStreamReader<T>
 {
     private readonly Lock _gate = new();
     private readonly Queue<(T Message, int Size)> _messages = new();
@@ -41,7 +42,9 @@ internal sealed class MessageQueue<T>(TimeProvider time, int maxMessages, Action
             if (_bytes > TtrpcLimits.MaxUnreadBytes)
                 tooMuch = !_overflown && (_overflown = true);
             else if (_messages.Count > maxMessages)
-                _grace ??= time.CreateTimer(static s => ((MessageQueue<T>)s!).GraceIsOver(), this, TtrpcLimits.StreamGrace, Timeout.InfiniteTimeSpan);
+                _grace ??= time.CreateTimer(
+                    static s =>
+                        ((MessageQueue<T>)s!).GraceIsOver(), this, TtrpcLimits.StreamGrace, Timeout.InfiniteTimeSpan);
         }
 
         if (tooMuch)

@@ -3,8 +3,10 @@ using Grpc.Core;
 namespace Kata.Platform.Ttrpc;
 
 /// <summary>One running handler: its context, its deadline, and its one answer.</summary>
-[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001", Justification = "A token source without timer or wait handle holds nothing, and handlers may keep its token.")]
-internal abstract class ServerCall(ServerConnection connection, uint id, ServerMethod method) : ServerCallContext, IThreadPoolWorkItem
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001",
+    Justification = "A token source without timer or wait handle holds nothing, and handlers may keep its token.")]
+internal abstract class ServerCall(
+    ServerConnection connection, uint id, ServerMethod method) : ServerCallContext, IThreadPoolWorkItem
 {
     // Longer waits than a timer can hold need no timer: no connection lives that long.
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(40);
@@ -324,5 +326,6 @@ internal sealed class ResponseWriter<T>(ServerCall call, Marshaller<T> marshalle
     public Task WriteAsync(T message) => call.WriteAsync(marshaller, message, CancellationToken.None);
 
     /// <inheritdoc/>
-    public Task WriteAsync(T message, CancellationToken cancellationToken) => call.WriteAsync(marshaller, message, cancellationToken);
+    public Task WriteAsync(T message, CancellationToken cancellationToken) =>
+        call.WriteAsync(marshaller, message, cancellationToken);
 }

@@ -21,7 +21,8 @@ internal sealed class ServerConnection : IFrameSink
     {
         _services = services;
         _options = options;
-        _connection = new TtrpcConnection(transport, options.Reader, options.MaxMessage, options.MaxUnsent, readsLastWords: false, this);
+        _connection = new TtrpcConnection(
+            transport, options.Reader, options.MaxMessage, options.MaxUnsent, readsLastWords: false, this);
     }
 
     /// <summary>The reader's view of the message in hand; used by the reader only.</summary>
@@ -86,7 +87,8 @@ internal sealed class ServerConnection : IFrameSink
 
     /// <inheritdoc/>
     public void OnOversized(in FrameHeader header) => SendError(
-        header.StreamId, new Status(StatusCode.ResourceExhausted, MessageTooLargeException.TextFor(header.Length, MaxMessage)));
+        header.StreamId,
+        new Status(StatusCode.ResourceExhausted, MessageTooLargeException.TextFor(header.Length, MaxMessage)));
 
     /// <inheritdoc/>
     public void OnFrame(in FrameHeader header, ReadOnlyMemory<byte> payload)
@@ -177,7 +179,8 @@ internal sealed class ServerConnection : IFrameSink
         }
     }
 
-    private void Begin(ServerMethod method, in FrameHeader header, in RequestEnvelope request, ReadOnlyMemory<byte> payload)
+    private void Begin(
+        ServerMethod method, in FrameHeader header, in RequestEnvelope request, ReadOnlyMemory<byte> payload)
     {
         // Only the reader adds calls: what is free now is still free below.
         var most = _options.MaxCallsInFlight + (method.IsUrgent ? TtrpcLimits.MaxUrgentCalls : 0);

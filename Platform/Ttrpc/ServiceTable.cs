@@ -3,7 +3,9 @@ using Grpc.Core;
 
 namespace Kata.Platform.Ttrpc;
 
-/// <summary>Service and method name to what parses the request and runs the handler. Complete before the first connection.</summary>
+/// <summary>
+/// Service and method name to what parses the request and runs the handler. Complete before the first connection.
+/// </summary>
 internal sealed class ServiceTable(TtrpcServerOptions options)
 {
     private const int MaxName = 256;
@@ -11,8 +13,11 @@ internal sealed class ServiceTable(TtrpcServerOptions options)
 
     public void Bind(Action<ServiceBinderBase> bind, string? name) => bind(new Binder(this, name));
 
-    /// <summary>False leaves <paramref name="method"/> null; <paramref name="serviceKnown"/> then says which name was wrong.</summary>
-    public bool TryFind(ReadOnlySpan<byte> service, ReadOnlySpan<byte> methodName, out ServerMethod? method, out bool serviceKnown)
+    /// <summary>
+    /// False leaves <paramref name="method"/> null; <paramref name="serviceKnown"/> then says which name was wrong.
+    /// </summary>
+    public bool TryFind(
+        ReadOnlySpan<byte> service, ReadOnlySpan<byte> methodName, out ServerMethod? method, out bool serviceKnown)
     {
         method = null;
         serviceKnown = false;
@@ -46,17 +51,28 @@ internal sealed class ServiceTable(TtrpcServerOptions options)
 
     private sealed class Binder(ServiceTable table, string? name) : ServiceBinderBase
     {
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
-            table.Add(name, method, inline => new UnaryMethod<TRequest, TResponse>(method, name, inline, Required(handler)));
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
+            table.Add(
+                name, method, inline => new UnaryMethod<TRequest, TResponse>(method, name, inline, Required(handler)));
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler) =>
-            table.Add(name, method, inline => new ClientStreamingMethod<TRequest, TResponse>(method, name, inline, Required(handler)));
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler) =>
+            table.Add(
+                name, method, inline =>
+                    new ClientStreamingMethod<TRequest, TResponse>(method, name, inline, Required(handler)));
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler) =>
-            table.Add(name, method, inline => new ServerStreamingMethod<TRequest, TResponse>(method, name, inline, Required(handler)));
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler) =>
+            table.Add(
+                name, method, inline =>
+                    new ServerStreamingMethod<TRequest, TResponse>(method, name, inline, Required(handler)));
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
-            table.Add(name, method, inline => new DuplexStreamingMethod<TRequest, TResponse>(method, name, inline, Required(handler)));
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
+            table.Add(
+                name, method, inline =>
+                    new DuplexStreamingMethod<TRequest, TResponse>(method, name, inline, Required(handler)));
 
         private static T Required<T>(T? handler)
             where T : class =>
@@ -79,13 +95,17 @@ internal abstract class ServerMethod(IMethod method, string? serviceName, bool i
 }
 
 internal sealed class UnaryMethod<TRequest, TResponse>(
-    Method<TRequest, TResponse> method, string? serviceName, bool inline, UnaryServerMethod<TRequest, TResponse> handler)
+    Method<TRequest, TResponse> method, string? serviceName, bool inline, UnaryServerMethod<TRequest,
+    TResponse> handler)
     : ServerMethod(method, serviceName, inline)
     where TRequest : class
     where TResponse : class
 {
-    public override ServerCall Create(ServerConnection connection, in FrameHeader header, ReadOnlyMemory<byte> payload) =>
-        new Call(connection, header.StreamId, this, method.ResponseMarshaller, handler, connection.Payload.Read(method.RequestMarshaller, payload));
+    public override ServerCall Create(
+        ServerConnection connection, in FrameHeader header, ReadOnlyMemory<byte> payload) =>
+        new Call(
+            connection, header.StreamId, this, method.ResponseMarshaller, handler,
+            connection.Payload.Read(method.RequestMarshaller, payload));
 
     private sealed class Call(
         ServerConnection connection, uint id, ServerMethod owner, Marshaller<TResponse> marshaller,
@@ -97,13 +117,17 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
 }
 
 internal sealed class ServerStreamingMethod<TRequest, TResponse>(
-    Method<TRequest, TResponse> method, string? serviceName, bool inline, ServerStreamingServerMethod<TRequest, TResponse> handler)
+    Method<TRequest, TResponse> method, string? serviceName, bool inline, ServerStreamingServerMethod<TRequest,
+    TResponse> handler)
     : ServerMethod(method, serviceName, inline)
     where TRequest : class
     where TResponse : class
 {
-    public override ServerCall Create(ServerConnection connection, in FrameHeader header, ReadOnlyMemory<byte> payload) =>
-        new Call(connection, header.StreamId, this, method.ResponseMarshaller, handler, connection.Payload.Read(method.RequestMarshaller, payload));
+    public override ServerCall Create(
+        ServerConnection connection, in FrameHeader header, ReadOnlyMemory<byte> payload) =>
+        new Call(
+            connection, header.StreamId, this, method.ResponseMarshaller, handler,
+            connection.Payload.Read(method.RequestMarshaller, payload));
 
     private sealed class Call(
         ServerConnection connection, uint id, ServerMethod owner, Marshaller<TResponse> marshaller,
@@ -119,7 +143,8 @@ internal sealed class ServerStreamingMethod<TRequest, TResponse>(
 }
 
 internal sealed class ClientStreamingMethod<TRequest, TResponse>(
-    Method<TRequest, TResponse> method, string? serviceName, bool inline, ClientStreamingServerMethod<TRequest, TResponse> handler)
+    Method<TRequest, TResponse> method, string? serviceName, bool inline, ClientStreamingServerMethod<TRequest,
+    TResponse> handler)
     : ServerMethod(method, serviceName, inline)
     where TRequest : class
     where TResponse : class
@@ -141,7 +166,8 @@ internal sealed class ClientStreamingMethod<TRequest, TResponse>(
 }
 
 internal sealed class DuplexStreamingMethod<TRequest, TResponse>(
-    Method<TRequest, TResponse> method, string? serviceName, bool inline, DuplexStreamingServerMethod<TRequest, TResponse> handler)
+    Method<TRequest, TResponse> method, string? serviceName, bool inline, DuplexStreamingServerMethod<TRequest,
+    TResponse> handler)
     : ServerMethod(method, serviceName, inline)
     where TRequest : class
     where TResponse : class

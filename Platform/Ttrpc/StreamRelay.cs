@@ -18,7 +18,9 @@ public static class StreamRelay
     /// <summary>Most data of a segment, in bytes.</summary>
     public const int MaxData = 32 * 1024;
 
-    /// <summary>Segments with data that may be under way in one direction. A stream may have 64 messages unread.</summary>
+    /// <summary>
+    /// Segments with data that may be under way in one direction. A stream may have 64 messages unread.
+    /// </summary>
     public const int Window = 16;
 
     private static readonly TimeSpan LastWrites = TimeSpan.FromSeconds(5);
@@ -31,7 +33,8 @@ public static class StreamRelay
     /// <param name="ct">Gives up.</param>
     /// <exception cref="InvalidDataException">The peer does not keep to the bounds.</exception>
     public static async Task RunAsync(
-        Stream local, Action endLocal, Func<RelaySegment, Task> send, Func<CancellationToken, Task<RelaySegment?>> receive, CancellationToken ct)
+        Stream local, Action endLocal, Func<RelaySegment, Task> send, Func<CancellationToken,
+        Task<RelaySegment?>> receive, CancellationToken ct)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var sending = new SemaphoreSlim(1, 1);
@@ -49,7 +52,8 @@ public static class StreamRelay
         await over.CancelAsync();
         await Task.WhenAll(relaying, receiving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         ct.ThrowIfCancellationRequested();
-        var failure = new[] { receiving, relaying }.SelectMany(task => task.Exception?.InnerExceptions ?? Enumerable.Empty<Exception>()).FirstOrDefault();
+        var failure = new[] { receiving, relaying }.SelectMany(
+            task => task.Exception?.InnerExceptions ?? Enumerable.Empty<Exception>()).FirstOrDefault();
         if (failure is not null)
             ExceptionDispatchInfo.Throw(failure);
 
@@ -67,7 +71,8 @@ public static class StreamRelay
         }
     }
 
-    private static async Task UploadAsync(Stream local, SemaphoreSlim window, Func<RelaySegment, Task> send, CancellationToken ct)
+    private static async Task UploadAsync(
+        Stream local, SemaphoreSlim window, Func<RelaySegment, Task> send, CancellationToken ct)
     {
         var buffer = new byte[MaxData];
         int read;
@@ -81,7 +86,8 @@ public static class StreamRelay
     }
 
     private static async Task DownloadAsync(
-        Stream local, Action endLocal, ChannelReader<ReadOnlyMemory<byte>> received, Func<RelaySegment, Task> send, CancellationToken ct)
+        Stream local, Action endLocal, ChannelReader<ReadOnlyMemory<byte>> received, Func<RelaySegment, Task> send,
+        CancellationToken ct)
     {
         await foreach (var data in received.ReadAllAsync(ct))
         {
@@ -93,7 +99,8 @@ public static class StreamRelay
     }
 
     private static async Task ReceiveAsync(
-        Func<CancellationToken, Task<RelaySegment?>> receive, ChannelWriter<ReadOnlyMemory<byte>> received, SemaphoreSlim window, CancellationToken ct)
+        Func<CancellationToken, Task<RelaySegment?>> receive, ChannelWriter<ReadOnlyMemory<byte>> received,
+        SemaphoreSlim window, CancellationToken ct)
     {
         var hasEnded = false;
         try
@@ -101,7 +108,8 @@ public static class StreamRelay
             while (await receive(ct) is { } segment)
             {
                 if (segment.Consumed is < 0 or > Window || segment.Consumed > Window - window.CurrentCount)
-                    throw new InvalidDataException($"the peer has passed on {segment.Consumed} segments, more than it was sent");
+                    throw new InvalidDataException(
+                        $"the peer has passed on {segment.Consumed} segments, more than it was sent");
                 if (segment.Consumed > 0)
                     window.Release(segment.Consumed);
                 if (segment.Data.Length > MaxData || (segment.Data.Length > 0 && !received.TryWrite(segment.Data)))

@@ -8,7 +8,10 @@ public enum ReaderKind
     /// <summary>Asynchronous receives. The reader runs where socket completions run.</summary>
     Async,
 
-    /// <summary>A thread of its own that blocks in the kernel: cheaper per message where waking the pool is dear, and the only way for devices.</summary>
+    /// <summary>
+    /// A thread of its own that blocks in the kernel: cheaper per message where waking the pool is dear, and the only
+    /// way for devices.
+    /// </summary>
     BlockingThread,
 }
 
@@ -103,7 +106,8 @@ internal sealed class SocketTransport : ITransport
     }
 }
 
-[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001", Justification = "A token source without timer or wait handle holds nothing.")]
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001",
+    Justification = "A token source without timer or wait handle holds nothing.")]
 internal sealed class StreamTransport(Stream stream, ReaderKind kind) : ITransport
 {
     private readonly CancellationTokenSource _closed = new();

@@ -4,8 +4,8 @@ using Grpc.Core;
 namespace Kata.Platform.Ttrpc;
 
 /// <summary>
-/// A ttRPC connection under the standard gRPC client stubs. A call's deadline travels as its time limit and its headers as
-/// metadata. Every failure is an <see cref="RpcException"/>: the server's status, Cancelled, DeadlineExceeded,
+/// A ttRPC connection under the standard gRPC client stubs. A call's deadline travels as its time limit and its headers
+/// as metadata. Every failure is an <see cref="RpcException"/>: the server's status, Cancelled, DeadlineExceeded,
 /// ResourceExhausted for a message over its limit, and Unavailable with the first reason when the connection is gone.
 /// </summary>
 public sealed class TtrpcClient : CallInvoker, IAsyncDisposable
@@ -20,7 +20,9 @@ public sealed class TtrpcClient : CallInvoker, IAsyncDisposable
 
     /// <summary>Takes over a connected stream.</summary>
     public TtrpcClient(Stream transport, TtrpcClientOptions? options = null)
-        : this(TtrpcConnection.TransportOver(transport, options?.Reader ?? ReaderKind.Async), options ?? new TtrpcClientOptions())
+        : this(
+            TtrpcConnection.TransportOver(transport, options?.Reader ?? ReaderKind.Async),
+            options ?? new TtrpcClientOptions())
     {
     }
 
@@ -60,7 +62,8 @@ public sealed class TtrpcClient : CallInvoker, IAsyncDisposable
         var call = new ServerStreamingClientCall<TRequest, TResponse>(_connection, method, _connection.Time);
         Open(call, method, options, method.RequestMarshaller, request, FrameFlags.RemoteClosed);
         return new AsyncServerStreamingCall<TResponse>(
-            call.Responses, ClientCall.GetHeaders, ClientCall.GetStatus, ClientCall.GetTrailers, ClientCall.Dispose, call);
+            call.Responses, ClientCall.GetHeaders, ClientCall.GetStatus, ClientCall.GetTrailers, ClientCall.Dispose,
+            call);
     }
 
     /// <inheritdoc/>
@@ -70,7 +73,8 @@ public sealed class TtrpcClient : CallInvoker, IAsyncDisposable
         var call = new ClientStreamingClientCall<TRequest, TResponse>(_connection, method);
         call.Opened = Open<TRequest>(call, method, options, null, null, FrameFlags.RemoteOpen);
         return new AsyncClientStreamingCall<TRequest, TResponse>(
-            call.CreateWriter(), call.Result, ClientCall.GetHeaders, ClientCall.GetStatus, ClientCall.GetTrailers, ClientCall.Dispose, call);
+            call.CreateWriter(), call.Result, ClientCall.GetHeaders, ClientCall.GetStatus, ClientCall.GetTrailers,
+            ClientCall.Dispose, call);
     }
 
     /// <inheritdoc/>
@@ -80,10 +84,12 @@ public sealed class TtrpcClient : CallInvoker, IAsyncDisposable
         var call = new ServerStreamingClientCall<TRequest, TResponse>(_connection, method, _connection.Time);
         call.Opened = Open<TRequest>(call, method, options, null, null, FrameFlags.RemoteOpen);
         return new AsyncDuplexStreamingCall<TRequest, TResponse>(
-            call.CreateWriter(), call.Responses, ClientCall.GetHeaders, ClientCall.GetStatus, ClientCall.GetTrailers, ClientCall.Dispose, call);
+            call.CreateWriter(), call.Responses, ClientCall.GetHeaders, ClientCall.GetStatus, ClientCall.GetTrailers,
+            ClientCall.Dispose, call);
     }
 
-    private UnaryClientCall<TResponse> Unary<TRequest, TResponse>(Method<TRequest, TResponse> method, CallOptions options, TRequest request)
+    private UnaryClientCall<TResponse> Unary<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, CallOptions options, TRequest request)
         where TRequest : class
         where TResponse : class
     {
@@ -94,7 +100,8 @@ public sealed class TtrpcClient : CallInvoker, IAsyncDisposable
 
     /// <summary>Sends the opening request; what prevents it ends the call.</summary>
     private Task Open<TRequest>(
-        ClientCall call, IMethod method, in CallOptions options, Marshaller<TRequest>? marshaller, TRequest? request, FrameFlags flags)
+        ClientCall call, IMethod method, in CallOptions options, Marshaller<TRequest>? marshaller, TRequest? request,
+        FrameFlags flags)
         where TRequest : class
     {
         if (!call.Prepare(options, _connection.Time, out var timeoutNano))
@@ -103,7 +110,8 @@ public sealed class TtrpcClient : CallInvoker, IAsyncDisposable
         try
         {
             frame = FrameBuilder.Request(
-                method.ServiceName, method.Name, marshaller, request, flags, timeoutNano, options.Headers, TtrpcLimits.MaxMessage);
+                method.ServiceName, method.Name, marshaller, request, flags, timeoutNano, options.Headers,
+                TtrpcLimits.MaxMessage);
         }
         catch (MessageTooLargeException e)
         {

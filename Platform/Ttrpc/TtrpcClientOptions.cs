@@ -7,8 +7,8 @@ public sealed record TtrpcClientOptions
     public ReaderKind Reader { get; init; } = ReaderKind.Async;
 
     /// <summary>
-    /// Largest data of a frame taken from the peer, at most <see cref="TtrpcLimits.MaxMessage"/>. A larger one is read past
-    /// without being kept and fails its call with ResourceExhausted.
+    /// Largest data of a frame taken from the peer, at most <see cref="TtrpcLimits.MaxMessage"/>. A larger one is read
+    /// past without being kept and fails its call with ResourceExhausted.
     /// </summary>
     public int MaxReply { get; init; } = TtrpcLimits.MaxMessage;
 

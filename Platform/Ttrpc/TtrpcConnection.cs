@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Kata.Platform.Ttrpc;
 
-/// <summary>What a connection does with what it reads. All but <see cref="OnAborted"/> is called by the reader, one at a time.</summary>
+/// <summary>
+/// What a connection does with what it reads. All but <see cref="OnAborted"/> is called by the reader, one at a time.
+/// </summary>
 internal interface IFrameSink
 {
     /// <summary>The payload is valid during the call only.</summary>
@@ -21,7 +23,8 @@ internal interface IFrameSink
 /// otherwise leaves its frame to the one writing; what the kernel refuses is sent when it has room again.
 /// The first reason to end is the one that counts.
 /// </summary>
-internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int receiveLimit, int unsentLimit, bool readsLastWords, IFrameSink sink)
+internal sealed class TtrpcConnection(
+    ITransport transport, ReaderKind kind, int receiveLimit, int unsentLimit, bool readsLastWords, IFrameSink sink)
 {
     private const int Batch = 64 * 1024;
 
@@ -61,7 +64,8 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
         else
         {
             // On the pool: where bytes already wait, the loop would run on whoever accepts or connects.
-            ThreadPool.UnsafeQueueUserWorkItem(static connection => _ = connection.ReadAsync(), this, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static connection => _ = connection.ReadAsync(), this, preferLocal: false);
         }
     }
 
@@ -82,8 +86,8 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
     }
 
     /// <summary>
-    /// Sends a frame if it does not have to wait behind more than others may need; false leaves the frame with its sender,
-    /// who tries again after <see cref="RoomAsync"/>.
+    /// Sends a frame if it does not have to wait behind more than others may need; false leaves the frame with its
+    /// sender, who tries again after <see cref="RoomAsync"/>.
     /// </summary>
     public bool TrySend(OutgoingFrame frame)
     {
@@ -94,7 +98,10 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
         return true;
     }
 
-    /// <summary>As <see cref="TrySend"/>, but only gives the frame its place; the caller must then call <see cref="Write"/> if so told.</summary>
+    /// <summary>
+    /// As <see cref="TrySend"/>, but only gives the frame its place; the caller must then call <see cref="Write"/> if
+    /// so told.
+    /// </summary>
     public bool TryEnqueue(OutgoingFrame frame, out bool mustWrite)
     {
         mustWrite = false;
@@ -188,7 +195,9 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
 
         lock (_gate)
             _unsent += frame.Count;
-        ThreadPool.UnsafeQueueUserWorkItem(static state => _ = state.Connection.WriteAsync(state.Frame), (Connection: this, Frame: frame), preferLocal: false);
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static state =>
+                _ = state.Connection.WriteAsync(state.Frame), (Connection: this, Frame: frame), preferLocal: false);
     }
 
     /// <summary>Ends the connection. Only the first reason is kept.</summary>
@@ -270,7 +279,9 @@ internal sealed class TtrpcConnection(ITransport transport, ReaderKind kind, int
         }
     }
 
-    /// <summary>The next queued bytes, small frames joined to one; false when there are none, and then nobody writes any more.</summary>
+    /// <summary>
+    /// The next queued bytes, small frames joined to one; false when there are none, and then nobody writes any more.
+    /// </summary>
     private bool TryNext(out OutgoingFrame next, bool stillUnsent = false)
     {
         TaskCompletionSource? room;

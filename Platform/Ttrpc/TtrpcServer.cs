@@ -5,7 +5,8 @@ namespace Kata.Platform.Ttrpc;
 
 /// <summary>
 /// Serves the standard gRPC service classes over ttRPC. Handlers get the standard <see cref="ServerCallContext"/>:
-/// metadata as request headers, the deadline, and a token that fires at the first of deadline, lost connection and shutdown.
+/// metadata as request headers, the deadline, and a token that fires at the first of deadline, lost connection and
+/// shutdown.
 /// </summary>
 public sealed class TtrpcServer : IAsyncDisposable
 {
@@ -28,8 +29,9 @@ public sealed class TtrpcServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Binds a service: <c>server.AddService(b => Task.BindService(b, impl))</c>. One implementation may be bound several
-    /// times; <paramref name="serviceName"/> replaces the name its proto file gives it. Only before the first connection.
+    /// Binds a service: <c>server.AddService(b => Task.BindService(b, impl))</c>. One implementation may be bound
+    /// several times; <paramref name="serviceName"/> replaces the name its proto file gives it. Only before the first
+    /// connection.
     /// </summary>
     public void AddService(Action<ServiceBinderBase> bind, string? serviceName = null)
     {
@@ -42,8 +44,8 @@ public sealed class TtrpcServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Accepts connections until the token fires, which also ends the connections accepted here, or the server is stopped.
-    /// The listener stays its owner's. Faults when the listener does.
+    /// Accepts connections until the token fires, which also ends the connections accepted here, or the server is
+    /// stopped. The listener stays its owner's. Faults when the listener does.
     /// </summary>
     public async Task ServeAsync(Socket listener, CancellationToken cancellationToken)
     {
@@ -60,13 +62,16 @@ public sealed class TtrpcServer : IAsyncDisposable
             {
                 return;
             }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionAborted or SocketError.ConnectionReset)
+            catch (SocketException e)
+                when (e.SocketErrorCode is SocketError.ConnectionAborted or SocketError.ConnectionReset)
             {
                 // The client gave up before it was accepted.
             }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
+            catch (SocketException e)
+                when (e.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
             {
-                await Task.Delay(AcceptPause, _options.Time, stop.Token).ContinueWith(static _ => { }, TaskScheduler.Default);
+                await Task.Delay(AcceptPause, _options.Time, stop.Token)
+                    .ContinueWith(static _ => { }, TaskScheduler.Default);
             }
             catch (Exception) when (stop.IsCancellationRequested)
             {
@@ -75,7 +80,10 @@ public sealed class TtrpcServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Serves one connected socket, which it takes over; completes when the connection has ended. <see cref="TtrpcServerOptions.AcceptPeer"/> is not asked.</summary>
+    /// <summary>
+    /// Serves one connected socket, which it takes over; completes when the connection has ended.
+    /// <see cref="TtrpcServerOptions.AcceptPeer"/> is not asked.
+    /// </summary>
     public Task ServeConnectionAsync(Socket transport, CancellationToken cancellationToken) =>
         RunAsync(new SocketTransport(transport), cancellationToken);
 
@@ -84,8 +92,8 @@ public sealed class TtrpcServer : IAsyncDisposable
         RunAsync(TtrpcConnection.TransportOver(transport, _options.Reader), cancellationToken);
 
     /// <summary>
-    /// Accepts no more, closes idle connections, lets running calls finish and sends their answers. When the token fires
-    /// the remaining connections are closed as they are; it never throws for that.
+    /// Accepts no more, closes idle connections, lets running calls finish and sends their answers. When the token
+    /// fires the remaining connections are closed as they are; it never throws for that.
     /// </summary>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
@@ -154,7 +162,8 @@ public sealed class TtrpcServer : IAsyncDisposable
 
         try
         {
-            using (cancellationToken.UnsafeRegister(static s => ((ServerConnection)s!).Abort("the server stops"), connection))
+            using (cancellationToken.UnsafeRegister(static s => ((ServerConnection)s!).Abort("the server stops"),
+                connection))
             {
                 connection.Start();
                 await connection.Closed;

@@ -12,12 +12,16 @@ public sealed record TtrpcServerOptions
     public Func<Socket, bool>? AcceptPeer { get; init; }
 
     /// <summary>
-    /// Asked once per (service, method): true lets the connection's reader run the handler up to its first await, which saves
-    /// a thread switch. Only for handlers that never block: until it returns, nothing else of the connection is read.
+    /// Asked once per (service, method): true lets the connection's reader run the handler up to its first await, which
+    /// saves a thread switch. Only for handlers that never block: until it returns, nothing else of the connection is
+    /// read.
     /// </summary>
     public Func<string, string, bool>? RunInline { get; init; }
 
-    /// <summary>Told of exceptions without a status, with the full method name; the caller only sees code Unknown and the message.</summary>
+    /// <summary>
+    /// Told of exceptions without a status, with the full method name; the caller only sees code Unknown and the
+    /// message.
+    /// </summary>
     public Action<string, Exception>? OnHandlerError { get; init; }
 
     /// <summary>Told why each connection ended.</summary>

@@ -12,9 +12,13 @@ internal static class TtrpcStatus
     public const string DeadlineExceeded = "context deadline exceeded";
     public const string Canceled = "context canceled";
 
-    public static Status BadPayload(Exception e) => new(StatusCode.Internal, $"ttrpc: error unmarshalling payload: {e.Message}");
+    public static Status BadPayload(Exception e) =>
+        new(StatusCode.Internal, $"ttrpc: error unmarshalling payload: {e.Message}");
 
-    /// <summary>The status of an exception a handler ended with. <paramref name="isBug"/>: it said nothing about status, somebody should know.</summary>
+    /// <summary>
+    /// The status of an exception a handler ended with. <paramref name="isBug"/>: it said nothing about status,
+    /// somebody should know.
+    /// </summary>
     public static Status Of(Exception e, bool deadlinePassed, out bool isBug)
     {
         isBug = false;

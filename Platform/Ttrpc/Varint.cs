@@ -5,7 +5,8 @@ internal static class Varint
 {
     public const int MaxSize32 = 5;
 
-    public static int SizeOf(ulong value) => (int)((70 - (uint)System.Numerics.BitOperations.LeadingZeroCount(value | 1)) / 7);
+    public static int SizeOf(ulong value) =>
+        (int)((70 - (uint)System.Numerics.BitOperations.LeadingZeroCount(value | 1)) / 7);
 
     public static int Write(Span<byte> target, ulong value)
     {
@@ -38,7 +39,9 @@ internal static class Varint
     }
 }
 
-/// <summary>Walks the fields of one message. A known field with another wire type than expected is skipped, as protobuf does.</summary>
+/// <summary>
+/// Walks the fields of one message. A known field with another wire type than expected is skipped, as protobuf does.
+/// </summary>
 internal ref struct FieldReader(ReadOnlySpan<byte> source)
 {
     private readonly ReadOnlySpan<byte> _source = source;
@@ -47,7 +50,9 @@ internal ref struct FieldReader(ReadOnlySpan<byte> source)
     /// <summary>Number of the field just read.</summary>
     public int Field { get; private set; }
 
-    /// <summary>True when the field is a length-delimited one; its bytes are <see cref="Start"/> and <see cref="Length"/>.</summary>
+    /// <summary>
+    /// True when the field is a length-delimited one; its bytes are <see cref="Start"/> and <see cref="Length"/>.
+    /// </summary>
     public bool IsBytes { get; private set; }
 
     /// <summary>True when the field is an integer, held by <see cref="Number"/>.</summary>

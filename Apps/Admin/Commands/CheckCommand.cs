@@ -22,7 +22,8 @@ internal static class CheckCommand
         RuntimeSettings settings;
         try
         {
-            settings = await services.GetRequiredService<ISettingsSource>().ReadAsync(null, new Dictionary<string, string>(), ct);
+            settings = await services.GetRequiredService<ISettingsSource>()
+                .ReadAsync(null, new Dictionary<string, string>(), ct);
             Console.WriteLine($"ok       configuration {settings.Source}");
         }
         catch (KataException e)
@@ -43,7 +44,8 @@ internal static class CheckCommand
         try
         {
             var assets = await services.GetRequiredService<IBootAssets>().FindAsync(settings.Hypervisor, ct);
-            Console.WriteLine($"ok       hypervisor {settings.Hypervisor.Name}, kernel {assets.Kernel}, {(assets.Image is null ? $"initrd {assets.Initrd}" : $"image {assets.Image}")}");
+            Console.WriteLine(
+                $"ok       hypervisor {settings.Hypervisor.Name}, kernel {assets.Kernel}, {(assets.Image is null ? $"initrd {assets.Initrd}" : $"image {assets.Image}")}");
             return true;
         }
         catch (KataException e)
@@ -53,7 +55,8 @@ internal static class CheckCommand
         }
     }
 
-    private static async Task<bool> ServesFilesAsync(ServiceProvider services, RuntimeSettings settings, CancellationToken ct)
+    private static async Task<bool> ServesFilesAsync(
+        ServiceProvider services, RuntimeSettings settings, CancellationToken ct)
     {
         try
         {

@@ -25,7 +25,13 @@ internal static class DirectVolumeCommand
 
     private static Command Add()
     {
-        var (path, info) = (Path(), new Option<string>("--mount-info") { Description = "JSON: volume-type, device, fstype, options, metadata", Required = true });
+        var (path, info) = (
+            Path(),
+            new Option<string>("--mount-info")
+            {
+                Description = "JSON: volume-type, device, fstype, options, metadata",
+                Required = true
+            });
         var command = new Command("add", "announces a volume for a path from which a pod will mount") { path, info };
         command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(path)!, (volumes, at) =>
             volumes.AddAsync(at, Encoding.UTF8.GetBytes(parsed.GetValue(info)!), ct)));
@@ -36,7 +42,8 @@ internal static class DirectVolumeCommand
     {
         var path = Path();
         var command = new Command("remove", "takes an announcement back") { path };
-        command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(path)!, (volumes, at) => volumes.RemoveAsync(at, ct)));
+        command.SetAction(
+            (parsed, ct) => RunAsync(parsed.GetValue(path)!, (volumes, at) => volumes.RemoveAsync(at, ct)));
         return command;
     }
 
@@ -45,13 +52,16 @@ internal static class DirectVolumeCommand
         var path = Path();
         var command = new Command("stats", "how full a volume is that a running pod uses") { path };
         command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(path)!, async (volumes, at) =>
-            Console.WriteLine(await AskAsync(volumes, at, $"GET /direct-volume/stats?path={Uri.EscapeDataString(at.Value)}", "", ct))));
+            Console.WriteLine(
+                await AskAsync(
+                    volumes, at, $"GET /direct-volume/stats?path={Uri.EscapeDataString(at.Value)}", "", ct))));
         return command;
     }
 
     private static Command Resize()
     {
-        var (path, size) = (Path(), new Option<long>("--size") { Description = "the new size in bytes", Required = true });
+        var (path, size) = (
+            Path(), new Option<long>("--size") { Description = "the new size in bytes", Required = true });
         var command = new Command("resize", "lets a volume grow that a running pod uses") { path, size };
         command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(path)!, (volumes, at) => AskAsync(
             volumes, at, "POST /direct-volume/resize",
@@ -60,9 +70,11 @@ internal static class DirectVolumeCommand
     }
 
     /// <summary>Asks the shim of the sandbox that uses the volume.</summary>
-    private static async Task<string> AskAsync(IDirectVolumes volumes, HostPath at, string line, string body, CancellationToken ct)
+    private static async Task<string> AskAsync(
+        IDirectVolumes volumes, HostPath at, string line, string body, CancellationToken ct)
     {
-        var sandbox = await volumes.FindUserAsync(at, ct) ?? throw new KataException(ErrorKind.NotFound, $"no running pod uses a direct volume of {at}");
+        var sandbox = await volumes.FindUserAsync(at, ct)
+            ?? throw new KataException(ErrorKind.NotFound, $"no running pod uses a direct volume of {at}");
         var place = SandboxPaths.State(sandbox).Append("shim-monitor.sock").Value;
         try
         {
@@ -73,15 +85,19 @@ internal static class DirectVolumeCommand
             using var reader = new StreamReader(stream, Encoding.UTF8);
             var answer = await reader.ReadToEndAsync(ct);
             var text = answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..].TrimEnd('\n');
-            return answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) ? text : throw new KataException(ErrorKind.Internal, text);
+            return answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal)
+                ? text
+                : throw new KataException(ErrorKind.Internal, text);
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            throw new KataException(ErrorKind.Unavailable, $"the shim of sandbox {sandbox} does not answer at {place}: {e.Message}", e);
+            throw new KataException(
+                ErrorKind.Unavailable, $"the shim of sandbox {sandbox} does not answer at {place}: {e.Message}", e);
         }
     }
 
-    private static Option<string> Path() => new("--volume-path") { Description = "the path on the host", Required = true };
+    private static Option<string> Path() =>
+        new("--volume-path") { Description = "the path on the host", Required = true };
 
     private static async Task<int> RunAsync(string path, Func<IDirectVolumes, HostPath, Task> action)
     {

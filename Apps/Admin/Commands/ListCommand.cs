@@ -19,7 +19,9 @@ internal static class ListCommand
     {
         await using var services = AdminComposition.Build();
         var store = services.GetRequiredService<ISandboxStore>();
-        var directories = Directory.Exists(SandboxPaths.StateRoot) ? Directory.GetDirectories(SandboxPaths.StateRoot) : [];
+        var directories = Directory.Exists(SandboxPaths.StateRoot)
+            ? Directory.GetDirectories(SandboxPaths.StateRoot)
+            : [];
         foreach (var name in directories.Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal))
         {
             var snapshot = await store.LoadAsync(SandboxId.Parse(name), ct);

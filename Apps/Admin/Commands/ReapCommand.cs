@@ -14,7 +14,10 @@ internal static class ReapCommand
 
     public static Command Create()
     {
-        var onlyLook = new Option<bool>("--dry-run") { Description = "tell what would be released, and release nothing" };
+        var onlyLook = new Option<bool>("--dry-run")
+        {
+            Description = "tell what would be released, and release nothing"
+        };
         var command = new Command("reap", Help) { onlyLook };
         command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(onlyLook), ct));
         return command;

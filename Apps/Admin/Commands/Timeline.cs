@@ -29,7 +29,8 @@ internal static class Timeline
                 var from = (int)(begin / end * Width);
                 var length = Math.Max(1, (int)((until - begin) / end * Width));
                 var bar = new string(' ', from) + new string('#', length);
-                yield return string.Create(CultureInfo.InvariantCulture, $"{name,-16} {bar.PadRight(Width)} {until - begin,9:0.0} ms");
+                yield return string.Create(
+                    CultureInfo.InvariantCulture, $"{name,-16} {bar.PadRight(Width)} {until - begin,9:0.0} ms");
             }
         }
     }

@@ -67,7 +67,9 @@ internal static class GuestInit
         if (options.DebugConsole)
         {
             _ = Watch(
-                options.DebugConsolePort > 0 ? DebugConsole.ServeVsockAsync(options.DebugConsolePort, log) : DebugConsole.ServeConsoleAsync(log),
+                options.DebugConsolePort > 0
+                    ? DebugConsole.ServeVsockAsync(options.DebugConsolePort, log)
+                    : DebugConsole.ServeConsoleAsync(log),
                 "debug console",
                 log);
         }
@@ -108,7 +110,8 @@ internal static class GuestInit
     {
         try
         {
-            return new AgentLog(DescriptorIo.Open("/dev/console", OpenFlags.O_WRONLY | OpenFlags.O_NOCTTY | OpenFlags.O_NONBLOCK));
+            return new AgentLog(
+                DescriptorIo.Open("/dev/console", OpenFlags.O_WRONLY | OpenFlags.O_NOCTTY | OpenFlags.O_NONBLOCK));
         }
         catch (LinuxException)
         {

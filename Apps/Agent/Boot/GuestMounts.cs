@@ -22,7 +22,8 @@ internal static class GuestMounts
 
         Directory.CreateDirectory("/dev/pts");
         Directory.CreateDirectory("/dev/shm");
-        TryMount("devpts", "/dev/pts", "devpts", MountFlags.MS_NOSUID | MountFlags.MS_NOEXEC, "ptmxmode=0666,mode=0620");
+        TryMount(
+            "devpts", "/dev/pts", "devpts", MountFlags.MS_NOSUID | MountFlags.MS_NOEXEC, "ptmxmode=0666,mode=0620");
         TryMount("shm", "/dev/shm", "tmpfs", MountFlags.MS_NOSUID | MountFlags.MS_NODEV, "mode=1777");
         TryMount("run", "/run", "tmpfs", MountFlags.MS_NOSUID | MountFlags.MS_NODEV, "mode=0755");
         TryMount("tmp", "/tmp", "tmpfs", MountFlags.MS_NOSUID | MountFlags.MS_NODEV, "mode=1777");
@@ -40,7 +41,8 @@ internal static class GuestMounts
 
     private static void EnableControllers(string cgroup)
     {
-        foreach (var controller in File.ReadAllText(Path.Combine(cgroup, "cgroup.controllers")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+        foreach (var controller in File.ReadAllText(Path.Combine(cgroup, "cgroup.controllers")).Split((char[]?)null,
+            StringSplitOptions.RemoveEmptyEntries))
         {
             try
             {
@@ -53,7 +55,8 @@ internal static class GuestMounts
         }
     }
 
-    private static bool RootIsInitramfs() => MountInfo.Read().LastOrDefault(mount => mount.MountPoint == "/")?.FileSystemType is "rootfs" or null;
+    private static bool RootIsInitramfs() =>
+        MountInfo.Read().LastOrDefault(mount => mount.MountPoint == "/")?.FileSystemType is "rootfs" or null;
 
     private static void TryMount(string source, string target, string type, MountFlags flags, string? data = null)
     {

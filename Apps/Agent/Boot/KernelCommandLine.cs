@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Kata.Apps.Agent.Boot;
 
-/// <summary>Reads the <c>agent.*</c> words of <c>/proc/cmdline</c>; words that are not the agent's are passed over.</summary>
+/// <summary>
+/// Reads the <c>agent.*</c> words of <c>/proc/cmdline</c>; words that are not the agent's are passed over.
+/// </summary>
 internal static class KernelCommandLine
 {
     private const string Vsock = "vsock://";
@@ -42,10 +44,12 @@ internal static class KernelCommandLine
         "agent.log" => ParseLevel(value) is { } level ? options with { LogLevel = level } : null,
         // Only the bare word switches the console on; with a value it is another, unknown word.
         "agent.debug_console" => value is null ? options with { DebugConsole = true } : options,
-        "agent.debug_console_vport" => ParseNumber(value) is { } port ? options with { DebugConsolePort = (uint)port } : null,
+        "agent.debug_console_vport" =>
+            ParseNumber(value) is { } port ? options with { DebugConsolePort = (uint)port } : null,
         "agent.log_vport" => ParseNumber(value) is { } port ? options with { LogPort = (uint)port } : null,
         "agent.server_addr" => ParseAddress(options, value),
-        "agent.container_pipe_size" => ParseNumber(value) is { } size ? options with { ContainerPipeSize = size } : null,
+        "agent.container_pipe_size" =>
+            ParseNumber(value) is { } size ? options with { ContainerPipeSize = size } : null,
         "agent.hotplug_timeout" => ParseNumber(value) switch
         {
             null => null,

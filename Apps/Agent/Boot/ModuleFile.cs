@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Apps.Agent.Boot;
 
-/// <summary>A module as the kernel takes it. Those that are rarely needed lie compressed in the image, which is all in memory.</summary>
+/// <summary>
+/// A module as the kernel takes it. Those that are rarely needed lie compressed in the image, which is all in memory.
+/// </summary>
 internal sealed class ModuleFile : IDisposable
 {
     private const string Unpacker = "/usr/bin/busybox";
@@ -48,7 +50,8 @@ internal sealed class ModuleFile : IDisposable
 
     private static void Unpack(string path)
     {
-        using var target = DescriptorIo.Open(Unpacked, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_TRUNC, 0x180);
+        using var target = DescriptorIo.Open(
+            Unpacked, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_TRUNC, 0x180);
         var process = ProcessSpawner.Spawn(new SpawnRequest
         {
             Path = Unpacker,

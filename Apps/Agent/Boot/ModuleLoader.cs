@@ -3,9 +3,9 @@ using Kata.Platform.Linux;
 namespace Kata.Apps.Agent.Boot;
 
 /// <summary>
-/// Loads the image's modules: what the host reaches us through at once, what every container needs on a thread of its own
-/// once somebody has been answered, then the drivers of the cards that this machine has. Who needs one earlier gets it
-/// with what it depends on, out of turn; what nobody needs is never loaded.
+/// Loads the image's modules: what the host reaches us through at once, what every container needs on a thread of its
+/// own once somebody has been answered, then the drivers of the cards that this machine has. Who needs one earlier gets
+/// it with what it depends on, out of turn; what nobody needs is never loaded.
 /// </summary>
 internal sealed class ModuleLoader
 {
@@ -17,7 +17,8 @@ internal sealed class ModuleLoader
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private int _lateStarted;
 
-    public ModuleLoader(IReadOnlyList<string> early, IReadOnlyList<string> late, IReadOnlyList<string> demand, AgentLog log)
+    public ModuleLoader(
+        IReadOnlyList<string> early, IReadOnlyList<string> late, IReadOnlyList<string> demand, AgentLog log)
     {
         _early = early;
         _late = late;
@@ -30,7 +31,9 @@ internal sealed class ModuleLoader
 
     /// <summary>With the lists of this image; an image without lists has what it needs in its kernel.</summary>
     public static ModuleLoader FromImage(AgentLog log) =>
-        new(ReadList(ModuleList.EarlyFile), ReadList(ModuleList.LateFile), [.. ReadList(ModuleList.DemandFile), .. ReadList(ModuleList.SpareFile)], log);
+        new(
+            ReadList(ModuleList.EarlyFile), ReadList(ModuleList.LateFile),
+            [.. ReadList(ModuleList.DemandFile), .. ReadList(ModuleList.SpareFile)], log);
 
     public void LoadEarly() => LoadAll(_early);
 
@@ -77,7 +80,8 @@ internal sealed class ModuleLoader
         }
     }
 
-    private static IReadOnlyList<string> ReadList(string file) => File.Exists(file) ? ModuleList.Parse(File.ReadAllText(file)) : [];
+    private static IReadOnlyList<string> ReadList(string file) =>
+        File.Exists(file) ? ModuleList.Parse(File.ReadAllText(file)) : [];
 
     private void LoadLate()
     {

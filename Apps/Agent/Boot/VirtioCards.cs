@@ -34,7 +34,9 @@ internal static class VirtioCards
     {
         var file = Path.Combine(card, "device");
         return File.Exists(file)
-            && int.TryParse(File.ReadAllText(file).Trim().Replace("0x", ""), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var kind)
+            && int.TryParse(
+                File.ReadAllText(file).Trim().Replace("0x", ""), NumberStyles.AllowHexSpecifier,
+                CultureInfo.InvariantCulture, out var kind)
             ? kind
             : 0;
     }

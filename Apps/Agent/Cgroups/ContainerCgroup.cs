@@ -11,8 +11,8 @@ internal sealed class ContainerCgroup(string directory)
     public string Directory { get; } = directory;
 
     /// <summary>
-    /// Kills every process in it and below, new ones included. What the kernel refuses, as for want of a descriptor, is an
-    /// IOException.
+    /// Kills every process in it and below, new ones included. What the kernel refuses, as for want of a descriptor, is
+    /// an IOException.
     /// </summary>
     public void KillAll()
     {
@@ -60,7 +60,9 @@ internal sealed class ContainerCgroup(string directory)
     }
 
     public ulong OomKills() =>
-        TryRead("memory.events") is { } text && CgroupFile.ParseFlatKeyed(text).TryGetValue("oom_kill", out var count) ? count : 0;
+        TryRead("memory.events") is { } text && CgroupFile.ParseFlatKeyed(text).TryGetValue("oom_kill", out var count)
+            ? count
+            : 0;
 
     public Oci.CgroupStats Stats()
     {
@@ -121,7 +123,8 @@ internal sealed class ContainerCgroup(string directory)
         },
     };
 
-    private static ulong Nanoseconds(Dictionary<string, ulong> values, string key) => values.GetValueOrDefault(key) * 1000;
+    private static ulong Nanoseconds(Dictionary<string, ulong> values, string key) =>
+        values.GetValueOrDefault(key) * 1000;
 
     private Oci.MemoryStats MemoryStats(ulong usage)
     {

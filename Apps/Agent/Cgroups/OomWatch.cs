@@ -4,7 +4,10 @@ using Kata.Platform.Linux;
 
 namespace Kata.Apps.Agent.Cgroups;
 
-/// <summary>Reports, once, that a process of a container was killed for want of memory; ends with that, or with the container's cgroup.</summary>
+/// <summary>
+/// Reports, once, that a process of a container was killed for want of memory; ends with that, or with the container's
+/// cgroup.
+/// </summary>
 internal static class OomWatch
 {
     /// <summary>Watches from before this returns.</summary>

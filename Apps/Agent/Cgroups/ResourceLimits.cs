@@ -10,7 +10,8 @@ internal static class ResourceLimits
 
     /// <param name="resources">Zero is "leave as it is", a negative number is "no limit".</param>
     /// <param name="currentMemoryLimit">Bytes; null without a limit.</param>
-    public static IReadOnlyList<(string File, string Value)> Writes(Oci.LinuxResources resources, ulong? currentMemoryLimit)
+    public static IReadOnlyList<(string File, string Value)> Writes(
+        Oci.LinuxResources resources, ulong? currentMemoryLimit)
     {
         var writes = new List<(string, string)>();
         if (resources.CPU is { } cpu)

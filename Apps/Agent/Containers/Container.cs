@@ -8,7 +8,9 @@ namespace Kata.Apps.Agent.Containers;
 /// <summary>A container and its processes. Every member may be called at any time from any thread.</summary>
 internal sealed class Container
 {
-    /// <summary>Execs whose status was taken but whose output nobody reads; more are given up, the oldest first.</summary>
+    /// <summary>
+    /// Execs whose status was taken but whose output nobody reads; more are given up, the oldest first.
+    /// </summary>
     private const int MaximumUnread = 64;
 
     // Kernels before 6.14 may miss a process that is being forked just as its cgroup is killed.
@@ -21,7 +23,9 @@ internal sealed class Container
     private readonly HashSet<string> _reservedExecs = new(StringComparer.Ordinal);
     private ContainerState _state = ContainerState.Created;
 
-    public Container(string id, string bundle, Oci.Spec spec, ContainerCgroup cgroup, ContainerProcess init, IReadOnlyList<string> storages)
+    public Container(
+        string id, string bundle, Oci.Spec spec, ContainerCgroup cgroup, ContainerProcess init,
+        IReadOnlyList<string> storages)
     {
         Id = id;
         Bundle = bundle;
@@ -77,21 +81,27 @@ internal sealed class Container
         }
     }
 
-    /// <summary>The process for a call about signals, exit or the terminal. Its absence is told in the words that hosts know.</summary>
+    /// <summary>
+    /// The process for a call about signals, exit or the terminal. Its absence is told in the words that hosts know.
+    /// </summary>
     public ContainerProcess Find(string execId)
     {
         lock (_gate)
         {
             if (IsInit(execId))
             {
-                return !Init.StatusTaken ? Init : throw (execId.Length == 0 ? AgentErrors.NoInit() : AgentErrors.NoExec());
+                return !Init.StatusTaken
+                    ? Init
+                    : throw (execId.Length == 0 ? AgentErrors.NoInit() : AgentErrors.NoExec());
             }
 
             return _execs.Find(exec => exec.ExecId == execId && !exec.StatusTaken) ?? throw AgentErrors.NoExec();
         }
     }
 
-    /// <summary>The process for a call about its streams: also one whose status was taken, while it has output left.</summary>
+    /// <summary>
+    /// The process for a call about its streams: also one whose status was taken, while it has output left.
+    /// </summary>
     public ContainerProcess FindForStreams(string execId)
     {
         lock (_gate)
@@ -105,7 +115,8 @@ internal sealed class Container
     {
         lock (_gate)
         {
-            if (IsInit(execId) || _execs.Exists(exec => exec.ExecId == execId && !exec.StatusTaken) || !_reservedExecs.Add(execId))
+            if (IsInit(execId) || _execs.Exists(exec => exec.ExecId == execId && !exec.StatusTaken)
+                || !_reservedExecs.Add(execId))
             {
                 throw AgentErrors.ExecExists(execId);
             }

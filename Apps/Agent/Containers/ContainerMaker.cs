@@ -9,11 +9,14 @@ using Oci = Kata.Platform.Protos.Agent;
 namespace Kata.Apps.Agent.Containers;
 
 /// <summary>Makes, starts and removes containers, and the processes that are added to them.</summary>
-internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devices, Crun crun, ProcessStarter starter, AgentLog log)
+internal sealed class ContainerMaker(
+    GuestSandbox sandbox, ContainerDevices devices, Crun crun, ProcessStarter starter, AgentLog log)
 {
     private const string RootDirectory = "rootfs";
 
-    /// <summary>How long a killed process may take to end; only one stuck in the kernel takes longer than moments.</summary>
+    /// <summary>
+    /// How long a killed process may take to end; only one stuck in the kernel takes longer than moments.
+    /// </summary>
     private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(10);
 
     private int _execs;
@@ -116,7 +119,8 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
             var started = await starter.StartAsync(
                 request.ExecId,
                 adapted.Terminal,
-                (pidFile, console, streams) => crun.ExecAsync(container.Id, file, pidFile, console, streams, cancellation),
+                (pidFile, console, streams) => crun.ExecAsync(
+                    container.Id, file, pidFile, console, streams, cancellation),
                 cancellation);
             container.AddExec(started);
             SetOomScore(started.ProcessId, adapted.OOMScoreAdj);
@@ -176,7 +180,8 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
     }
 
     private static IEnumerable<string> Sources(Oci.CreateContainerRequest request, Oci.Spec spec) =>
-        [.. request.Storages.Select(storage => storage.Source), .. spec.Mounts.Select(mount => mount.Source), spec.Root?.Path ?? ""];
+        [.. request.Storages.Select(storage => storage.Source), .. spec.Mounts.Select(mount => mount.Source),
+            spec.Root?.Path ?? ""];
 
     private static void PrepareBundle(string bundle, string rootPath)
     {
@@ -229,7 +234,9 @@ internal sealed class ContainerMaker(GuestSandbox sandbox, ContainerDevices devi
 
             RemoveBundle(bundle);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Grpc.Core.RpcException or OperationCanceledException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or Grpc.Core.RpcException
+                or OperationCanceledException)
         {
             log.Warning($"container {id} after a failed create: {e.Message}");
         }

@@ -28,26 +28,33 @@ internal sealed class Crun
         _logs = Path.Combine(directory, "log");
     }
 
-    public Task CreateAsync(string id, string bundle, string pidFile, string? consoleSocket, StandardStreams streams, CancellationToken cancellation) =>
+    public Task CreateAsync(
+        string id, string bundle, string pidFile, string? consoleSocket, StandardStreams streams,
+        CancellationToken cancellation) =>
         RunAsync(
             ["create", "--bundle", bundle, "--pid-file", pidFile, "--no-new-keyring", .. Console(consoleSocket), id],
             streams,
             cancellation);
 
-    public Task StartAsync(string id, CancellationToken cancellation) => RunAsync(["start", id], StandardStreams.None, cancellation);
+    public Task StartAsync(string id, CancellationToken cancellation) =>
+        RunAsync(["start", id], StandardStreams.None, cancellation);
 
-    public Task ExecAsync(string id, string processFile, string pidFile, string? consoleSocket, StandardStreams streams, CancellationToken cancellation) =>
+    public Task ExecAsync(
+        string id, string processFile, string pidFile, string? consoleSocket, StandardStreams streams,
+        CancellationToken cancellation) =>
         RunAsync(
             ["exec", "--detach", "--process", processFile, "--pid-file", pidFile, .. Console(consoleSocket), id],
             streams,
             cancellation);
 
     /// <summary>Kills what still runs and removes the container's state and cgroup.</summary>
-    public Task DeleteAsync(string id, CancellationToken cancellation) => RunAsync(["delete", "--force", id], StandardStreams.None, cancellation);
+    public Task DeleteAsync(string id, CancellationToken cancellation) =>
+        RunAsync(["delete", "--force", id], StandardStreams.None, cancellation);
 
     private static string[] Console(string? socket) => socket is null ? [] : ["--console-socket", socket];
 
-    private async Task RunAsync(IReadOnlyList<string> arguments, StandardStreams streams, CancellationToken cancellation)
+    private async Task RunAsync(
+        IReadOnlyList<string> arguments, StandardStreams streams, CancellationToken cancellation)
     {
         Directory.CreateDirectory(_state);
         Directory.CreateDirectory(_logs);

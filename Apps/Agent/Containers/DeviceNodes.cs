@@ -5,14 +5,16 @@ using Oci = Kata.Platform.Protos.Agent;
 namespace Kata.Apps.Agent.Containers;
 
 /// <summary>
-/// The devices of a container, in the guest's numbers. The host's numbers name other devices here, at worst the guest's own
-/// disk: so a block device that the host did not attach is left out, and a character device is looked up by its name.
+/// The devices of a container, in the guest's numbers. The host's numbers name other devices here, at worst the guest's
+/// own disk: so a block device that the host did not attach is left out, and a character device is looked up by its
+/// name.
 /// </summary>
 internal static class DeviceNodes
 {
     /// <param name="linux">With the host's nodes and rules; changed to the guest's.</param>
     /// <param name="attached">What was attached for this container.</param>
-    public static void Adapt(Oci.Linux linux, IReadOnlyCollection<GuestDevice> attached) => Adapt(linux, attached, GuestNode, () => GuestNodes.List());
+    public static void Adapt(Oci.Linux linux, IReadOnlyCollection<GuestDevice> attached) =>
+        Adapt(linux, attached, GuestNode, () => GuestNodes.List());
 
     /// <param name="guestNode">The character device of a path in the guest.</param>
     /// <param name="allNodes">Every device of the guest, for a container that may have all.</param>
@@ -26,7 +28,8 @@ internal static class DeviceNodes
         {
             if (device.Node is not null && !linux.Devices.Any(node => node.Path == device.ContainerPath))
             {
-                throw AgentErrors.Internal($"Missing devices in OCI spec: a device was attached for {device.ContainerPath}, which the spec does not have");
+                throw AgentErrors.Internal(
+                    $"Missing devices in OCI spec: a device was attached for {device.ContainerPath}, which the spec does not have");
             }
         }
 
@@ -44,7 +47,9 @@ internal static class DeviceNodes
             {
                 linux.Devices.RemoveAt(i);
             }
-            else if ((found?.Node is { } disk ? (disk.Major, disk.Minor) : found is null && IsCharacter(node.Type) ? guestNode(node.Path) : null) is var (major, minor))
+            else if (
+                (found?.Node is { } disk ? (disk.Major, disk.Minor) : found is null
+                    && IsCharacter(node.Type) ? guestNode(node.Path) : null) is var (major, minor))
             {
                 numbers.TryAdd((TypeOf(found?.Node is null ? node.Type : "b"), node.Major, node.Minor), (major, minor));
                 (node.Major, node.Minor) = (major, minor);
@@ -84,7 +89,8 @@ internal static class DeviceNodes
             {
                 // Zero and below say "any" on the wire; only a device of the container makes a zero of it.
                 var isDevice = rule.Major > 0 && rule.Minor == 0
-                    && linux.Devices.Any(device => TypeOf(device.Type) == rule.Type && device.Major == rule.Major && device.Minor == 0);
+                    && linux.Devices.Any(
+                        device => TypeOf(device.Type) == rule.Type && device.Major == rule.Major && device.Minor == 0);
                 rules.Add(new DeviceRule(
                     rule.Allow,
                     rule.Type.Length > 0 ? rule.Type : "a",
@@ -109,7 +115,9 @@ internal static class DeviceNodes
         {
             // A rule of the host for just this device says how it may be used.
             if (TypeOf(device.Type) is { Length: > 0 } type
-                && !rules.Exists(rule => rule.Allow && rule.Type == type && rule.Major == device.Major && rule.Minor == device.Minor))
+                && !rules.Exists(
+                    rule =>
+                        rule.Allow && rule.Type == type && rule.Major == device.Major && rule.Minor == device.Minor))
             {
                 rules.Add(new DeviceRule(true, type, device.Major, device.Minor, "rwm"));
             }
@@ -118,9 +126,12 @@ internal static class DeviceNodes
         return rules;
     }
 
-    /// <summary>Whether the last word on all devices is that they are allowed, as a privileged container has it.</summary>
+    /// <summary>
+    /// Whether the last word on all devices is that they are allowed, as a privileged container has it.
+    /// </summary>
     private static bool MayHaveAll(Oci.Linux linux) =>
-        linux.Resources?.Devices.LastOrDefault(rule => rule.Type is "a" or "" && rule.Major <= 0 && rule.Minor <= 0) is { Allow: true } last
+        linux.Resources?.Devices.LastOrDefault(rule => rule.Type is "a" or "" && rule.Major <= 0
+            && rule.Minor <= 0) is { Allow: true } last
         && last.Access.Contains('r', StringComparison.Ordinal) && last.Access.Contains('w', StringComparison.Ordinal);
 
     private static bool IsCharacter(string type) => type is "c" or "u";

@@ -4,15 +4,21 @@ using Oci = Kata.Platform.Protos.Agent;
 
 namespace Kata.Apps.Agent.Containers;
 
-/// <summary>Turns the spec that the host sends into the one that this guest can run: its namespaces, cgroup, devices and limits.</summary>
+/// <summary>
+/// Turns the spec that the host sends into the one that this guest can run: its namespaces, cgroup, devices and limits.
+/// </summary>
 internal static class GuestSpec
 {
     private static readonly string[] BindOptions = ["bind", "rbind"];
 
     /// <summary>What a mount forbids, and the word that would say the contrary.</summary>
-    private static readonly (string Word, string Opposite)[] Prohibitions = [("nosuid", "suid"), ("nodev", "dev"), ("noexec", "exec")];
+    private static readonly (string Word, string Opposite)[] Prohibitions = [("nosuid", "suid"), ("nodev", "dev"),
+        ("noexec", "exec")];
 
-    /// <summary>Where a container's cgroup lies below the cgroup root; the host's path names its own hierarchy and means nothing here.</summary>
+    /// <summary>
+    /// Where a container's cgroup lies below the cgroup root; the host's path names its own hierarchy and means nothing
+    /// here.
+    /// </summary>
     public static string CgroupPath(string sandboxId, string containerId) =>
         $"/kata/{(sandboxId.Length > 0 ? sandboxId : "sandbox")}/{containerId}";
 
@@ -20,7 +26,8 @@ internal static class GuestSpec
     /// <param name="place">What the sandbox shares with its containers.</param>
     /// <param name="rootPath">The root file system, in the bundle.</param>
     /// <param name="mounts">The guest's mounts; none if they do not matter.</param>
-    public static Oci.Spec Adapt(Oci.Spec spec, ContainerPlace place, string rootPath, IReadOnlyList<MountInfo>? mounts = null)
+    public static Oci.Spec Adapt(
+        Oci.Spec spec, ContainerPlace place, string rootPath, IReadOnlyList<MountInfo>? mounts = null)
     {
         var adapted = spec.Clone();
         adapted.Process ??= new Oci.Process();
@@ -40,7 +47,9 @@ internal static class GuestSpec
         return adapted;
     }
 
-    /// <summary>The defaults of a process that the wire leaves out; labels only where the guest's kernel enforces them.</summary>
+    /// <summary>
+    /// The defaults of a process that the wire leaves out; labels only where the guest's kernel enforces them.
+    /// </summary>
     public static void Complete(Oci.Process process, bool selinuxEnabled)
     {
         if (process.Args.Count == 0)
@@ -101,11 +110,16 @@ internal static class GuestSpec
         }
     }
 
-    /// <summary>What the source forbids, such as running programs from shared memory, crun would allow again unless told.</summary>
+    /// <summary>
+    /// What the source forbids, such as running programs from shared memory, crun would allow again unless told.
+    /// </summary>
     private static void KeepProhibitions(Oci.Mount mount, IReadOnlyList<MountInfo> mounts)
     {
         var source = mounts
-            .Where(candidate => mount.Source == candidate.MountPoint || mount.Source.StartsWith(candidate.MountPoint.TrimEnd('/') + "/", StringComparison.Ordinal))
+            .Where(
+                candidate =>
+                    mount.Source == candidate.MountPoint
+                        || mount.Source.StartsWith(candidate.MountPoint.TrimEnd('/') + "/", StringComparison.Ordinal))
             .MaxBy(candidate => candidate.MountPoint.Length);
         // Deliberate choices of the guest for its own files are not the container's business.
         if (source is null or { MountPoint: "/" or "/run" })
@@ -115,7 +129,10 @@ internal static class GuestSpec
 
         var has = source.Options.Split(',');
         mount.Options.AddRange(Prohibitions
-            .Where(pair => has.Contains(pair.Word) && !mount.Options.Contains(pair.Word) && !mount.Options.Contains(pair.Opposite))
+            .Where(
+                pair =>
+                    has.Contains(pair.Word) && !mount.Options.Contains(pair.Word)
+                        && !mount.Options.Contains(pair.Opposite))
             .Select(pair => pair.Word));
     }
 

@@ -3,8 +3,8 @@ using Oci = Kata.Platform.Protos.Agent;
 namespace Kata.Apps.Agent.Containers;
 
 /// <summary>
-/// The network's kernel parameters. Containers have the guest's network, so these are set there, as the pod asked; crun would
-/// refuse them to a container that has no network namespace of its own.
+/// The network's kernel parameters. Containers have the guest's network, so these are set there, as the pod asked; crun
+/// would refuse them to a container that has no network namespace of its own.
 /// </summary>
 internal static class NetworkSysctls
 {
@@ -31,10 +31,16 @@ internal static class NetworkSysctls
 
     private static bool IsNetwork(string key) => key.Split(Separators)[0] == Prefix && key.Length > Prefix.Length;
 
-    /// <summary>A key is written with dots, or with slashes where a name has a dot in it; the first one tells.</summary>
+    /// <summary>
+    /// A key is written with dots, or with slashes where a name has a dot in it; the first one tells.
+    /// </summary>
     private static string PathOf(string key)
     {
-        var path = key[key.IndexOfAny(Separators)] == '/' ? key : key.Replace('/', '\n').Replace('.', '/').Replace('\n', '.');
-        return path.Split('/').Any(part => part is "" or "." or "..") ? throw AgentErrors.Internal($"sysctl {key} is no name of a kernel parameter") : path;
+        var path = key[key.IndexOfAny(Separators)] == '/'
+            ? key
+            : key.Replace('/', '\n').Replace('.', '/').Replace('\n', '.');
+        return path.Split('/').Any(part => part is "" or "." or "..")
+            ? throw AgentErrors.Internal($"sysctl {key} is no name of a kernel parameter")
+            : path;
     }
 }

@@ -11,8 +11,8 @@ namespace Kata.Apps.Agent.Containers;
 /// </summary>
 internal static class OciConfig
 {
-    // What is written below is all of this version. The wire's own says which one the container manager speaks, and crun refuses
-    // those that are newer than itself.
+    // What is written below is all of this version. The wire's own says which one the container manager speaks, and
+    // crun refuses those that are newer than itself.
     private const string Version = "1.0.2";
 
     public static ReadOnlyMemory<byte> Write(Oci.Spec spec, IReadOnlyList<DeviceRule> rules)

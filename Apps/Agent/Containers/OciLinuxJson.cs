@@ -4,7 +4,9 @@ using Oci = Kata.Platform.Protos.Agent;
 
 namespace Kata.Apps.Agent.Containers;
 
-/// <summary>Writes what the kernel does for a container: namespaces, devices, limits and the filter of its system calls.</summary>
+/// <summary>
+/// Writes what the kernel does for a container: namespaces, devices, limits and the filter of its system calls.
+/// </summary>
 internal static class OciLinuxJson
 {
     public static void Write(Utf8JsonWriter json, Oci.Linux linux, IReadOnlyList<DeviceRule> rules)
@@ -56,7 +58,8 @@ internal static class OciLinuxJson
         json.WriteEndObject();
     }
 
-    private static void WriteResources(Utf8JsonWriter json, Oci.LinuxResources? resources, IReadOnlyList<DeviceRule> rules)
+    private static void WriteResources(
+        Utf8JsonWriter json, Oci.LinuxResources? resources, IReadOnlyList<DeviceRule> rules)
     {
         json.WriteStartObject();
         json.WriteStartArray("devices");

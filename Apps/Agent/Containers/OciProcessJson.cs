@@ -6,8 +6,8 @@ namespace Kata.Apps.Agent.Containers;
 /// <summary>Writes a process, be it a container's first one or one of its further ones.</summary>
 internal static class OciProcessJson
 {
-    // A spec without limits, as CRI's are, counts on those of the container manager's service, which are wide; those of a
-    // kernel's first process are not.
+    // A spec without limits, as CRI's are, counts on those of the container manager's service, which are wide; those of
+    // a kernel's first process are not.
     private static readonly Oci.POSIXRlimit[] UsualLimits =
     [
         new() { Type = "RLIMIT_NOFILE", Hard = 1 << 20, Soft = 1 << 20 },

@@ -7,15 +7,20 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Kata.Apps.Agent.Containers;
 
-/// <summary>Starts one process through crun: makes its streams, runs crun, and adopts what crun leaves behind.</summary>
+/// <summary>
+/// Starts one process through crun: makes its streams, runs crun, and adopts what crun leaves behind.
+/// </summary>
 internal sealed class ProcessStarter(ChildReaper reaper, string directory)
 {
     private int _count;
 
-    /// <summary>One run of crun, with a pid file, a console socket if the process has a terminal, and its first descriptors.</summary>
+    /// <summary>
+    /// One run of crun, with a pid file, a console socket if the process has a terminal, and its first descriptors.
+    /// </summary>
     public delegate Task CrunRun(string pidFile, string? consoleSocket, StandardStreams streams);
 
-    public async Task<ContainerProcess> StartAsync(string execId, bool terminal, CrunRun run, CancellationToken cancellation)
+    public async Task<ContainerProcess> StartAsync(
+        string execId, bool terminal, CrunRun run, CancellationToken cancellation)
     {
         Directory.CreateDirectory(directory);
         var name = Path.Combine(directory, Interlocked.Increment(ref _count).ToString(CultureInfo.InvariantCulture));
@@ -27,7 +32,8 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
                 : await RunWithPipesAsync(pidFile, run);
             try
             {
-                var processId = int.Parse(File.ReadAllText(pidFile).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture);
+                var processId = int.Parse(
+                    File.ReadAllText(pidFile).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture);
                 return new ContainerProcess(execId, AdoptedChild.Adopt(reaper, processId), streams);
             }
             catch
@@ -60,7 +66,8 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
 
         // Copies, so that the pipes can close everything else, whatever happens.
         return ProcessStreams.OverPipes(
-            DescriptorIo.Duplicate(input.Writer), DescriptorIo.Duplicate(output.Reader), DescriptorIo.Duplicate(errors.Reader));
+            DescriptorIo.Duplicate(input.Writer), DescriptorIo.Duplicate(output.Reader),
+            DescriptorIo.Duplicate(errors.Reader));
     }
 
     private static string ReadComplaint(SafeFileHandle errors)
@@ -70,7 +77,8 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
         return System.Text.Encoding.UTF8.GetString(buffer, 0, Math.Max(0, read)).Trim();
     }
 
-    private static async Task<ProcessStreams> RunWithTerminalAsync(string socketPath, string pidFile, CrunRun run, CancellationToken cancellation)
+    private static async Task<ProcessStreams> RunWithTerminalAsync(
+        string socketPath, string pidFile, CrunRun run, CancellationToken cancellation)
     {
         using var listener = UnixSocket.Listen(socketPath);
         try
@@ -110,7 +118,8 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
         }
     }
 
-    private static async Task<SafeFileHandle> ReceiveTerminalAsync(System.Net.Sockets.Socket listener, CancellationToken cancellation)
+    private static async Task<SafeFileHandle> ReceiveTerminalAsync(
+        System.Net.Sockets.Socket listener, CancellationToken cancellation)
     {
         await Poller.WaitReadableAsync(listener.SafeHandle, cancellation);
         using var connection = listener.Accept();
@@ -118,6 +127,8 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
         var handles = new List<SafeFileHandle>();
         var buffer = new byte[256];
         await FdPassing.ReceiveAsync(connection.SafeHandle, buffer, handles, cancellation);
-        return handles.Count == 1 ? handles[0] : throw AgentErrors.Internal($"crun sent {handles.Count} descriptors instead of a terminal");
+        return handles.Count == 1
+            ? handles[0]
+            : throw AgentErrors.Internal($"crun sent {handles.Count} descriptors instead of a terminal");
     }
 }

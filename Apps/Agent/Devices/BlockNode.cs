@@ -21,9 +21,14 @@ internal sealed record BlockNode(string Path, uint Major, uint Minor)
             : null;
     }
 
-    /// <summary>The device that a node stands for; null if there is no such node, it is none of a block device, or nobody could open it yet.</summary>
+    /// <summary>
+    /// The device that a node stands for; null if there is no such node, it is none of a block device, or nobody could
+    /// open it yet.
+    /// </summary>
     public static BlockNode? TryOf(string path) =>
-        FileStatus.TryOf(path) is { IsBlockDevice: true } status && CanBeOpened(path) ? new BlockNode(path, status.NodeMajor, status.NodeMinor) : null;
+        FileStatus.TryOf(path) is { IsBlockDevice: true } status && CanBeOpened(path)
+            ? new BlockNode(path, status.NodeMajor, status.NodeMinor)
+            : null;
 
     // Entry and node of a new disk are there a moment before the kernel lets it be opened; the event comes after that.
     private static bool CanBeOpened(string path)

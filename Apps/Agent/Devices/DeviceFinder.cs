@@ -17,7 +17,8 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
     private string Devices => Path.Combine(sys, "devices");
 
     /// <summary>The disk that a storage or a device message names, by the driver that it is attached with.</summary>
-    public Task<BlockNode> FindBlockAsync(string driver, string address, CancellationToken cancellation) => driver switch
+    public Task<BlockNode> FindBlockAsync(string driver, string address, CancellationToken cancellation) =>
+        driver switch
     {
         "blk" when address.StartsWith('/') => FindNodeAsync("virtio_blk", address, cancellation),
         "blk" => FindBlockAsync(ParsePci(address), cancellation),
@@ -31,7 +32,9 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
     public Task<BlockNode> FindBlockAsync(PciPath path, CancellationToken cancellation)
     {
         modules.Require("virtio_blk");
-        return WaitAsync(() => Locate(path, "block", entry => BlockNode.OfEntry(entry, dev)), $"a disk at PCI path {path}", cancellation);
+        return WaitAsync(
+            () => Locate(path, "block", entry => BlockNode.OfEntry(entry, dev)), $"a disk at PCI path {path}",
+            cancellation);
     }
 
     /// <summary>The name of the network link of a virtio-net card.</summary>
@@ -39,7 +42,9 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
     {
         var parsed = ParsePci(path);
         modules.Require("virtio_net");
-        return WaitAsync(() => Locate(parsed, "net", entry => Path.GetFileName(entry)), $"a network card at PCI path {path}", cancellation);
+        return WaitAsync(
+            () => Locate(parsed, "net", entry => Path.GetFileName(entry)), $"a network card at PCI path {path}",
+            cancellation);
     }
 
     /// <summary>Completes when there is a device, whatever drives it.</summary>
@@ -108,7 +113,8 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
         var scanned = new HashSet<string>(StringComparer.Ordinal);
         return WaitAsync(() => LocateScsi(target, unit, scanned), $"a disk at SCSI address {address}", cancellation);
 
-        static bool TryNumber(string text, out uint number) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        static bool TryNumber(string text, out uint number) => uint.TryParse(
+            text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
     private BlockNode? LocateScsi(uint target, uint unit, HashSet<string> scanned)
@@ -132,7 +138,10 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
                 && BlockNode.OfEntry(entry, dev) is { } node)
             {
                 // Two controllers may each have such an address, and nothing says which one is meant.
-                found = found is null ? node : throw AgentErrors.Internal($"SCSI address {target}:{unit} names both {found.Path} and {node.Path}");
+                found = found is null
+                    ? node
+                    : throw AgentErrors.Internal(
+                        $"SCSI address {target}:{unit} names both {found.Path} and {node.Path}");
             }
         }
 
@@ -142,7 +151,8 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
     private static string NodeName(string path)
     {
         var name = path.StartsWith("/dev/", StringComparison.Ordinal) ? path["/dev/".Length..] : "";
-        return name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && name[0] != '.'
+        return name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+            && name[0] != '.'
             ? name
             : throw AgentErrors.Invalid($"'{path}' is no device node of the guest");
     }
@@ -190,6 +200,7 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
         {
         }
 
-        return look() ?? throw AgentErrors.Internal($"Timeout after {limit.TotalSeconds} s: the guest has not found {what}");
+        return look()
+            ?? throw AgentErrors.Internal($"Timeout after {limit.TotalSeconds} s: the guest has not found {what}");
     }
 }

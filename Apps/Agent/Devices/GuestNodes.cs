@@ -8,11 +8,16 @@ internal static class GuestNodes
 {
     private const uint NodeMode = 0xFFF;
 
-    /// <summary>What belongs to the guest itself: its terminals, the channels to the host, what a container mounts anew.</summary>
+    /// <summary>
+    /// What belongs to the guest itself: its terminals, the channels to the host, what a container mounts anew.
+    /// </summary>
     private static readonly string[] Withheld =
-        ["console", "ptmx", "pts", "shm", "mqueue", "fd", "stdin", "stdout", "stderr", "core", "vport*", "virtio-ports", "hvc*"];
+        ["console", "ptmx", "pts", "shm", "mqueue", "fd", "stdin", "stdout", "stderr", "core", "vport*", "virtio-ports",
+            "hvc*"];
 
-    /// <summary>Character and block devices below a directory, without the disk that the guest itself runs from.</summary>
+    /// <summary>
+    /// Character and block devices below a directory, without the disk that the guest itself runs from.
+    /// </summary>
     public static IReadOnlyList<Oci.LinuxDevice> List(string directory = "/dev")
     {
         var devices = new List<Oci.LinuxDevice>();
@@ -24,7 +29,8 @@ internal static class GuestNodes
         {
             foreach (var path in Directory.EnumerateFileSystemEntries(parent))
             {
-                if (Withheld.Any(pattern => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern, Path.GetFileName(path), ignoreCase: false))
+                if (Withheld.Any(pattern => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern,
+                    Path.GetFileName(path), ignoreCase: false))
                     || FileStatus.TryOf(path, followLink: false) is not { } status)
                 {
                     continue;
@@ -34,7 +40,9 @@ internal static class GuestNodes
                 {
                     Add(path);
                 }
-                else if (status.IsCharacterDevice || (status.IsBlockDevice && (status.NodeMajor != rootMajor || status.NodeMinor > rootMinor)))
+                else if (
+                    status.IsCharacterDevice
+                        || (status.IsBlockDevice && (status.NodeMajor != rootMajor || status.NodeMinor > rootMinor)))
                 {
                     devices.Add(new Oci.LinuxDevice
                     {
@@ -51,7 +59,12 @@ internal static class GuestNodes
         }
     }
 
-    /// <summary>Partitions have the numbers after their disk's, so every number of the driver up to the root's is taken for its disk.</summary>
+    /// <summary>
+    /// Partitions have the numbers after their disk's, so every number of the driver up to the root's is taken for its
+    /// disk.
+    /// </summary>
     private static (uint? Major, uint Minor) RootDisk() =>
-        MountInfo.Read().LastOrDefault(mount => mount.MountPoint == "/") is { DeviceMajor: > 0 } root ? (root.DeviceMajor, root.DeviceMinor) : (null, 0);
+        MountInfo.Read().LastOrDefault(mount => mount.MountPoint == "/") is { DeviceMajor: > 0 } root
+            ? (root.DeviceMajor, root.DeviceMinor)
+            : (null, 0);
 }

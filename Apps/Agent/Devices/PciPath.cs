@@ -8,7 +8,10 @@ internal readonly record struct PciSlot(int Slot, int Function)
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Slot:x2}.{Function}");
 }
 
-/// <summary>Where a device sits in the machine: a root bus, the bridges on the way, the device. It names a device also before it is there.</summary>
+/// <summary>
+/// Where a device sits in the machine: a root bus, the bridges on the way, the device. It names a device also before it
+/// is there.
+/// </summary>
 internal sealed class PciPath
 {
     private const int LargestSlot = 0x1f;
@@ -25,7 +28,10 @@ internal sealed class PciPath
         _text = text;
     }
 
-    /// <summary>Reads <c>02/03</c>, <c>02/00.1</c> or, with a root bus in front, <c>20/00/02</c>. Throws <see cref="FormatException"/> for anything else.</summary>
+    /// <summary>
+    /// Reads <c>02/03</c>, <c>02/00.1</c> or, with a root bus in front, <c>20/00/02</c>. Throws
+    /// <see cref="FormatException"/> for anything else.
+    /// </summary>
     public static PciPath Parse(string text)
     {
         var parts = text.Split('/');
@@ -99,7 +105,8 @@ internal sealed class PciPath
     }
 
     private static int? Hex(string text) =>
-        text.Length is 1 or 2 && int.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) ? value : null;
+        text.Length is 1 or 2 && int.TryParse(
+            text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) ? value : null;
 
     private static FormatException Malformed(string text) =>
         new($"'{text}' is no PCI path: slots in hexadecimal from the root bus on, such as 02/03");

@@ -11,8 +11,8 @@ using Oci = Kata.Platform.Protos.Agent;
 namespace Kata.Apps.Agent.Network;
 
 /// <summary>
-/// The guest's interfaces, routes and neighbours, as the host wants them. What is there already is renewed; what the host no
-/// longer names is left alone.
+/// The guest's interfaces, routes and neighbours, as the host wants them. What is there already is renewed; what the
+/// host no longer names is left alone.
 /// </summary>
 /// <param name="modules">The card's driver is loaded when the first interface is asked for.</param>
 /// <param name="devices">Finds cards that were plugged in.</param>
@@ -21,7 +21,9 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
 {
     private static readonly TimeSpan SearchPause = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>Gives the link with the interface's link-layer address its name, size and addresses, and brings it up.</summary>
+    /// <summary>
+    /// Gives the link with the interface's link-layer address its name, size and addresses, and brings it up.
+    /// </summary>
     public async Task UpdateAsync(Oci.Interface wanted, CancellationToken cancellation)
     {
         var name = NetworkText.LinkName(wanted.Name);
@@ -55,11 +57,20 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
             if (isV6 && IsV6Disabled())
                 continue;
             // Nobody else can have it, and a pod does not wait for the proof.
-            socket.ReplaceAddress(new NetlinkAddress { Index = link.Index, Address = address, PrefixLength = length, Flags = isV6 ? NetlinkAddress.IFA_F_NODAD : 0 });
+            socket.ReplaceAddress(
+                new NetlinkAddress
+                {
+                    Index = link.Index,
+                    Address = address,
+                    PrefixLength = length,
+                    Flags = isV6 ? NetlinkAddress.IFA_F_NODAD : 0
+                });
         }
     }
 
-    /// <summary>Adds routes to the main table, those on a link first, for the others' gateways are found through them.</summary>
+    /// <summary>
+    /// Adds routes to the main table, those on a link first, for the others' gateways are found through them.
+    /// </summary>
     public static void Update(IEnumerable<Oci.Route> wanted)
     {
         using var socket = NetlinkSocket.Open();
@@ -67,7 +78,8 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
         foreach (var route in wanted.OrderBy(route => route.Gateway.Length > 0))
         {
             var link = links.FirstOrDefault(link => link.Name == route.Device)
-                ?? throw AgentErrors.Internal($"Link not found: no interface '{NetworkText.Shorten(route.Device)}' for the route to '{NetworkText.Shorten(route.Dest)}'");
+                ?? throw AgentErrors.Internal(
+                    $"Link not found: no interface '{NetworkText.Shorten(route.Device)}' for the route to '{NetworkText.Shorten(route.Dest)}'");
             socket.ReplaceRoute(ToRoute(route, link.Index));
         }
     }
@@ -80,7 +92,8 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
         foreach (var neighbour in wanted)
         {
             var link = links.FirstOrDefault(link => link.Name == neighbour.Device)
-                ?? throw AgentErrors.Internal($"Link not found: no interface '{NetworkText.Shorten(neighbour.Device)}' for a neighbour");
+                ?? throw AgentErrors.Internal(
+                    $"Link not found: no interface '{NetworkText.Shorten(neighbour.Device)}' for a neighbour");
             socket.ReplaceNeighbour(new NetlinkNeighbour
             {
                 Index = link.Index,
@@ -99,10 +112,18 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
         var addresses = socket.Addresses().ToLookup(address => address.Index);
         foreach (var link in socket.Links())
         {
-            var told = new Oci.Interface { Name = link.Name, Device = link.Name, Mtu = link.Mtu, HwAddr = NetworkText.Colons(link.Address) };
+            var told = new Oci.Interface
+            {
+                Name = link.Name,
+                Device = link.Name,
+                Mtu = link.Mtu,
+                HwAddr = NetworkText.Colons(link.Address)
+            };
             told.IPAddresses.AddRange(addresses[link.Index].Select(address => new Oci.IPAddress
             {
-                Family = address.Address.AddressFamily == AddressFamily.InterNetworkV6 ? Oci.IPFamily.V6 : Oci.IPFamily.V4,
+                Family = address.Address.AddressFamily == AddressFamily.InterNetworkV6
+                    ? Oci.IPFamily.V6
+                    : Oci.IPFamily.V4,
                 Address = address.Address.ToString(),
                 Mask = address.PrefixLength.ToString(CultureInfo.InvariantCulture),
             }));
@@ -116,7 +137,10 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
         using var socket = NetlinkSocket.Open();
         var names = socket.Links().ToDictionary(link => link.Index, link => link.Name);
         return [.. socket.Routes()
-            .Where(route => route is { Table: NetlinkRoute.RT_TABLE_MAIN, Type: NetlinkRoute.RTN_UNICAST } && names.ContainsKey(route.Index))
+            .Where(
+                route =>
+                    route is { Table: NetlinkRoute.RT_TABLE_MAIN, Type: NetlinkRoute.RTN_UNICAST }
+                        && names.ContainsKey(route.Index))
             .OrderBy(route => route.IsV6)
             .Select(route => new Oci.Route
             {
@@ -132,7 +156,8 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
             })];
     }
 
-    private async Task<NetlinkLink> FindAsync(NetlinkSocket socket, string? plugged, PhysicalAddress mac, string name, CancellationToken cancellation)
+    private async Task<NetlinkLink> FindAsync(
+        NetlinkSocket socket, string? plugged, PhysicalAddress mac, string name, CancellationToken cancellation)
     {
         if (plugged is null)
             modules.Require("virtio_net");
@@ -146,10 +171,12 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
             if (found is not null)
                 return found;
             // A machine without a card need not be waited for.
-            if (TimeProvider.System.GetElapsedTime(begin) > limit || (plugged is null && !VirtioCards.Modules().Contains("virtio_net")))
+            if (TimeProvider.System.GetElapsedTime(begin) > limit
+                || (plugged is null && !VirtioCards.Modules().Contains("virtio_net")))
             {
                 return links.FirstOrDefault(link => link.Name == name)
-                    ?? throw AgentErrors.Internal($"Link not found (address {NetworkText.Colons(mac)}, name {name}): the machine has no such card");
+                    ?? throw AgentErrors.Internal(
+                        $"Link not found (address {NetworkText.Colons(mac)}, name {name}): the machine has no such card");
             }
 
             await Task.Delay(SearchPause, cancellation);
@@ -194,7 +221,8 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
             File.WriteAllText(file, "0");
     }
 
-    private static bool IsV6Disabled() => IsOne("/proc/sys/net/ipv6/conf/all/disable_ipv6") && IsOne("/proc/sys/net/ipv6/conf/default/disable_ipv6");
+    private static bool IsV6Disabled() =>
+        IsOne("/proc/sys/net/ipv6/conf/all/disable_ipv6") && IsOne("/proc/sys/net/ipv6/conf/default/disable_ipv6");
 
     // A kernel without IPv6 has no such file.
     private static bool IsOne(string file) => !File.Exists(file) || File.ReadAllText(file).Trim() == "1";

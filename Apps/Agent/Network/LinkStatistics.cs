@@ -8,7 +8,8 @@ internal static class LinkStatistics
 {
     private const string Directory = "/sys/class/net";
 
-    public static IReadOnlyList<Oci.NetworkStats> Read(string directory = Directory) => [.. System.IO.Directory.GetDirectories(directory)
+    public static IReadOnlyList<Oci.NetworkStats> Read(string directory = Directory) =>
+        [.. System.IO.Directory.GetDirectories(directory)
         .Where(link => Path.GetFileName(link) != "lo")
         .Order(StringComparer.Ordinal)
         .Select(link => new Oci.NetworkStats
@@ -28,7 +29,9 @@ internal static class LinkStatistics
     {
         try
         {
-            return ulong.TryParse(File.ReadAllText(Path.Combine(link, "statistics", name)).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var figure)
+            return ulong.TryParse(
+                File.ReadAllText(Path.Combine(link, "statistics", name)).AsSpan().Trim(), NumberStyles.None,
+                CultureInfo.InvariantCulture, out var figure)
                 ? figure
                 : 0;
         }

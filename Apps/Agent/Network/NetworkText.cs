@@ -13,9 +13,11 @@ internal static class NetworkText
 
     /// <summary>A name that the kernel takes.</summary>
     public static string LinkName(string text) =>
-        text.Length is > 0 and <= LongestName && text is not ("." or "..") && text.All(c => c is > ' ' and < (char)127 and not ('/' or ':'))
+        text.Length is > 0 and <= LongestName && text is not ("." or "..")
+            && text.All(c => c is > ' ' and < (char)127 and not ('/' or ':'))
             ? text
-            : throw AgentErrors.Invalid($"'{Shorten(text)}' is no name of an interface: 1 to {LongestName} letters, without blanks, '/' and ':'");
+            : throw AgentErrors.Invalid(
+                $"'{Shorten(text)}' is no name of an interface: 1 to {LongestName} letters, without blanks, '/' and ':'");
 
     public static PhysicalAddress LinkAddress(string text) =>
         text.Length > 0 && PhysicalAddress.TryParse(text, out var address) && address.GetAddressBytes().Length == 6
@@ -23,16 +25,21 @@ internal static class NetworkText
             : throw AgentErrors.Invalid($"'{Shorten(text)}' is no link-layer address");
 
     public static IPAddress Address(string text) =>
-        IPAddress.TryParse(text, out var address) ? address : throw AgentErrors.Invalid($"'{Shorten(text)}' is no IP address");
+        IPAddress.TryParse(text, out var address)
+            ? address
+            : throw AgentErrors.Invalid($"'{Shorten(text)}' is no IP address");
 
-    public static (IPAddress Address, byte Length) Prefix(Oci.IPAddress address) => Prefix($"{address.Address}/{address.Mask}");
+    public static (IPAddress Address, byte Length) Prefix(Oci.IPAddress address) =>
+        Prefix($"{address.Address}/{address.Mask}");
 
     public static (IPAddress Address, byte Length) Prefix(string text)
     {
         var parts = text.Split('/');
         var address = Address(parts[0]);
         var longest = address.AddressFamily == AddressFamily.InterNetworkV6 ? 128 : 32;
-        if (parts.Length == 2 && byte.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var length) && length <= longest)
+        if (parts.Length == 2
+            && byte.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+            && length <= longest)
             return (address, length);
         throw AgentErrors.Invalid($"'{Shorten(text)}' is no IP address with a prefix length of 0 to {longest}");
     }
@@ -42,10 +49,15 @@ internal static class NetworkText
     {
         var parts = text.Split('/');
         var address = Address(parts[0]);
-        return parts is [_] or [_, "0" or "32" or "128"] ? address : throw AgentErrors.Invalid($"routes by source, here '{Shorten(text)}', are unknown to this agent");
+        return parts is [_] or [_, "0" or "32" or "128"]
+            ? address
+            : throw AgentErrors.Invalid($"routes by source, here '{Shorten(text)}', are unknown to this agent");
     }
 
-    public static string Colons(PhysicalAddress? address) => address is null ? "" : string.Join(':', address.GetAddressBytes().Select(b => b.ToString("X2", CultureInfo.InvariantCulture)));
+    public static string Colons(PhysicalAddress? address) =>
+        address is null
+            ? ""
+            : string.Join(':', address.GetAddressBytes().Select(b => b.ToString("X2", CultureInfo.InvariantCulture)));
 
     public static string Shorten(string text) => text.Length <= 64 ? text : text[..64] + "…";
 }

@@ -16,18 +16,21 @@ internal sealed class PortForwardService : PortForward.PortForwardBase
 
     private int _connections;
 
-    public override async Task Connect(IAsyncStreamReader<Segment> requests, IServerStreamWriter<Segment> responses, ServerCallContext context)
+    public override async Task Connect(
+        IAsyncStreamReader<Segment> requests, IServerStreamWriter<Segment> responses, ServerCallContext context)
     {
         if (Interlocked.Increment(ref _connections) > MostConnections)
         {
             Interlocked.Decrement(ref _connections);
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, $"{MostConnections} forwarded connections are open"));
+            throw new RpcException(
+                new Status(StatusCode.ResourceExhausted, $"{MostConnections} forwarded connections are open"));
         }
 
         try
         {
             if (!await requests.MoveNext(context.CancellationToken) || requests.Current.Port is 0 or > ushort.MaxValue)
-                throw new RpcException(new Status(StatusCode.InvalidArgument, "the first segment must name a port, 1 to 65535"));
+                throw new RpcException(
+                    new Status(StatusCode.InvalidArgument, "the first segment must name a port, 1 to 65535"));
             using var socket = await DialAsync((int)requests.Current.Port, context.CancellationToken);
             // Tells the caller that somebody listens.
             await responses.WriteAsync(new Segment());
@@ -56,7 +59,8 @@ internal sealed class PortForwardService : PortForward.PortForwardBase
         Consumed = (uint)segment.Consumed,
     };
 
-    private static RelaySegment FromProto(Segment segment) => new(segment.Data.Memory, segment.End, (int)Math.Min(segment.Consumed, int.MaxValue));
+    private static RelaySegment FromProto(Segment segment) =>
+        new(segment.Data.Memory, segment.End, (int)Math.Min(segment.Consumed, int.MaxValue));
 
     private static async Task<Socket> DialAsync(int port, CancellationToken ct)
     {
@@ -78,6 +82,8 @@ internal sealed class PortForwardService : PortForward.PortForwardBase
             }
         }
 
-        throw new RpcException(new Status(StatusCode.Unavailable, $"nobody answers at port {port} of the guest's localhost: {refusal!.Message}"));
+        throw new RpcException(
+            new Status(
+                StatusCode.Unavailable, $"nobody answers at port {port} of the guest's localhost: {refusal!.Message}"));
     }
 }

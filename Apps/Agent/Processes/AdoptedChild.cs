@@ -3,7 +3,8 @@ using Kata.Platform.Linux;
 namespace Kata.Apps.Agent.Processes;
 
 /// <summary>
-/// A process that crun made and left to us. It may have ended before we hear of it; its exit status is told all the same.
+/// A process that crun made and left to us. It may have ended before we hear of it; its exit status is told all the
+/// same.
 /// </summary>
 internal sealed class AdoptedChild
 {

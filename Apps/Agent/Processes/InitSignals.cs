@@ -3,7 +3,9 @@ using Kata.Platform.Linux;
 
 namespace Kata.Apps.Agent.Processes;
 
-/// <summary>Signals to the first process of a pid namespace, from which the kernel keeps those that it does not handle.</summary>
+/// <summary>
+/// Signals to the first process of a pid namespace, from which the kernel keeps those that it does not handle.
+/// </summary>
 internal static class InitSignals
 {
     /// <summary>SIGKILL instead of a SIGTERM that would be lost, else the signal as it is.</summary>
@@ -20,7 +22,8 @@ internal static class InitSignals
             if ((line.StartsWith("SigBlk:", StringComparison.Ordinal)
                     || line.StartsWith("SigIgn:", StringComparison.Ordinal)
                     || line.StartsWith("SigCgt:", StringComparison.Ordinal))
-                && ulong.TryParse(line.AsSpan(7).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var mask)
+                && ulong.TryParse(
+                    line.AsSpan(7).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var mask)
                 && (mask & bit) != 0)
             {
                 return true;

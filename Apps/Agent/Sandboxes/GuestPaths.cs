@@ -1,6 +1,8 @@
 namespace Kata.Apps.Agent.Sandboxes;
 
-/// <summary>Where things lie in the guest. The host names some of these paths, so only tests put them elsewhere.</summary>
+/// <summary>
+/// Where things lie in the guest. The host names some of these paths, so only tests put them elsewhere.
+/// </summary>
 /// <param name="Run">For the guest <c>/run</c>.</param>
 /// <param name="CgroupRoot">The cgroup v2 hierarchy.</param>
 internal sealed record GuestPaths(string Run, string CgroupRoot)

@@ -86,7 +86,8 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
                 LetGoOfPidNamespace();
             }
 
-            if (sharesPids && _pidNamespace.Length == 0 && !_pidNamespaceEnded && _containers.Values.Any(container => container is not null))
+            if (sharesPids && _pidNamespace.Length == 0 && !_pidNamespaceEnded
+                && _containers.Values.Any(container => container is not null))
             {
                 throw AgentErrors.Internal("Sandbox does not have sandbox_pidns");
             }
@@ -149,7 +150,8 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
     public Container FindForProcess(string containerId) => TryFind(containerId) ?? throw AgentErrors.UnknownContainer();
 
     /// <summary>The container for a call about itself, with the code that hosts expect of that call.</summary>
-    public Container Find(string containerId, StatusCode code) => TryFind(containerId) ?? throw AgentErrors.NoContainer(code, containerId);
+    public Container Find(string containerId, StatusCode code) =>
+        TryFind(containerId) ?? throw AgentErrors.NoContainer(code, containerId);
 
     public IReadOnlyList<Container> Containers()
     {

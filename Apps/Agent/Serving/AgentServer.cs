@@ -30,7 +30,8 @@ internal sealed class AgentServer
         {
             // A hop to the pool costs many times a round trip on an emulated processor.
             Reader = ReaderKind.BlockingThread,
-            RunInline = static (_, method) => method is "Check" or "ReadStdout" or "ReadStderr" or "WaitProcess" or "GetOOMEvent",
+            RunInline = static (_, method) => method is "Check" or "ReadStdout" or "ReadStderr" or "WaitProcess"
+                or "GetOOMEvent",
             MaxCallsInFlight = MaxCalls,
             // By these the host sees that the guest lives, and ends what runs in it.
             IsUrgent = static (_, method) =>

@@ -3,7 +3,9 @@ using Kata.Platform.Linux;
 
 namespace Kata.Apps.Agent.Serving;
 
-/// <summary>A root shell in the guest for whoever the host lets in; only where the kernel command line asks for it.</summary>
+/// <summary>
+/// A root shell in the guest for whoever the host lets in; only where the kernel command line asks for it.
+/// </summary>
 internal static class DebugConsole
 {
     private static readonly string[] Shells = ["/bin/bash", "/bin/sh"];
@@ -41,7 +43,8 @@ internal static class DebugConsole
                 {
                     await using var shell = await SpawnAsync(peer);
                     peer.Dispose();
-                    await Task.WhenAny(CopyAsync(socket.SafeHandle, controller), CopyAsync(controller, socket.SafeHandle));
+                    await Task.WhenAny(
+                        CopyAsync(socket.SafeHandle, controller), CopyAsync(controller, socket.SafeHandle));
                 }
             }
         }

@@ -17,8 +17,11 @@ internal interface ISerialDevice
 /// </summary>
 internal sealed class SerialPort(ISerialDevice device)
 {
-    /// <summary>The fixed bytes: read as the length of a ttRPC frame, the first four exceed what a frame may have.</summary>
-    public static ReadOnlySpan<byte> Greeting => [0xFF, 0xFF, 0xFF, 0xFF, (byte)'K', (byte)'A', (byte)'T', (byte)'A', (byte)'H', (byte)'X'];
+    /// <summary>
+    /// The fixed bytes: read as the length of a ttRPC frame, the first four exceed what a frame may have.
+    /// </summary>
+    public static ReadOnlySpan<byte> Greeting =>
+        [0xFF, 0xFF, 0xFF, 0xFF, (byte)'K', (byte)'A', (byte)'T', (byte)'A', (byte)'H', (byte)'X'];
 
     public const int GreetingLength = 26;
 
@@ -67,7 +70,9 @@ internal sealed class SerialPort(ISerialDevice device)
         }
     }
 
-    /// <summary>Bytes of the session's frames; 0 when it is over. Bytes that begin no frame stay for the next greeting.</summary>
+    /// <summary>
+    /// Bytes of the session's frames; 0 when it is over. Bytes that begin no frame stay for the next greeting.
+    /// </summary>
     internal int Read(SerialSession session, Span<byte> buffer)
     {
         lock (_reading)

@@ -16,7 +16,9 @@ internal sealed class InputStream(SafeHandle descriptor, bool closes) : IDisposa
     private int _writing;
     private bool _ended;
 
-    /// <summary>Writes all of it, at the pace of the reader. Throws <see cref="ObjectDisposedException"/> after the end.</summary>
+    /// <summary>
+    /// Writes all of it, at the pace of the reader. Throws <see cref="ObjectDisposedException"/> after the end.
+    /// </summary>
     public async Task WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellation)
     {
         lock (_gate)
@@ -47,7 +49,9 @@ internal sealed class InputStream(SafeHandle descriptor, bool closes) : IDisposa
         }
     }
 
-    /// <summary>The end of input, after what is being written. Never waits, also when the program reads no more. Repeatable.</summary>
+    /// <summary>
+    /// The end of input, after what is being written. Never waits, also when the program reads no more. Repeatable.
+    /// </summary>
     public void End()
     {
         lock (_gate)

@@ -19,7 +19,9 @@ internal sealed class OutputStream(SafeHandle descriptor) : IDisposable
     /// <summary>True once the reader has been told of the end, or the stream was closed.</summary>
     public bool Ended => _ended;
 
-    /// <summary>What there is, at most <paramref name="limit"/> bytes; waits until there is something. Empty is the end.</summary>
+    /// <summary>
+    /// What there is, at most <paramref name="limit"/> bytes; waits until there is something. Empty is the end.
+    /// </summary>
     public async Task<ByteString> ReadAsync(uint limit, CancellationToken cancellation)
     {
         await _reader.WaitAsync(cancellation);

@@ -44,7 +44,8 @@ internal sealed class ProcessStreams : IDisposable
             throw AgentErrors.NoTerminal();
         }
 
-        Terminal.SetSize(_terminal, (ushort)Math.Min(rows, ushort.MaxValue), (ushort)Math.Min(columns, ushort.MaxValue));
+        Terminal.SetSize(
+            _terminal, (ushort)Math.Min(rows, ushort.MaxValue), (ushort)Math.Min(columns, ushort.MaxValue));
     }
 
     public void Dispose()

@@ -3,7 +3,8 @@ namespace Kata.Apps.Agent.Storage;
 /// <summary>Permission bits as the wire has them, with set-id and sticky.</summary>
 internal static class FileModes
 {
-    public static uint Get(string path) => OperatingSystem.IsLinux() ? (uint)File.GetUnixFileMode(path) : throw new PlatformNotSupportedException();
+    public static uint Get(string path) =>
+        OperatingSystem.IsLinux() ? (uint)File.GetUnixFileMode(path) : throw new PlatformNotSupportedException();
 
     public static void Set(string path, uint mode)
     {

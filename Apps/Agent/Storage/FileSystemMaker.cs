@@ -8,7 +8,9 @@ internal static class FileSystemMaker
 {
     private const string Program = "/usr/bin/busybox";
 
-    /// <summary>Without a journal, which a volume that goes with its pod needs not. The kernel's ext4 takes it as its own.</summary>
+    /// <summary>
+    /// Without a journal, which a volume that goes with its pod needs not. The kernel's ext4 takes it as its own.
+    /// </summary>
     public static async Task MakeAsync(BlockNode node, string type, CancellationToken cancellation)
     {
         if (type != "ext4")
@@ -22,7 +24,12 @@ internal static class FileSystemMaker
         }
 
         await using var process = await ProcessSpawner.SpawnAsync(
-            new SpawnRequest { Path = Program, Arguments = ["mke2fs", "-F", "-m", "0", "-I", "256", node.Path], Environment = [] }, cancellation);
+            new SpawnRequest
+            {
+                Path = Program,
+                Arguments = ["mke2fs", "-F", "-m", "0", "-I", "256", node.Path],
+                Environment = []
+            }, cancellation);
         var exit = await process.Exited.WaitAsync(cancellation);
         if (!exit.IsSuccess)
         {

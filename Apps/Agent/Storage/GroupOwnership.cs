@@ -12,11 +12,14 @@ internal static class GroupOwnership
     private const uint ReadOnly = 0x120;
     private const uint Enter = 0x48;
 
-    /// <summary>Links are left alone: what they lead to may lie outside, and what lies inside has its turn anyway.</summary>
+    /// <summary>
+    /// Links are left alone: what they lead to may lie outside, and what lies inside has its turn anyway.
+    /// </summary>
     public static void Give(string root, uint group, FSGroupChangePolicy policy, bool readOnly)
     {
         var mask = readOnly ? ReadOnly : ReadWrite;
-        if (policy == FSGroupChangePolicy.OnRootMismatch && IsGiven(FileStatus.Of(root, followLink: false), group, mask))
+        if (policy == FSGroupChangePolicy.OnRootMismatch
+            && IsGiven(FileStatus.Of(root, followLink: false), group, mask))
         {
             return;
         }
@@ -58,7 +61,9 @@ internal static class GroupOwnership
         }
     }
 
-    /// <summary>Null for what has gone in the meantime, and for a link that the kernel does not even open itself.</summary>
+    /// <summary>
+    /// Null for what has gone in the meantime, and for a link that the kernel does not even open itself.
+    /// </summary>
     private static SafeFileHandle? TryOpen(BeneathPath directory, string name)
     {
         try

@@ -2,12 +2,15 @@ using System.Globalization;
 
 namespace Kata.Apps.Agent.Storage;
 
-/// <summary>The guest's huge pages: each volume of them adds its own to the kernel's pool, for the life of the machine.</summary>
+/// <summary>
+/// The guest's huge pages: each volume of them adds its own to the kernel's pool, for the life of the machine.
+/// </summary>
 internal sealed class HugePages(string pools = "/sys/kernel/mm/hugepages")
 {
     /// <summary>Adds the pages for a volume.</summary>
     /// <exception cref="FormatException">The options do not say of which size and how many.</exception>
-    /// <exception cref="IOException">The guest has too little memory in one piece, or has no pages of this size.</exception>
+    /// <exception cref="IOException">The guest has too little memory in one piece, or has no pages of this
+    /// size.</exception>
     public void Reserve(IReadOnlyCollection<string> options)
     {
         var (pool, count) = Wanted(options);
@@ -17,7 +20,8 @@ internal sealed class HugePages(string pools = "/sys/kernel/mm/hugepages")
         if (got != before + count)
         {
             Write(pool, before);
-            throw new IOException($"{count} huge pages are wanted in {pool}, the guest has memory for {got - Math.Min(got, before)}");
+            throw new IOException(
+                $"{count} huge pages are wanted in {pool}, the guest has memory for {got - Math.Min(got, before)}");
         }
     }
 
@@ -37,10 +41,13 @@ internal sealed class HugePages(string pools = "/sys/kernel/mm/hugepages")
             throw new FormatException("huge pages need pagesize= and size= in bytes");
         }
 
-        return ($"{pools}/hugepages-{(pageSize / 1024).ToString(CultureInfo.InvariantCulture)}kB/nr_hugepages", size / pageSize);
+        return (
+            $"{pools}/hugepages-{(pageSize / 1024).ToString(CultureInfo.InvariantCulture)}kB/nr_hugepages",
+            size / pageSize);
     }
 
     private static ulong Read(string pool) => ulong.Parse(File.ReadAllText(pool), CultureInfo.InvariantCulture);
 
-    private static void Write(string pool, ulong count) => File.WriteAllText(pool, count.ToString(CultureInfo.InvariantCulture));
+    private static void Write(string pool, ulong count) =>
+        File.WriteAllText(pool, count.ToString(CultureInfo.InvariantCulture));
 }

@@ -15,7 +15,8 @@ internal sealed class SandboxStorages(StorageMounter mounter)
     /// Mounts in list order and names the mount points to release. The first that fails takes those before it
     /// back and is thrown.
     /// </summary>
-    public async Task<IReadOnlyList<string>> AddAsync(IEnumerable<Oci.Storage> storages, string containerId, CancellationToken cancellation)
+    public async Task<IReadOnlyList<string>> AddAsync(
+        IEnumerable<Oci.Storage> storages, string containerId, CancellationToken cancellation)
     {
         var added = new List<string>();
         try
@@ -53,7 +54,10 @@ internal sealed class SandboxStorages(StorageMounter mounter)
         }
     }
 
-    /// <summary>Gives back what <see cref="AddAsync"/> named. What resists is reported in the result and forgotten: the machine ends with the sandbox.</summary>
+    /// <summary>
+    /// Gives back what <see cref="AddAsync"/> named. What resists is reported in the result and forgotten: the machine
+    /// ends with the sandbox.
+    /// </summary>
     public async Task<IReadOnlyList<string>> ReleaseAsync(IEnumerable<string> mountPoints)
     {
         var complaints = new List<string>();

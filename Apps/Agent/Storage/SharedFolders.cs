@@ -3,10 +3,10 @@ using Kata.Platform.Linux;
 namespace Kata.Apps.Agent.Storage;
 
 /// <summary>
-/// Folders of the host's share that containers have. The kernel mounts each as a filesystem of its own when somebody first
-/// walks into it, in the mount namespace of that one: of two containers that did so each would have its own, and one file of
-/// the host would be two, with locks and sockets of their own. So the agent walks in before them. What it mounted so goes with
-/// the last container that has it, or nobody would let go of a folder that the host takes back.
+/// Folders of the host's share that containers have. The kernel mounts each as a filesystem of its own when somebody
+/// first walks into it, in the mount namespace of that one: of two containers that did so each would have its own, and
+/// one file of the host would be two, with locks and sockets of their own. So the agent walks in before them. What it
+/// mounted so goes with the last container that has it, or nobody would let go of a folder that the host takes back.
 /// </summary>
 /// <param name="share">Where the share is mounted.</param>
 internal sealed class SharedFolders(string share)
@@ -15,10 +15,14 @@ internal sealed class SharedFolders(string share)
     private readonly Dictionary<string, int> _users = new(StringComparer.Ordinal);
     private readonly Dictionary<string, IReadOnlyList<string>> _held = new(StringComparer.Ordinal);
 
-    /// <summary>Walks into those of a container's sources that lie in the share. What is no folder there is nobody's matter here.</summary>
+    /// <summary>
+    /// Walks into those of a container's sources that lie in the share. What is no folder there is nobody's matter
+    /// here.
+    /// </summary>
     public void Enter(string containerId, IEnumerable<string> sources)
     {
-        var folders = sources.Where(source => source.StartsWith(share + "/", StringComparison.Ordinal)).Distinct().ToList();
+        var folders = sources.Where(source => source.StartsWith(share + "/", StringComparison.Ordinal)).Distinct()
+            .ToList();
         lock (_gate)
         {
             _held[containerId] = folders;

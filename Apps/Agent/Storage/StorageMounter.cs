@@ -12,7 +12,8 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
 {
     /// <summary>What <c>GetGuestDetails</c> names.</summary>
     public static readonly string[] Drivers =
-        ["virtio-fs", "overlayfs", "ephemeral", "local", "bind", "watchable-bind", "part", "blk", "scsi", "mmioblk", "nvdimm"];
+        ["virtio-fs", "overlayfs", "ephemeral", "local", "bind", "watchable-bind", "part", "blk", "scsi", "mmioblk",
+            "nvdimm"];
 
     private const string CreateDirectoryOption = "io.katacontainers.volume.overlayfs.create_directory=";
     private const string OverlayReadWrite = "io.katacontainers.fs-opt.overlay-rw";
@@ -25,7 +26,8 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
     private readonly HugePages _hugePages = new();
 
     /// <returns>Whether the mount is to be taken away with its last user.</returns>
-    public async Task<bool> MountAsync(Oci.Storage storage, string mountPoint, string containerId, CancellationToken cancellation)
+    public async Task<bool> MountAsync(
+        Oci.Storage storage, string mountPoint, string containerId, CancellationToken cancellation)
     {
         try
         {
@@ -64,12 +66,14 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
                     MakeLocal(storage, mountPoint);
                     return false;
                 default:
-                    throw AgentErrors.Internal($"Failed to find the storage handler {storage.Driver}: this agent has {string.Join(", ", Drivers)}");
+                    throw AgentErrors.Internal(
+                        $"Failed to find the storage handler {storage.Driver}: this agent has {string.Join(", ", Drivers)}");
             }
 
             if (storage.FsGroup is { } group)
             {
-                GroupOwnership.Give(mountPoint, group.GroupId, group.GroupChangePolicy, readOnly: storage.Options.Contains("ro"));
+                GroupOwnership.Give(
+                    mountPoint, group.GroupId, group.GroupChangePolicy, readOnly: storage.Options.Contains("ro"));
             }
 
             return true;
@@ -93,7 +97,9 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
             if (storage.Options.Count > 0)
             {
                 Directory.CreateDirectory(storage.MountPoint);
-                Mounts.Mount(storage.Source, storage.MountPoint, storage.Fstype, StorageOptions.Without(storage.Options, GroupOption));
+                Mounts.Mount(
+                    storage.Source, storage.MountPoint, storage.Fstype,
+                    StorageOptions.Without(storage.Options, GroupOption));
             }
         }
     }
@@ -149,7 +155,8 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
     private async Task MountBlockAsync(Oci.Storage storage, string mountPoint, CancellationToken cancellation)
     {
         var node = await devices.FindBlockAsync(storage.Driver, storage.Source, cancellation);
-        if (storage.DriverOptions.FirstOrDefault(option => option.StartsWith(EncryptionOption, StringComparison.Ordinal)) is not null)
+        if (storage.DriverOptions.FirstOrDefault(option => option.StartsWith(EncryptionOption,
+            StringComparison.Ordinal)) is not null)
         {
             throw AgentErrors.Unimplemented("this guest encrypts no disks");
         }
@@ -179,7 +186,8 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
             }
         }
 
-        var words = storage.Options.Where(word => !word.StartsWith(FileSystemOptionPrefix, StringComparison.Ordinal)).ToList();
+        var words = storage.Options.Where(word => !word.StartsWith(FileSystemOptionPrefix, StringComparison.Ordinal))
+            .ToList();
         string? upper = StorageOptions.Value(words, "upperdir"), work = StorageOptions.Value(words, "workdir");
         if (storage.Options.Contains(OverlayReadWrite))
         {
@@ -196,10 +204,12 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
 
         Directory.CreateDirectory(mountPoint);
         var rest = words.Where(word => !word.StartsWith("lowerdir=", StringComparison.Ordinal)
-            && !word.StartsWith("upperdir=", StringComparison.Ordinal) && !word.StartsWith("workdir=", StringComparison.Ordinal));
+            && !word.StartsWith("upperdir=", StringComparison.Ordinal)
+            && !word.StartsWith("workdir=", StringComparison.Ordinal));
         var parsed = MountOptions.Parse(rest);
         await Mounts.MountOverlayAsync(
-            lower.Split(':'), upper, work, mountPoint, parsed.Flags, parsed.Data.Length > 0 ? parsed.Data.Split(',') : null);
+            lower.Split(':'), upper, work, mountPoint, parsed.Flags,
+            parsed.Data.Length > 0 ? parsed.Data.Split(',') : null);
     }
 
     private void MountEphemeral(Oci.Storage storage, string mountPoint)

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Kata.Apps.Agent.Storage;
 
-/// <summary>The <c>name=value</c> words among a storage's options. One word may hold several, separated by commas.</summary>
+/// <summary>
+/// The <c>name=value</c> words among a storage's options. One word may hold several, separated by commas.
+/// </summary>
 internal static class StorageOptions
 {
     /// <summary>The last value given, or null.</summary>
@@ -20,7 +22,9 @@ internal static class StorageOptions
         return found;
     }
 
-    /// <summary>As <see cref="Value"/>, in decimal. Null if absent; throws <see cref="FormatException"/> for what is no number.</summary>
+    /// <summary>
+    /// As <see cref="Value"/>, in decimal. Null if absent; throws <see cref="FormatException"/> for what is no number.
+    /// </summary>
     public static ulong? Number(IEnumerable<string> words, string name)
     {
         if (Value(words, name) is not { } text)
@@ -33,7 +37,9 @@ internal static class StorageOptions
             : throw new FormatException($"storage option {name}='{text}' is not a number");
     }
 
-    /// <summary>Permission bits in octal. Null if absent; throws <see cref="FormatException"/> for anything else.</summary>
+    /// <summary>
+    /// Permission bits in octal. Null if absent; throws <see cref="FormatException"/> for anything else.
+    /// </summary>
     public static uint? Mode(IEnumerable<string> words)
     {
         if (Value(words, "mode") is not { } text)

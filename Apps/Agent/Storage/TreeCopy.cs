@@ -3,8 +3,8 @@ using Kata.Platform.Linux;
 namespace Kata.Apps.Agent.Storage;
 
 /// <summary>
-/// A copy of a small directory tree that is brought up to date from time to time. Files first, then links, then what has
-/// gone: so a tree that is changed by turning one link, as Kubernetes does it, changes at once in the copy too.
+/// A copy of a small directory tree that is brought up to date from time to time. Files first, then links, then what
+/// has gone: so a tree that is changed by turning one link, as Kubernetes does it, changes at once in the copy too.
 /// </summary>
 internal sealed class TreeCopy(string source, string target)
 {
@@ -17,7 +17,10 @@ internal sealed class TreeCopy(string source, string target)
 
     public string Target => target;
 
-    /// <summary>How much there is to copy: files and links, and bytes. Stops counting above the limit, where it is too much anyway.</summary>
+    /// <summary>
+    /// How much there is to copy: files and links, and bytes. Stops counting above the limit, where it is too much
+    /// anyway.
+    /// </summary>
     public static (int Files, long Bytes) Measure(string directory, int mostFiles, long mostBytes)
     {
         var (files, bytes) = (0, 0L);
@@ -100,7 +103,8 @@ internal sealed class TreeCopy(string source, string target)
     {
         try
         {
-            if (FileStatus.TryOf(path, followLink: false) is not { } status || !(status.IsDirectory || status.IsRegular || status.IsLink))
+            if (FileStatus.TryOf(path, followLink: false) is not { } status
+                || !(status.IsDirectory || status.IsRegular || status.IsLink))
             {
                 return null;
             }

@@ -13,7 +13,8 @@ internal static class VolumePart
     private const uint AnyRead = 0x124;
 
     /// <summary>Shows the part at a place.</summary>
-    /// <exception cref="IOException">It is missing and not to be made, a link is on the way, or it cannot be mounted.</exception>
+    /// <exception cref="IOException">It is missing and not to be made, a link is on the way, or it cannot be
+    /// mounted.</exception>
     public static void Show(string volume, IReadOnlyCollection<string> options, string place)
     {
         using var part = Open(volume, options);
@@ -37,7 +38,8 @@ internal static class VolumePart
     public static SafeFileHandle Open(string volume, IReadOnlyCollection<string> options)
     {
         // Not by StorageOptions: a name may have a comma.
-        var below = options.FirstOrDefault(option => option.StartsWith(Below, StringComparison.Ordinal))?[Below.Length..].Trim('/');
+        var below = options.FirstOrDefault(option => option.StartsWith(Below,
+            StringComparison.Ordinal))?[Below.Length..].Trim('/');
         if (string.IsNullOrEmpty(below))
         {
             throw new FormatException("a part of a volume needs below=");
@@ -69,8 +71,11 @@ internal static class VolumePart
 
     private static void Make(BeneathPath root, string[] parts, string kind, IReadOnlyCollection<string> options)
     {
-        var mode = StorageOptions.Mode(options) ?? throw new FormatException("a part of a volume that is to be made needs mode=");
-        var owner = ((uint?)StorageOptions.Number(options, "uid") ?? uint.MaxValue, (uint?)StorageOptions.Number(options, "gid") ?? uint.MaxValue);
+        var mode = StorageOptions.Mode(options)
+            ?? throw new FormatException("a part of a volume that is to be made needs mode=");
+        var owner = (
+            (uint?)StorageOptions.Number(options, "uid") ?? uint.MaxValue,
+            (uint?)StorageOptions.Number(options, "gid") ?? uint.MaxValue);
         for (var depth = 1; depth <= parts.Length; depth++)
         {
             var path = string.Join('/', parts[..depth]);

@@ -23,7 +23,9 @@ internal sealed class WatchedTrees(AgentLog log)
     private readonly HashSet<string> _complained = new(StringComparer.Ordinal);
     private bool _running;
 
-    /// <summary>Copies a directory and keeps the copy up to date. False if it is no directory, or too much for that.</summary>
+    /// <summary>
+    /// Copies a directory and keeps the copy up to date. False if it is no directory, or too much for that.
+    /// </summary>
     public bool TryAdd(string source, string target)
     {
         if (!Directory.Exists(source) || IsTooMuch(source, MostFiles, MostBytes))
@@ -37,7 +39,9 @@ internal sealed class WatchedTrees(AgentLog log)
             Directory.CreateDirectory(parent);
             if (!Mounts.IsMountPoint(parent))
             {
-                Mounts.Mount("watchable", parent, "tmpfs", MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC, "mode=0755");
+                Mounts.Mount(
+                    "watchable", parent, "tmpfs", MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC,
+                    "mode=0755");
             }
 
             var copy = new TreeCopy(source, target);

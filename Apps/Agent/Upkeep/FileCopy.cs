@@ -47,7 +47,9 @@ internal static class FileCopy
 
     private static string Relative(string path, string share)
     {
-        var relative = path.StartsWith(share + "/", StringComparison.Ordinal) ? path[(share.Length + 1)..].Trim('/') : "";
+        var relative = path.StartsWith(share + "/", StringComparison.Ordinal)
+            ? path[(share.Length + 1)..].Trim('/')
+            : "";
         return relative.Length > 0 && !relative.Split('/').Any(part => part is ".." or "." or "")
             ? relative
             : throw AgentErrors.Invalid($"'{path}' does not lie below {share}");

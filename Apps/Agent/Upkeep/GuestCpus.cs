@@ -9,7 +9,9 @@ internal static class GuestCpus
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Completes when <paramref name="wanted"/> processors are online; hot-added ones may appear meanwhile.</summary>
+    /// <summary>
+    /// Completes when <paramref name="wanted"/> processors are online; hot-added ones may appear meanwhile.
+    /// </summary>
     public static async Task BringOnlineAsync(uint wanted, CancellationToken cancellation)
     {
         for (var waited = TimeSpan.Zero; ; waited += Pause)
@@ -36,7 +38,8 @@ internal static class GuestCpus
 
             if (waited >= Limit)
             {
-                throw AgentErrors.Internal($"{OnlineCount()} of {wanted} processors are online after {Limit.TotalSeconds} s");
+                throw AgentErrors.Internal(
+                    $"{OnlineCount()} of {wanted} processors are online after {Limit.TotalSeconds} s");
             }
 
             await Task.Delay(Pause, cancellation);
@@ -53,7 +56,8 @@ internal static class GuestCpus
         {
             var ends = range.Split('-');
             if (int.TryParse(ends[0], NumberStyles.None, CultureInfo.InvariantCulture, out var first)
-                && int.TryParse(ends[^1], NumberStyles.None, CultureInfo.InvariantCulture, out var last) && last >= first)
+                && int.TryParse(ends[^1], NumberStyles.None, CultureInfo.InvariantCulture, out var last)
+                && last >= first)
             {
                 count += last - first + 1;
             }
@@ -66,7 +70,10 @@ internal static class GuestCpus
     internal static void BringOnline(string directory, string prefix, int limit)
     {
         var entries = new DirectoryInfo(directory).EnumerateDirectories(prefix + "*")
-            .Where(entry => entry.Name.Length > prefix.Length && entry.Name.AsSpan(prefix.Length).IndexOfAnyExceptInRange('0', '9') < 0)
+            .Where(
+                entry =>
+                    entry.Name.Length > prefix.Length
+                        && entry.Name.AsSpan(prefix.Length).IndexOfAnyExceptInRange('0', '9') < 0)
             .OrderBy(entry => entry.Name.Length).ThenBy(entry => entry.Name, StringComparer.Ordinal);
         foreach (var entry in entries)
         {

@@ -21,7 +21,8 @@ internal static class GuestMemory
             return 0;
         }
 
-        return ulong.TryParse(File.ReadAllText(file).AsSpan().Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var size)
+        return ulong.TryParse(
+            File.ReadAllText(file).AsSpan().Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var size)
             ? size
             : throw AgentErrors.Internal("Invalid block size");
     }
@@ -34,7 +35,10 @@ internal static class GuestMemory
         }
     }
 
-    /// <summary>Lets the kernel bring blocks online as they come: a card adds its memory bit by bit, after the host has asked for it.</summary>
+    /// <summary>
+    /// Lets the kernel bring blocks online as they come: a card adds its memory bit by bit, after the host has asked
+    /// for it.
+    /// </summary>
     public static void BringOnlineAsItComes()
     {
         // Else it is brought online when the host says so.
@@ -42,8 +46,9 @@ internal static class GuestMemory
     }
 
     /// <summary>
-    /// Lets the kernel reclaim memory by its two lists instead of by generations. By generations a container at its limit
-    /// evicts and reads its own program again and again, for minutes, before it is told that its memory is at an end.
+    /// Lets the kernel reclaim memory by its two lists instead of by generations. By generations a container at its
+    /// limit evicts and reads its own program again and again, for minutes, before it is told that its memory is at an
+    /// end.
     /// </summary>
     public static void ReclaimWithoutGenerations() => SetIfPossible(Generations, "n");
 

@@ -11,20 +11,27 @@ internal static class GuestMetrics
     public static string Render()
     {
         var text = new StringBuilder();
-        Add(text, "kata_agent_scrape_count", "counter", "Metrics scrape count", [("", Interlocked.Increment(ref _scrapes))]);
+        Add(
+            text, "kata_agent_scrape_count", "counter", "Metrics scrape count",
+            [("", Interlocked.Increment(ref _scrapes))]);
         var status = ReadLines("/proc/self/status");
         Add(text, "kata_agent_threads", "gauge", "Agent threads", Pick(status, "Threads"));
         Add(text, "kata_agent_total_vm", "gauge", "Agent virtual memory in bytes", Scale(Pick(status, "VmSize")));
         Add(text, "kata_agent_total_rss", "gauge", "Agent resident memory in bytes", Scale(Pick(status, "VmRSS")));
         Add(text, "kata_agent_proc_status", "gauge", "Agent memory in kB", status
-            .Where(line => line.StartsWith("Vm", StringComparison.Ordinal) || line.StartsWith("Rss", StringComparison.Ordinal))
+            .Where(
+                line =>
+                    line.StartsWith("Vm", StringComparison.Ordinal) || line.StartsWith("Rss", StringComparison.Ordinal))
             .SelectMany(line => Pair(line, label: true)));
-        Add(text, "kata_guest_meminfo", "gauge", "Guest memory", Scale(ReadLines("/proc/meminfo").SelectMany(line => Pair(line, label: true))));
+        Add(
+            text, "kata_guest_meminfo", "gauge", "Guest memory",
+            Scale(ReadLines("/proc/meminfo").SelectMany(line => Pair(line, label: true))));
         Add(text, "kata_guest_load", "gauge", "Guest load", Load());
         return text.ToString();
     }
 
-    private static void Add(StringBuilder text, string name, string type, string help, IEnumerable<(string Item, double Value)> values)
+    private static void Add(
+        StringBuilder text, string name, string type, string help, IEnumerable<(string Item, double Value)> values)
     {
         var any = false;
         foreach (var (item, value) in values)
@@ -41,7 +48,8 @@ internal static class GuestMetrics
     }
 
     private static IEnumerable<(string, double)> Pick(IEnumerable<string> lines, string key) =>
-        lines.Where(line => line.StartsWith(key + ":", StringComparison.Ordinal)).SelectMany(line => Pair(line, label: false));
+        lines.Where(line => line.StartsWith(key + ":", StringComparison.Ordinal))
+            .SelectMany(line => Pair(line, label: false));
 
     private static IEnumerable<(string, double)> Scale(IEnumerable<(string Item, double Value)> kilobytes) =>
         kilobytes.Select(pair => (pair.Item, pair.Value * 1024));
@@ -59,7 +67,9 @@ internal static class GuestMetrics
     {
         var words = ReadLines("/proc/loadavg").FirstOrDefault("").Split(' ');
         string[] names = ["load1", "load5", "load15"];
-        return names.Zip(words).Select(pair => (pair.First, double.TryParse(pair.Second, CultureInfo.InvariantCulture, out var value) ? value : 0));
+        return names.Zip(words).Select(
+            pair =>
+                (pair.First, double.TryParse(pair.Second, CultureInfo.InvariantCulture, out var value) ? value : 0));
     }
 
     private static string[] ReadLines(string path)

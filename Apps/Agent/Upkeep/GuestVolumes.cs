@@ -36,7 +36,9 @@ internal static class GuestVolumes
         };
     }
 
-    /// <summary>Lets a file system have more of its disk, which the host has made larger; up to the disk's end at the most.</summary>
+    /// <summary>
+    /// Lets a file system have more of its disk, which the host has made larger; up to the disk's end at the most.
+    /// </summary>
     /// <param name="size">Bytes; 0 for all there is.</param>
     public static void Grow(string path, ulong size)
     {
@@ -49,7 +51,8 @@ internal static class GuestVolumes
         }
 
         var file = $"/sys/dev/block/{mount.DeviceMajor}:{mount.DeviceMinor}/size";
-        var disk = ulong.Parse(File.ReadAllText(file).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture) * SectorSize;
+        var disk = ulong.Parse(File.ReadAllText(file).AsSpan().Trim(), NumberStyles.None,
+            CultureInfo.InvariantCulture) * SectorSize;
         if (size > disk)
         {
             throw AgentErrors.Invalid($"the volume on {path} cannot have {size} bytes: its disk has {disk}");

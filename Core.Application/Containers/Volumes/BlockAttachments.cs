@@ -9,8 +9,8 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Application.Containers.Volumes;
 
 /// <summary>
-/// The disks of the running machine. The same device of the host is there once, however many containers use it, and goes
-/// with the last of them. All of them go with the machine.
+/// The disks of the running machine. The same device of the host is there once, however many containers use it, and
+/// goes with the last of them. All of them go with the machine.
 /// </summary>
 internal sealed class BlockAttachments(LiveSandbox sandbox)
 {
@@ -25,7 +25,8 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
     /// <param name="identity">The same for every path that leads to it.</param>
     /// <param name="readOnly">Nobody can write it, whatever the guest does.</param>
     /// <param name="ct">Gives up before it is added.</param>
-    public async Task<AttachedDevice> AttachAsync(ContainerId container, HostPath path, string identity, bool readOnly, CancellationToken ct)
+    public async Task<AttachedDevice> AttachAsync(
+        ContainerId container, HostPath path, string identity, bool readOnly, CancellationToken ct)
     {
         await _gate.WaitAsync(ct);
         try
@@ -44,7 +45,9 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
             }
 
             var hotplug = _machine?.Hotplug
-                ?? throw new KataException(ErrorKind.Unimplemented, $"block device {path} cannot be added: this machine takes no devices while it runs");
+                ?? throw new KataException(
+                    ErrorKind.Unimplemented,
+                    $"block device {path} cannot be added: this machine takes no devices while it runs");
             var device = new BlockDevice(string.Create(CultureInfo.InvariantCulture, $"vol{_next++}"), path, readOnly);
             _disks.Add(new Disk(identity, device, await hotplug.AttachAsync(device, ct), container));
             return _disks[^1].Attached;
@@ -55,8 +58,11 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         }
     }
 
-    /// <summary>Remembers which disk a volume of the host is on, where the guest has mounted it, and whether it stays there.</summary>
-    public async Task NameAsync(AttachedDevice disk, HostPath volume, GuestPath mountPoint, bool stays, CancellationToken ct)
+    /// <summary>
+    /// Remembers which disk a volume of the host is on, where the guest has mounted it, and whether it stays there.
+    /// </summary>
+    public async Task NameAsync(
+        AttachedDevice disk, HostPath volume, GuestPath mountPoint, bool stays, CancellationToken ct)
     {
         await _gate.WaitAsync(ct);
         try
@@ -72,7 +78,9 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         }
     }
 
-    /// <summary>The disk of a volume and where the guest has mounted it; NotFound for a volume that nobody uses here.</summary>
+    /// <summary>
+    /// The disk of a volume and where the guest has mounted it; NotFound for a volume that nobody uses here.
+    /// </summary>
     public async Task<(AttachedDevice Disk, GuestPath MountPoint)> FindAsync(HostPath volume, CancellationToken ct)
     {
         await _gate.WaitAsync(ct);
@@ -81,7 +89,8 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
             ForgetThoseOfAnotherMachine();
             return _disks.Find(disk => disk.Volumes.ContainsKey(volume)) is { } found
                 ? (found.Attached, found.Volumes[volume])
-                : throw new KataException(ErrorKind.NotFound, $"no container of this sandbox uses the direct volume {volume}");
+                : throw new KataException(
+                    ErrorKind.NotFound, $"no container of this sandbox uses the direct volume {volume}");
         }
         finally
         {
@@ -89,7 +98,10 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         }
     }
 
-    /// <summary>The container uses its disks no more; the guest has unmounted them. Those that nobody else uses leave the machine.</summary>
+    /// <summary>
+    /// The container uses its disks no more; the guest has unmounted them. Those that nobody else uses leave the
+    /// machine.
+    /// </summary>
     public async Task ReleaseAsync(ContainerId container, CancellationToken ct)
     {
         await _gate.WaitAsync(ct);
@@ -98,7 +110,8 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
             ForgetThoseOfAnotherMachine();
             foreach (var disk in _disks.Where(disk => disk.Users.Contains(container)).Reverse().ToArray())
             {
-                if (disk is { Users.Count: 1, Stays: false } && _machine is { Exited.IsCompleted: false, Hotplug: { } hotplug })
+                if (disk is { Users.Count: 1, Stays: false }
+                    && _machine is { Exited.IsCompleted: false, Hotplug: { } hotplug })
                     await hotplug.DetachAsync(disk.Attached, ct);
 
                 // Only now: what could not be taken away is tried again with the next deletion.

@@ -12,13 +12,17 @@ internal static class BlockVolume
     /// <summary>How the guest finds a virtio disk: by its place on the PCI bus.</summary>
     public const string Driver = "blk";
 
-    private static readonly GuestPath Volumes = GuestPath.Parse("/run/kata-containers/sandbox/storage", "block volumes");
+    private static readonly GuestPath Volumes = GuestPath.Parse(
+        "/run/kata-containers/sandbox/storage", "block volumes");
 
     /// <summary>Words of a mount that say how the host would have done it, and mean nothing to a filesystem.</summary>
-    private static readonly string[] HostWords = ["loop", "bind", "rbind", "rw", "private", "rprivate", "slave", "rslave", "shared", "rshared", MountWords.FileIsDisk];
+    private static readonly string[] HostWords = ["loop", "bind", "rbind", "rw", "private", "rprivate", "slave",
+        "rslave", "shared", "rshared", MountWords.FileIsDisk];
 
     /// <summary>A volume. Containers that use the same disk share the mount.</summary>
-    public static GuestMount Volume(AttachedDevice disk, string fsType, IReadOnlyList<string> options, bool readOnly, DirectVolume? direct = null) => new()
+    public static GuestMount Volume(
+        AttachedDevice disk, string fsType, IReadOnlyList<string> options, bool readOnly,
+        DirectVolume? direct = null) => new()
     {
         Driver = Driver,
         Source = disk.GuestAddress,
@@ -43,11 +47,12 @@ internal static class BlockVolume
     };
 
     /// <summary>The disk itself, as a node of the container.</summary>
-    public static GuestDevice Node(AttachedDevice disk, string containerPath) => new(Driver, disk.GuestAddress, containerPath);
+    public static GuestDevice Node(AttachedDevice disk, string containerPath) =>
+        new(Driver, disk.GuestAddress, containerPath);
 
     /// <summary>
-    /// True if a root is declared as one filesystem on a block device or in a file. Only what the mount says counts: where a
-    /// directory happens to lie is never looked into.
+    /// True if a root is declared as one filesystem on a block device or in a file. Only what the mount says counts:
+    /// where a directory happens to lie is never looked into.
     /// </summary>
     public static bool MayBeRoot(IReadOnlyList<MountSpec> rootfs) =>
         rootfs is [{ Type: not ("bind" or "overlay" or ""), Target: "" or "/" } only]
@@ -66,5 +71,6 @@ internal static class BlockVolume
         .. fsType == "xfs" && !options.Contains("nouuid") ? ["nouuid"] : Array.Empty<string>(),
     ];
 
-    private static string Base64Url(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text)).Replace('+', '-').Replace('/', '_');
+    private static string Base64Url(string text) =>
+        Convert.ToBase64String(Encoding.UTF8.GetBytes(text)).Replace('+', '-').Replace('/', '_');
 }

@@ -29,13 +29,17 @@ internal static class GuestDevices
     public static KataException HostsOwn(OciDevice node, DeviceNumber number) => new(ErrorKind.InvalidArgument,
         $"device {node.Path} (character device {number}) is the host's and cannot be given to a guest; only block devices can");
 
-    /// <summary>All devices are allowed: the container is privileged, and its nodes are a list of the whole host's.</summary>
+    /// <summary>
+    /// All devices are allowed: the container is privileged, and its nodes are a list of the whole host's.
+    /// </summary>
     public static bool AllowsAll(OciResources? resources) => (resources?.Devices ?? []).Any(rule =>
-        rule.Allow && rule.Type is null or "" or "a" && rule.Major is null or < 0 && rule.Minor is null or < 0 && (rule.Access ?? "rwm").Contains('w'));
+        rule.Allow && rule.Type is null or "" or "a" && rule.Major is null or < 0 && rule.Minor is null or < 0
+            && (rule.Access ?? "rwm").Contains('w'));
 
     /// <summary>Rules that speak of one device.</summary>
     public static IReadOnlyList<OciDeviceRule> RulesOf(OciResources? resources, string type, DeviceNumber number) =>
-        [.. (resources?.Devices ?? []).Where(rule => rule.Allow && rule.Type == type && rule.Major == number.Major && rule.Minor == number.Minor)];
+        [.. (resources?.Devices ?? []).Where(rule => rule.Allow && rule.Type == type && rule.Major == number.Major
+            && rule.Minor == number.Minor)];
 
     /// <summary>True if rules speak of the device and none of them lets it be written.</summary>
     public static bool IsReadOnly(IReadOnlyList<OciDeviceRule> rules) =>

@@ -19,7 +19,8 @@ internal static class GuestPart
     /// <summary>
     /// A part that is made as the host has it, if the containers have not made it yet: they may have made it a file.
     /// </summary>
-    public static GuestMount Made(GuestPath volume, string below, HostFile found, GuestPath place) => Part(volume, below, place,
+    public static GuestMount Made(GuestPath volume, string below, HostFile found, GuestPath place) =>
+        Part(volume, below, place,
     [
         found.Kind == HostFileKind.Directory ? "make=directory" : "make=file",
         $"mode={Octal(found.Permissions)}",
@@ -30,7 +31,8 @@ internal static class GuestPart
     /// <summary>Permissions in the way of mount options.</summary>
     public static string Octal(uint permissions) => Convert.ToString(permissions, 8).PadLeft(4, '0');
 
-    private static GuestMount Part(GuestPath volume, string below, GuestPath place, IReadOnlyList<string> options) => new()
+    private static GuestMount Part(GuestPath volume, string below, GuestPath place, IReadOnlyList<string> options) =>
+        new()
     {
         Driver = "part",
         Source = volume.Value,

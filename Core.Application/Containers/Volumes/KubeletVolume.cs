@@ -20,8 +20,8 @@ internal static class KubeletVolume
     public static bool IsRenewed(HostPath path) => RenewedPlugins.Contains(Plugin(path));
 
     /// <summary>
-    /// The emptyDir of which a subPath may be a part: kubelet binds it to <c>…/volume-subpaths/VOLUME/CONTAINER/NUMBER</c> beside
-    /// the volumes. Null for any other path.
+    /// The emptyDir of which a subPath may be a part: kubelet binds it to
+    /// <c>…/volume-subpaths/VOLUME/CONTAINER/NUMBER</c> beside the volumes. Null for any other path.
     /// </summary>
     public static HostPath? OfSubPath(HostPath path) =>
         path.Value.Split('/') is [.. { Length: > 1 } pod, "volume-subpaths", var volume, _, _]

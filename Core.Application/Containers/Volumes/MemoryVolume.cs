@@ -10,7 +10,8 @@ internal static class MemoryVolume
 {
     private const long Binary = 1024;
 
-    private static readonly GuestPath Ephemeral = GuestPath.Parse("/run/kata-containers/sandbox/ephemeral", "ephemeral volumes");
+    private static readonly GuestPath Ephemeral = GuestPath.Parse(
+        "/run/kata-containers/sandbox/ephemeral", "ephemeral volumes");
 
     /// <summary>
     /// An emptyDir in memory: a tmpfs of the guest, of the size, mode, owner and group that kubelet's has.
@@ -25,7 +26,14 @@ internal static class MemoryVolume
         };
         if (MountWords.Bytes(MountWords.Value(found.FsOptions, "size")) is > 0 and var bytes)
             options.Add(string.Create(CultureInfo.InvariantCulture, $"size={bytes}"));
-        return new GuestMount { Driver = "ephemeral", Source = "tmpfs", FsType = "tmpfs", MountPoint = Ephemeral.Append(source.Name), Options = options };
+        return new GuestMount
+        {
+            Driver = "ephemeral",
+            Source = "tmpfs",
+            FsType = "tmpfs",
+            MountPoint = Ephemeral.Append(source.Name),
+            Options = options
+        };
     }
 
     /// <summary>An emptyDir of huge pages; they are the guest's, as many as the container may have.</summary>
@@ -35,7 +43,9 @@ internal static class MemoryVolume
             ? size
             : throw MountWords.Refuse(mount, "is of huge pages, but the host does not say of which size");
         var limit = (limits?.HugepageLimits ?? []).FirstOrDefault(l => PageBytes(l.PageSize) == page)
-            ?? throw MountWords.Refuse(mount, $"is of huge pages of {page / Binary} kB, for which the container has no limit; ask for that resource");
+            ?? throw MountWords.Refuse(
+                mount,
+                $"is of huge pages of {page / Binary} kB, for which the container has no limit; ask for that resource");
         return new GuestMount
         {
             Driver = "ephemeral",

@@ -8,7 +8,8 @@ namespace Kata.Core.Application.Containers.Volumes;
 internal static class MountPoints
 {
     /// <summary>
-    /// The places, in order. Those that lie in another mount are not of the root; those of nonsense are the guest's to refuse.
+    /// The places, in order. Those that lie in another mount are not of the root; those of nonsense are the guest's to
+    /// refuse.
     /// </summary>
     public static async Task<IReadOnlyList<MountPoint>> FindAsync(OciSpec spec, IHostFiles files, CancellationToken ct)
     {

@@ -17,18 +17,26 @@ internal static class MountWords
 
     /// <summary>Of contradicting words the last one counts, as with mount(8).</summary>
     public static ShareAccess Access(IReadOnlyList<string> options) =>
-        options.LastOrDefault(o => o is "ro" or "rro" or "rw") is "ro" or "rro" ? ShareAccess.ReadOnly : ShareAccess.ReadWrite;
+        options.LastOrDefault(o => o is "ro" or "rro" or "rw") is "ro" or "rro"
+            ? ShareAccess.ReadOnly
+            : ShareAccess.ReadWrite;
 
     /// <summary>Read-only is meant for the mount alone, and not for what is mounted below it.</summary>
-    public static bool IsReadOnlyTop(IReadOnlyList<string> options) => Access(options) == ShareAccess.ReadOnly && !options.Contains("rro");
+    public static bool IsReadOnlyTop(IReadOnlyList<string> options) =>
+        Access(options) == ShareAccess.ReadOnly && !options.Contains("rro");
 
     /// <summary>
-    /// Without a word, mounts of the host appear, as they do in a container that shares the host's kernel. "shared" cannot
-    /// bring anything back from another kernel and is as good as "slave".
+    /// Without a word, mounts of the host appear, as they do in a container that shares the host's kernel. "shared"
+    /// cannot bring anything back from another kernel and is as good as "slave".
     /// </summary>
     public static SharePropagation Propagation(IReadOnlyList<string> options) =>
-        options.LastOrDefault(o => o is "private" or "rprivate" or "slave" or "rslave" or "shared" or "rshared" or "unbindable" or "runbindable")
-            is "private" or "rprivate" or "unbindable" or "runbindable" ? SharePropagation.Private : SharePropagation.FromHost;
+        options.LastOrDefault(
+            o =>
+                o is "private" or "rprivate" or "slave" or "rslave" or "shared" or "rshared" or "unbindable"
+                    or "runbindable")
+            is "private" or "rprivate" or "unbindable" or "runbindable"
+                ? SharePropagation.Private
+                : SharePropagation.FromHost;
 
     /// <summary>The value of <c>key=value</c>, the last one; null if it is not there.</summary>
     public static string? Value(IReadOnlyList<string> options, string key) =>
@@ -40,7 +48,9 @@ internal static class MountWords
         if (string.IsNullOrEmpty(text))
             return null;
         var shift = char.ToLowerInvariant(text[^1]) switch { 'k' => 10, 'm' => 20, 'g' => 30, 't' => 40, _ => 0 };
-        return long.TryParse(shift > 0 ? text[..^1] : text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
+        return long.TryParse(
+            shift > 0 ? text[..^1] : text, System.Globalization.NumberStyles.None,
+            System.Globalization.CultureInfo.InvariantCulture, out var number)
             && number <= long.MaxValue >> shift ? number << shift : null;
     }
 
@@ -64,5 +74,6 @@ internal static class MountWords
     }
 
     /// <summary>A mount that cannot be; the sentence begins with its destination.</summary>
-    public static KataException Refuse(OciMount mount, string why) => new(ErrorKind.InvalidArgument, $"the mount at {mount.Destination} {why}");
+    public static KataException Refuse(OciMount mount, string why) =>
+        new(ErrorKind.InvalidArgument, $"the mount at {mount.Destination} {why}");
 }

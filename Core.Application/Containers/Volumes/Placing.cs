@@ -10,7 +10,8 @@ namespace Kata.Core.Application.Containers.Volumes;
 
 /// <summary>One container's volumes while they are placed.</summary>
 internal sealed class Placing(
-    ContainerId id, OciSpec spec, LiveSandbox sandbox, IHostFiles files, IDirectVolumes directVolumes, BlockAttachments blocks)
+    ContainerId id, OciSpec spec, LiveSandbox sandbox, IHostFiles files, IDirectVolumes directVolumes,
+    BlockAttachments blocks)
 {
     private const int MaxNamePart = 40;
 
@@ -27,7 +28,16 @@ internal sealed class Placing(
     private GuestPath? _root;
 
     /// <summary>What has been placed.</summary>
-    public GuestVolumes Result => new() { Root = _root, Mounts = _mounts, Storages = _storages, Devices = _devices, Nodes = _nodes, LeftOut = _leftOut };
+    public GuestVolumes Result =>
+        new()
+        {
+            Root = _root,
+            Mounts = _mounts,
+            Storages = _storages,
+            Devices = _devices,
+            Nodes = _nodes,
+            LeftOut = _leftOut
+        };
 
     private OciResources? Limits => spec.Linux?.Resources;
 
@@ -64,10 +74,13 @@ internal sealed class Placing(
         }
 
         var found = await files.LookAsync(source, ct);
-        if (SharedMemory.IsSharedMemory(mount) && !KubeletVolume.IsEmptyDir(source) && found is null or { FsType: "tmpfs" })
+        if (SharedMemory.IsSharedMemory(mount) && !KubeletVolume.IsEmptyDir(source) && found is null
+            or { FsType: "tmpfs" })
             _mounts.Add(OfSandboxShm(mount));
         else
-            await AddFoundAsync(mount, index, source, found ?? throw MountWords.Refuse(mount, $"is of {source}, which is missing on the host"), ct);
+            await AddFoundAsync(
+                mount, index, source,
+                found ?? throw MountWords.Refuse(mount, $"is of {source}, which is missing on the host"), ct);
     }
 
     /// <summary>A device node of the specification.</summary>
@@ -102,15 +115,20 @@ internal sealed class Placing(
             throw GuestDevices.HostsOwn(node, number);
 
         if (sandbox.Settings is { Hypervisor.DisableBlockDeviceUse: true })
-            throw new KataException(ErrorKind.InvalidArgument, $"device {node.Path} (block device {number}) cannot be given to the guest: disable_block_device_use is set");
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"device {node.Path} (block device {number}) cannot be given to the guest: disable_block_device_use is set");
         var path = await files.FindBlockDeviceAsync(number, ct)
-            ?? throw new KataException(ErrorKind.InvalidArgument, $"device {node.Path}: the host has no block device {number} any more");
+            ?? throw new KataException(
+                ErrorKind.InvalidArgument, $"device {node.Path}: the host has no block device {number} any more");
         var found = await files.LookAsync(path, ct)
-            ?? throw new KataException(ErrorKind.InvalidArgument, $"device {node.Path}: {path} has just vanished from the host");
+            ?? throw new KataException(
+                ErrorKind.InvalidArgument, $"device {node.Path}: {path} has just vanished from the host");
         await AddDiskAsync(node.Path, found, GuestDevices.IsReadOnly(rules), node, ct);
     }
 
-    private static OciMount OfSandboxShm(OciMount mount) => mount with { Type = "bind", Source = GuestPaths.SandboxShm.Value, Options = ["rbind"] };
+    private static OciMount OfSandboxShm(OciMount mount) =>
+        mount with { Type = "bind", Source = GuestPaths.SandboxShm.Value, Options = ["rbind"] };
 
     private async Task AddFoundAsync(OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
     {
@@ -122,25 +140,31 @@ internal sealed class Placing(
                 _mounts.Add(mount with { Type = "bind", Source = GuestDevices.OwnNode(found.Number) });
                 return;
             case HostFileKind.BlockDevice:
-                await AddDiskAsync(mount.Destination, found, MountWords.Access(mount.Options) == ShareAccess.ReadOnly, null, ct);
+                await AddDiskAsync(
+                    mount.Destination, found, MountWords.Access(mount.Options) == ShareAccess.ReadOnly, null, ct);
                 return;
             case HostFileKind.File when mount.Options.Contains(MountWords.FileIsDisk):
                 await AddImageAsync(mount, found, ct);
                 return;
         }
 
-        if (MountWords.IsUnder(found.RealPath.Value, "/dev") && found.FsType is "devtmpfs" or "devpts" || found.RealPath.Value == "/dev")
+        if (MountWords.IsUnder(found.RealPath.Value, "/dev") && found.FsType is "devtmpfs" or "devpts"
+            || found.RealPath.Value == "/dev")
             _leftOut.Add($"the mount at {mount.Destination}: {source} holds devices of the host");
         else if (MountWords.IsUnder(found.RealPath.Value, "/proc") || MountWords.IsUnder(found.RealPath.Value, "/sys"))
-            throw MountWords.Refuse(mount, $"is of {source}, a link to {found.RealPath}: the host's kernel is not shown to a guest");
+            throw MountWords.Refuse(
+                mount, $"is of {source}, a link to {found.RealPath}: the host's kernel is not shown to a guest");
         else if (await OfGuestAsync(mount, index, source, found, ct) is { Count: > 0 } own)
             AddStorages(mount, own);
         else
             await AddSharedAsync(mount, index, source, found, ct);
     }
 
-    /// <summary>The storages of an emptyDir that the guest makes itself; the last one is what the container sees.</summary>
-    private async Task<IReadOnlyList<GuestMount>> OfGuestAsync(OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
+    /// <summary>
+    /// The storages of an emptyDir that the guest makes itself; the last one is what the container sees.
+    /// </summary>
+    private async Task<IReadOnlyList<GuestMount>> OfGuestAsync(
+        OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
     {
         if (found.Kind == HostFileKind.Directory && KubeletVolume.IsEmptyDir(source))
         {
@@ -148,14 +172,17 @@ internal sealed class Placing(
             {
                 { FsType: "tmpfs", IsMountPoint: true } => [MemoryVolume.Tmpfs(source, found)],
                 { FsType: "hugetlbfs", IsMountPoint: true } => [MemoryVolume.Hugepages(mount, source, found, Limits)],
-                _ when sandbox.Settings is { DisableGuestEmptyDir: false } => [PartOf(GuestPaths.Share.Append($"{sandbox.Id}/rootfs"), $"local/{source.Name}", found, index)],
+                _ when sandbox.Settings is { DisableGuestEmptyDir: false } =>
+                    [PartOf(GuestPaths.Share.Append($"{sandbox.Id}/rootfs"), $"local/{source.Name}", found, index)],
                 _ => [],
             };
         }
 
         // A part of an emptyDir in memory must be part of the tmpfs that the guest has in its place.
-        if (found is { FsType: "tmpfs", IsMountPoint: true } && (GuestShowsParts || found.Kind == HostFileKind.Directory) && KubeletVolume.OfSubPath(source) is { } whole
-            && await files.LookAsync(whole, ct) is { FsType: "tmpfs", IsMountPoint: true, Kind: HostFileKind.Directory } tmpfs)
+        if (found is { FsType: "tmpfs", IsMountPoint: true }
+            && (GuestShowsParts || found.Kind == HostFileKind.Directory) && KubeletVolume.OfSubPath(source) is { } whole
+            && await files.LookAsync(whole,
+                ct) is { FsType: "tmpfs", IsMountPoint: true, Kind: HostFileKind.Directory } tmpfs)
         {
             var storage = MemoryVolume.Tmpfs(whole, tmpfs);
             return [storage, PartOf(storage.MountPoint, found.MountRoot.Trim('/'), found, index)];
@@ -177,9 +204,11 @@ internal sealed class Placing(
             throw MountWords.Refuse(mount, "needs a shared filesystem, but shared_fs is \"none\"");
         var name = $"{id}-{index}-{LastSegment(mount.Destination)}";
         var access = MountWords.Access(mount.Options);
-        if (found.Kind == HostFileKind.Directory && MountWords.IsReadOnlyTop(mount.Options) && await files.HasMountsAsync(found.RealPath, ct))
+        if (found.Kind == HostFileKind.Directory && MountWords.IsReadOnlyTop(mount.Options)
+            && await files.HasMountsAsync(found.RealPath, ct))
         {
-            // The guest sees one filesystem where the host has several, and would hold all of them read-only. The host does it.
+            // The guest sees one filesystem where the host has several, and would hold all of them read-only. The host
+            // does it.
             access = ShareAccess.ReadOnlyTop;
             mount = mount with { Options = [.. mount.Options.Where(option => option != "ro")] };
         }
@@ -204,18 +233,28 @@ internal sealed class Placing(
             guest = part.MountPoint;
         }
 
-        if (found.Kind == HostFileKind.Directory && KubeletVolume.IsRenewed(source) && await files.CountAsync(source, MostWatchedFiles, ct) <= MostWatchedFiles)
+        if (found.Kind == HostFileKind.Directory && KubeletVolume.IsRenewed(source)
+            && await files.CountAsync(source, MostWatchedFiles, ct) <= MostWatchedFiles)
         {
             // A copy for each container: whoever asks first would give the others its options.
             var watched = Watched.Append(name);
-            _storages.Add(new GuestMount { Driver = "watchable-bind", Source = guest.Value, FsType = "bind", MountPoint = watched, Options = mount.Options });
+            _storages.Add(
+                new GuestMount
+                {
+                    Driver = "watchable-bind",
+                    Source = guest.Value,
+                    FsType = "bind",
+                    MountPoint = watched,
+                    Options = mount.Options
+                });
             guest = watched;
         }
 
         _mounts.Add(mount with { Type = "bind", Source = guest.Value });
     }
 
-    private async Task AddDiskAsync(string containerPath, HostFile found, bool readOnly, OciDevice? node, CancellationToken ct)
+    private async Task AddDiskAsync(
+        string containerPath, HostFile found, bool readOnly, OciDevice? node, CancellationToken ct)
     {
         var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly || found.ReadOnlyDevice, ct);
         _devices.Add(BlockVolume.Node(disk, containerPath));
@@ -225,25 +264,36 @@ internal sealed class Placing(
     private async Task AddImageAsync(OciMount mount, HostFile found, CancellationToken ct)
     {
         if (mount.Type is null or "" or "bind")
-            throw MountWords.Refuse(mount, "is of a file that is a disk, but its type does not name the filesystem in it");
+            throw MountWords.Refuse(
+                mount, "is of a file that is a disk, but its type does not name the filesystem in it");
         var readOnly = MountWords.Access(mount.Options) == ShareAccess.ReadOnly;
         var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly, ct);
         var storage = BlockVolume.Volume(disk, mount.Type, mount.Options, readOnly);
         _storages.Add(storage);
-        _mounts.Add(mount with { Type = "bind", Source = storage.MountPoint.Value, Options = readOnly ? ["bind", "ro"] : ["bind"] });
+        _mounts.Add(
+            mount with
+            {
+                Type = "bind",
+                Source = storage.MountPoint.Value,
+                Options = readOnly ? ["bind", "ro"] : ["bind"]
+            });
     }
 
     private async Task AddDirectVolumeAsync(OciMount mount, HostPath source, DirectVolume volume, CancellationToken ct)
     {
         var found = await files.LookAsync(volume.Device, ct);
         if (found is not { Kind: HostFileKind.BlockDevice or HostFileKind.File })
-            throw MountWords.Refuse(mount, $"is a direct volume on {volume.Device}, which is {(found is null ? "missing" : "neither a block device nor a file")}");
-        // By the volume's own word: a container that only reads shares the disk with one that writes, and is held back by its mount.
+            throw MountWords.Refuse(
+                mount,
+                $"is a direct volume on {volume.Device}, which is {(found is null ? "missing" : "neither a block device nor a file")}");
+        // By the volume's own word: a container that only reads shares the disk with one that writes, and is held back
+        // by its mount.
         var readOnly = found.ReadOnlyDevice || MountWords.Access(volume.Options) == ShareAccess.ReadOnly;
         var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly, ct);
 
         // Its note goes with the sandbox, which other containers may use the volume in.
-        sandbox.Ledger?.Record(new AcquiredResource(ResourceKind.SocketFile, volume.Directory.Append(sandbox.Id.Value).Value));
+        sandbox.Ledger?.Record(
+            new AcquiredResource(ResourceKind.SocketFile, volume.Directory.Append(sandbox.Id.Value).Value));
         await directVolumes.MarkAsync(volume, sandbox.Id, ct);
         var storage = BlockVolume.Volume(disk, volume.FsType, volume.Options, readOnly, volume);
         await blocks.NameAsync(disk, source, storage.MountPoint, volume.CreateFilesystem, ct);

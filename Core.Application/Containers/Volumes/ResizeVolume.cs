@@ -9,7 +9,8 @@ namespace Kata.Core.Application.Containers.Volumes;
 /// <summary>Lets a direct-assigned volume grow to a size in bytes: first the disk, then the filesystem on it.</summary>
 public sealed record ResizeVolume(HostPath Volume, long Bytes) : ICommand<Done>;
 
-internal sealed class ResizeVolumeHandler(LiveSandbox sandbox, BlockAttachments blocks) : IRequestHandler<ResizeVolume, Done>
+internal sealed class ResizeVolumeHandler(
+    LiveSandbox sandbox, BlockAttachments blocks) : IRequestHandler<ResizeVolume, Done>
 {
     // Disks count in sectors.
     private const int Sector = 512;
@@ -17,7 +18,9 @@ internal sealed class ResizeVolumeHandler(LiveSandbox sandbox, BlockAttachments 
     public async Task<Done> Handle(ResizeVolume request, CancellationToken ct)
     {
         if (request.Bytes <= 0 || request.Bytes % Sector != 0)
-            throw new KataException(ErrorKind.InvalidArgument, $"the size of a volume must be a positive multiple of {Sector}, not {request.Bytes}");
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"the size of a volume must be a positive multiple of {Sector}, not {request.Bytes}");
         var (disk, mountPoint) = await blocks.FindAsync(request.Volume, ct);
         var agent = sandbox.RequireAgent();
         if (sandbox.Machine?.Hotplug is { } hotplug)

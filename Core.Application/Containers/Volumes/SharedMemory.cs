@@ -9,8 +9,8 @@ namespace Kata.Core.Application.Containers.Volumes;
 internal static class SharedMemory
 {
     /// <summary>
-    /// As the first container's <c>/dev/shm</c> has it: by its own options, or by those of the tmpfs that the container manager
-    /// has made for the sandbox.
+    /// As the first container's <c>/dev/shm</c> has it: by its own options, or by those of the tmpfs that the container
+    /// manager has made for the sandbox.
     /// </summary>
     public static async Task<long> SizeAsync(OciSpec spec, IHostFiles files, CancellationToken ct)
     {
@@ -19,12 +19,15 @@ internal static class SharedMemory
         var options = mount.Options;
         if (MountWords.IsBind(mount))
         {
-            options = HostPath.TryParse(mount.Source) is { } source && await files.LookAsync(source, ct) is { FsType: "tmpfs" } tmpfs
+            options = HostPath.TryParse(mount.Source) is { } source
+                && await files.LookAsync(source, ct) is { FsType: "tmpfs" } tmpfs
                 ? tmpfs.FsOptions
                 : [];
         }
 
-        return MountWords.Bytes(MountWords.Value(options, "size")) is > 0 and var bytes ? bytes : GuestDefaults.ShmBytes;
+        return MountWords.Bytes(MountWords.Value(options, "size")) is > 0 and var bytes
+            ? bytes
+            : GuestDefaults.ShmBytes;
     }
 
     /// <summary>The mount is a container's shared memory, or takes its place.</summary>

@@ -9,17 +9,21 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Application.Containers.Volumes;
 
 /// <summary>
-/// Brings a container's root, mounts and devices within the guest's reach (agent protocol, 3.4 and 3.5): shared, made anew by the
-/// guest, or as a disk of its machine. What cannot be is refused by the name of its destination.
+/// Brings a container's root, mounts and devices within the guest's reach (agent protocol, 3.4 and 3.5): shared, made
+/// anew by the guest, or as a disk of its machine. What cannot be is refused by the name of its destination.
 /// </summary>
-internal sealed class VolumePlacer(LiveSandbox sandbox, IHostFiles files, IDirectVolumes directVolumes, BlockAttachments blocks)
+internal sealed class VolumePlacer(
+    LiveSandbox sandbox, IHostFiles files, IDirectVolumes directVolumes, BlockAttachments blocks)
 {
     /// <summary>True if the root goes into the machine as a disk, and is not to be mounted on the host.</summary>
     public async Task<bool> IsBlockRootAsync(IReadOnlyList<MountSpec> rootfs, CancellationToken ct) =>
         await FindRootAsync(rootfs, ct) is not null;
 
-    /// <summary>Places everything; the machine runs. On failure the caller releases what belongs to the container.</summary>
-    public async Task<GuestVolumes> PlaceAsync(ContainerId id, OciSpec spec, IReadOnlyList<MountSpec> rootfs, CancellationToken ct)
+    /// <summary>
+    /// Places everything; the machine runs. On failure the caller releases what belongs to the container.
+    /// </summary>
+    public async Task<GuestVolumes> PlaceAsync(
+        ContainerId id, OciSpec spec, IReadOnlyList<MountSpec> rootfs, CancellationToken ct)
     {
         var placing = new Placing(id, spec, sandbox, files, directVolumes, blocks);
         if (await FindRootAsync(rootfs, ct) is { } root)
@@ -31,7 +35,9 @@ internal sealed class VolumePlacer(LiveSandbox sandbox, IHostFiles files, IDirec
         return placing.Result;
     }
 
-    /// <summary>A root that is mounted on the host, with what will be mounted in it if the container cannot write there.</summary>
+    /// <summary>
+    /// A root that is mounted on the host, with what will be mounted in it if the container cannot write there.
+    /// </summary>
     public async Task<ContainerRoot> DescribeRootAsync(
         HostPath source, OciSpec spec, IReadOnlyList<MountSpec> rootfs, CancellationToken ct)
     {
@@ -50,6 +56,7 @@ internal sealed class VolumePlacer(LiveSandbox sandbox, IHostFiles files, IDirec
         if (sandbox.Settings is { Hypervisor.DisableBlockDeviceUse: true } || !BlockVolume.MayBeRoot(rootfs))
             return null;
         var found = await files.LookAsync(HostPath.Parse(rootfs[0].Source, "source of the root"), ct);
-        return found?.Kind == HostFileKind.BlockDevice || (found?.Kind == HostFileKind.File && rootfs[0].Options.Contains("loop")) ? found : null;
+        return found?.Kind == HostFileKind.BlockDevice || (
+            found?.Kind == HostFileKind.File && rootfs[0].Options.Contains("loop")) ? found : null;
     }
 }

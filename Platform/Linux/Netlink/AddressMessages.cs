@@ -42,10 +42,12 @@ public static class AddressMessages
 
     /// <summary>All addresses of the namespace, of IPv4 and IPv6.</summary>
     public static IReadOnlyList<NetlinkAddress> Addresses(this NetlinkSocket socket) =>
-        socket.Dump<NetlinkAddress>(new NetlinkRequest(RouteTypes.RTM_GETADDR, 0, "addresses").Append(new byte[SizeOfHeader]), TryRead);
+        socket.Dump<NetlinkAddress>(
+            new NetlinkRequest(RouteTypes.RTM_GETADDR, 0, "addresses").Append(new byte[SizeOfHeader]), TryRead);
 
     /// <summary>Adds an address, or renews it if it is there.</summary>
-    public static void ReplaceAddress(this NetlinkSocket socket, NetlinkAddress address) => socket.Send(Replace(address));
+    public static void ReplaceAddress(this NetlinkSocket socket, NetlinkAddress address) =>
+        socket.Send(Replace(address));
 
     /// <summary>Takes an address away; false if it is gone already, or its link is.</summary>
     public static bool TryDeleteAddress(this NetlinkSocket socket, NetlinkAddress address) =>
@@ -56,7 +58,8 @@ public static class AddressMessages
     {
         address = null!;
         var body = message.Body;
-        if (message.Type is not (RouteTypes.RTM_NEWADDR or RouteTypes.RTM_DELADDR) || body.Length < SizeOfHeader || IpFamily.LengthOf(body[0]) is not { } length)
+        if (message.Type is not (RouteTypes.RTM_NEWADDR or RouteTypes.RTM_DELADDR) || body.Length < SizeOfHeader
+            || IpFamily.LengthOf(body[0]) is not { } length)
             return false;
         IPAddress? local = null, either = null, broadcast = null;
         uint flags = body[2];
@@ -138,5 +141,7 @@ internal static class IpFamily
         _ => null,
     };
 
-    internal static bool Fits(IPAddress? address, int length) => address is null || address.AddressFamily == (length == 16 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork);
+    internal static bool Fits(IPAddress? address, int length) =>
+        address is null
+            || address.AddressFamily == (length == 16 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork);
 }

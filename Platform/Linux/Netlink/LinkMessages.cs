@@ -34,7 +34,9 @@ public sealed record NetlinkLink
     /// <summary>For the kind <c>tun</c>: 1 for tun, 2 for tap; 0 for others.</summary>
     public byte TunType { get; init; }
 
-    /// <summary>The link it is made on, or a veth's other end; 0 for none. The number may belong to another namespace.</summary>
+    /// <summary>
+    /// The link it is made on, or a veth's other end; 0 for none. The number may belong to another namespace.
+    /// </summary>
     public int Parent { get; init; }
 
     /// <summary>The namespace of <see cref="Parent"/> as this namespace numbers it; null if it is this one.</summary>
@@ -43,7 +45,9 @@ public sealed record NetlinkLink
     /// <summary>The bridge or bond it is part of; 0 for none.</summary>
     public int Master { get; init; }
 
-    /// <summary>The bus of the device behind it, such as <c>pci</c>; empty if there is none or the kernel does not tell.</summary>
+    /// <summary>
+    /// The bus of the device behind it, such as <c>pci</c>; empty if there is none or the kernel does not tell.
+    /// </summary>
     public string ParentBus { get; init; } = "";
 
     public bool IsUp => (Flags & IFF_UP) != 0;
@@ -110,10 +114,12 @@ public static class LinkMessages
     /// <summary>All links of the namespace.</summary>
     public static IReadOnlyList<NetlinkLink> Links(this NetlinkSocket socket) =>
         socket.Dump<NetlinkLink>(
-            Header(new NetlinkRequest(RouteTypes.RTM_GETLINK, 0, "links"), 0).Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS), TryRead);
+            Header(new NetlinkRequest(RouteTypes.RTM_GETLINK, 0, "links"), 0)
+                .Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS), TryRead);
 
     /// <summary>Changes a link, all at once or as far as the kernel gets.</summary>
-    public static void SetLink(this NetlinkSocket socket, int index, string name, LinkSettings settings) => socket.Send(Set(index, name, settings));
+    public static void SetLink(this NetlinkSocket socket, int index, string name, LinkSettings settings) =>
+        socket.Send(Set(index, name, settings));
 
     /// <summary>Makes a macvtap in bridge mode; EEXIST if the name or the number is taken.</summary>
     public static void AddMacVtap(this NetlinkSocket socket, NewMacVtap link) => socket.Send(Add(link));
@@ -126,7 +132,8 @@ public static class LinkMessages
     public static bool TryRead(in NetlinkMessage message, out NetlinkLink link)
     {
         link = null!;
-        if (message.Type is not (RouteTypes.RTM_NEWLINK or RouteTypes.RTM_DELLINK) || message.Body.Length < SizeOfHeader)
+        if (message.Type is not (RouteTypes.RTM_NEWLINK or RouteTypes.RTM_DELLINK)
+            || message.Body.Length < SizeOfHeader)
             return false;
         var read = new NetlinkLink
         {
@@ -187,7 +194,9 @@ public static class LinkMessages
         if (settings.Name is { } newName)
             request.Attribute(IFLA_IFNAME, newName);
         if (settings.NoOwnIpv6Address)
-            request.Nest(IFLA_AF_SPEC, spec => spec.Nest(AF_INET6, v6 => v6.Attribute(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
+            request.Nest(
+                IFLA_AF_SPEC, spec =>
+                    spec.Nest(AF_INET6, v6 => v6.Attribute(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
         return request;
 
         void Flag(bool? wanted, uint bit)
@@ -202,7 +211,8 @@ public static class LinkMessages
     internal static NetlinkRequest Add(NewMacVtap link)
     {
         var request = Header(
-            new NetlinkRequest(RouteTypes.RTM_NEWLINK, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL, link.Name), link.Index)
+            new NetlinkRequest(
+                RouteTypes.RTM_NEWLINK, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL, link.Name), link.Index)
             .Attribute(IFLA_IFNAME, link.Name)
             .Attribute(IFLA_LINK, (uint)link.Parent);
         if (link.Address is { } address)

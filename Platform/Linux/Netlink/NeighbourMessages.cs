@@ -35,17 +35,20 @@ public static class NeighbourMessages
 
     /// <summary>All neighbours of the namespace, of IPv4 and IPv6.</summary>
     public static IReadOnlyList<NetlinkNeighbour> Neighbours(this NetlinkSocket socket) =>
-        socket.Dump<NetlinkNeighbour>(new NetlinkRequest(RouteTypes.RTM_GETNEIGH, 0, "neighbours").Append(new byte[SizeOfHeader]), TryRead);
+        socket.Dump<NetlinkNeighbour>(
+            new NetlinkRequest(RouteTypes.RTM_GETNEIGH, 0, "neighbours").Append(new byte[SizeOfHeader]), TryRead);
 
     /// <summary>Adds a neighbour, or renews what is known of it.</summary>
-    public static void ReplaceNeighbour(this NetlinkSocket socket, NetlinkNeighbour neighbour) => socket.Send(Replace(neighbour));
+    public static void ReplaceNeighbour(this NetlinkSocket socket, NetlinkNeighbour neighbour) =>
+        socket.Send(Replace(neighbour));
 
     /// <summary>Reads a neighbour; false for other messages and for damaged ones.</summary>
     public static bool TryRead(in NetlinkMessage message, out NetlinkNeighbour neighbour)
     {
         neighbour = null!;
         var body = message.Body;
-        if (message.Type is not (RouteTypes.RTM_NEWNEIGH or RouteTypes.RTM_DELNEIGH) || body.Length < SizeOfHeader || IpFamily.LengthOf(body[0]) is not { } length)
+        if (message.Type is not (RouteTypes.RTM_NEWNEIGH or RouteTypes.RTM_DELNEIGH) || body.Length < SizeOfHeader
+            || IpFamily.LengthOf(body[0]) is not { } length)
             return false;
         IPAddress? address = null;
         PhysicalAddress? link = null;
@@ -82,7 +85,8 @@ public static class NeighbourMessages
         MemoryMarshal.Write(header[4..], neighbour.Index);
         MemoryMarshal.Write(header[8..], neighbour.State);
         header[10] = neighbour.Flags;
-        var request = new NetlinkRequest(type, flags, $"neighbour {neighbour.Address}").Append(header).Attribute(NDA_DST, neighbour.Address);
+        var request = new NetlinkRequest(type, flags, $"neighbour {neighbour.Address}").Append(header)
+            .Attribute(NDA_DST, neighbour.Address);
         if (neighbour.LinkAddress is { } link)
             request.Attribute(NDA_LLADDR, link);
         return request;

@@ -6,8 +6,8 @@ using System.Text;
 namespace Kata.Platform.Linux.Netlink;
 
 /// <summary>
-/// Walks attributes (<c>struct nlattr</c>). Whatever the bytes are, nothing outside of them is read: a length that does not fit,
-/// or a value of another size than asked for, marks the walk as damaged.
+/// Walks attributes (<c>struct nlattr</c>). Whatever the bytes are, nothing outside of them is read: a length that does
+/// not fit, or a value of another size than asked for, marks the walk as damaged.
 /// </summary>
 public ref struct NetlinkAttributes(ReadOnlySpan<byte> bytes)
 {
@@ -28,7 +28,8 @@ public ref struct NetlinkAttributes(ReadOnlySpan<byte> bytes)
     {
         if (_rest.IsEmpty || IsDamaged)
             return false;
-        if (_rest.Length < HeaderSize || MemoryMarshal.Read<ushort>(_rest) is var length && (length < HeaderSize || length > _rest.Length))
+        if (_rest.Length < HeaderSize || MemoryMarshal.Read<ushort>(_rest) is var length
+            && (length < HeaderSize || length > _rest.Length))
         {
             IsDamaged = true;
             return false;

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace Kata.Platform.Linux.Netlink;
 
-/// <summary>One message of netlink: the header's fields and the bytes behind it. Numbers are in the machine's order.</summary>
+/// <summary>
+/// One message of netlink: the header's fields and the bytes behind it. Numbers are in the machine's order.
+/// </summary>
 public readonly ref struct NetlinkMessage
 {
     /// <summary>Bytes of <c>struct nlmsghdr</c>.</summary>
@@ -55,7 +57,8 @@ public readonly ref struct NetlinkMessage
         if (length < HeaderSize || length > (uint)bytes.Length)
             return false;
         message = new NetlinkMessage(
-            MemoryMarshal.Read<ushort>(bytes[4..]), MemoryMarshal.Read<ushort>(bytes[6..]), MemoryMarshal.Read<uint>(bytes[8..]),
+            MemoryMarshal.Read<ushort>(bytes[4..]), MemoryMarshal.Read<ushort>(bytes[6..]),
+            MemoryMarshal.Read<uint>(bytes[8..]),
             MemoryMarshal.Read<uint>(bytes[12..]), bytes[HeaderSize..(int)length]);
         bytes = bytes[Math.Min(Align((int)length), bytes.Length)..];
         return true;
@@ -65,5 +68,6 @@ public readonly ref struct NetlinkMessage
     internal static int Align(int length) => (length + 3) & ~3;
 
     /// <summary>Swaps between the machine's order and the network's.</summary>
-    internal static ushort Network(ushort value) => BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(value) : value;
+    internal static ushort Network(ushort value) =>
+        BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(value) : value;
 }

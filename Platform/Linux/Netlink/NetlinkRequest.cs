@@ -5,7 +5,9 @@ using System.Text;
 
 namespace Kata.Platform.Linux.Netlink;
 
-/// <summary>Builds one message. Its size is bounded; what does not fit is refused with EMSGSIZE before anything is sent.</summary>
+/// <summary>
+/// Builds one message. Its size is bounded; what does not fit is refused with EMSGSIZE before anything is sent.
+/// </summary>
 public sealed class NetlinkRequest
 {
     /// <summary>No request of ours comes near this.</summary>

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Kata.Platform.Linux.Netlink;
 
 /// <summary>
-/// A socket of NETLINK_ROUTE. It belongs to the network namespace of the thread that opens it and works from any thread afterwards,
-/// by one caller at a time. The kernel answers within the call, so calls are synchronous and short.
+/// A socket of NETLINK_ROUTE. It belongs to the network namespace of the thread that opens it and works from any thread
+/// afterwards, by one caller at a time. The kernel answers within the call, so calls are synchronous and short.
 /// </summary>
 public sealed class NetlinkSocket : IDisposable
 {
@@ -23,8 +23,8 @@ public sealed class NetlinkSocket : IDisposable
     private const int SizeOfSockaddr = 12;
     private const ushort NLMSGERR_ATTR_MSG = 1;
 
-    // The kernel fills up to 32 KiB per answer of a dump unless one entry alone is longer. Below what the runtime keeps apart as
-    // a large object, which stays until a full collection.
+    // The kernel fills up to 32 KiB per answer of a dump unless one entry alone is longer. Below what the runtime keeps
+    // apart as a large object, which stays until a full collection.
     private const int LongestAnswer = 64 * 1024;
 
     // A dump is interrupted by a change made meanwhile; somebody who changes things this often is not to be waited for.
@@ -49,8 +49,8 @@ public sealed class NetlinkSocket : IDisposable
     public static NetlinkSocket OpenListener(uint groups) => Open(groups, blocking: false);
 
     /// <summary>
-    /// A number of the socket's network namespace that no other gets until the host is started anew, which the inode is not; 0 from
-    /// kernels before 5.14.
+    /// A number of the socket's network namespace that no other gets until the host is started anew, which the inode is
+    /// not; 0 from kernels before 5.14.
     /// </summary>
     public unsafe ulong NamespaceCookie
     {
@@ -109,9 +109,12 @@ public sealed class NetlinkSocket : IDisposable
     }
 
     /// <summary>For a listener: completes when there is something to <see cref="Drain"/>.</summary>
-    public ValueTask WaitAsync(CancellationToken cancellation = default) => Poller.WaitReadableAsync(_socket, cancellation);
+    public ValueTask WaitAsync(CancellationToken cancellation = default) =>
+        Poller.WaitReadableAsync(_socket, cancellation);
 
-    /// <summary>For a listener: takes away all that has come; true if there was anything, or if something was lost.</summary>
+    /// <summary>
+    /// For a listener: takes away all that has come; true if there was anything, or if something was lost.
+    /// </summary>
     public bool Drain()
     {
         var any = false;
@@ -155,7 +158,9 @@ public sealed class NetlinkSocket : IDisposable
             return true;
 
         // Behind the number stands the header of the request, and unless capped the rest of it.
-        var asked = (message.Flags & NetlinkMessage.NLM_F_CAPPED) != 0 ? NetlinkMessage.HeaderSize : MemoryMarshal.Read<uint>(body);
+        var asked = (message.Flags & NetlinkMessage.NLM_F_CAPPED) != 0
+            ? NetlinkMessage.HeaderSize
+            : MemoryMarshal.Read<uint>(body);
         if (asked > (uint)body.Length)
             return true;
         var attributes = new NetlinkAttributes(body[Math.Min(NetlinkMessage.Align((int)asked), body.Length)..]);
@@ -170,7 +175,9 @@ public sealed class NetlinkSocket : IDisposable
     private static NetlinkSocket Open(uint groups, bool blocking)
     {
         var socket = DescriptorIo.Own(
-            Libc.socket(AF_NETLINK, SOCK_RAW | OpenFlags.O_CLOEXEC | (blocking ? 0 : OpenFlags.O_NONBLOCK), NETLINK_ROUTE), "socket", "NETLINK_ROUTE");
+            Libc.socket(
+                AF_NETLINK, SOCK_RAW | OpenFlags.O_CLOEXEC | (blocking ? 0 : OpenFlags.O_NONBLOCK),
+                NETLINK_ROUTE), "socket", "NETLINK_ROUTE");
         try
         {
             Prepare(socket, groups, blocking);
@@ -185,7 +192,8 @@ public sealed class NetlinkSocket : IDisposable
 
     private static unsafe void Prepare(SafeFileHandle socket, uint groups, bool blocking)
     {
-        // SAFETY: struct sockaddr_nl is 12 bytes: family, padding, port 0 for "choose", groups; the options are of the sizes given.
+        // SAFETY: struct sockaddr_nl is 12 bytes: family, padding, port 0 for "choose", groups; the options are of the
+        // sizes given.
         var address = stackalloc uint[3] { AF_NETLINK, 0, groups };
         LinuxException.Check(Libc.bind(socket, (byte*)address, SizeOfSockaddr), "bind", "NETLINK_ROUTE");
         if (blocking)
@@ -195,7 +203,8 @@ public sealed class NetlinkSocket : IDisposable
             // Words beside the numbers are a comfort; a kernel without them answers with numbers.
             _ = Libc.setsockopt(socket, SOL_NETLINK, NETLINK_EXT_ACK, (byte*)&on, 4);
             _ = Libc.setsockopt(socket, SOL_NETLINK, NETLINK_CAP_ACK, (byte*)&on, 4);
-            LinuxException.Check(Libc.setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, (byte*)patience, 16), "setsockopt", "SO_RCVTIMEO");
+            LinuxException.Check(
+                Libc.setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, (byte*)patience, 16), "setsockopt", "SO_RCVTIMEO");
         }
         else
         {
@@ -241,7 +250,13 @@ public sealed class NetlinkSocket : IDisposable
         {
             var address = stackalloc uint[3] { AF_NETLINK, 0, 0 };
             var vector = new Libc.Iovec { iov_base = pointer, iov_len = (nuint)bytes.Length };
-            var message = new Libc.Msghdr { msg_name = (byte*)address, msg_namelen = SizeOfSockaddr, msg_iov = &vector, msg_iovlen = 1 };
+            var message = new Libc.Msghdr
+            {
+                msg_name = (byte*)address,
+                msg_namelen = SizeOfSockaddr,
+                msg_iov = &vector,
+                msg_iovlen = 1
+            };
             while (Libc.sendmsg(_socket, &message, 0) < 0)
             {
                 if (LinuxException.LastErrno is not Errno.EINTR and var errno)
@@ -259,7 +274,8 @@ public sealed class NetlinkSocket : IDisposable
             if (received < 0)
             {
                 if (LinuxException.LastErrno is not Errno.EINTR and var errno)
-                    throw new LinuxException(errno == Errno.EAGAIN ? Errno.ETIMEDOUT : errno, Name(request.Type), request.What);
+                    throw new LinuxException(
+                        errno == Errno.EAGAIN ? Errno.ETIMEDOUT : errno, Name(request.Type), request.What);
             }
             else if (received > _buffer.Length)
             {
@@ -279,7 +295,13 @@ public sealed class NetlinkSocket : IDisposable
         {
             var sender = stackalloc uint[3];
             var vector = new Libc.Iovec { iov_base = pointer, iov_len = (nuint)_buffer.Length };
-            var message = new Libc.Msghdr { msg_name = (byte*)sender, msg_namelen = SizeOfSockaddr, msg_iov = &vector, msg_iovlen = 1 };
+            var message = new Libc.Msghdr
+            {
+                msg_name = (byte*)sender,
+                msg_namelen = SizeOfSockaddr,
+                msg_iov = &vector,
+                msg_iovlen = 1
+            };
             var received = (int)Libc.recvmsg(_socket, &message, MSG_TRUNC);
             // Other processes can send here too; the kernel's port is 0.
             isKernel = sender[1] == 0;
@@ -292,7 +314,8 @@ public sealed class NetlinkSocket : IDisposable
         // The end of a dump carries a number in the same place; older kernels leave it out.
         if (!TryReadError(message, out var errno, out var words) || errno <= Errno.None)
             return;
-        throw new LinuxException(errno, Name(request.Type), words.Length == 0 ? request.What : $"{request.What} ({words})");
+        throw new LinuxException(
+            errno, Name(request.Type), words.Length == 0 ? request.What : $"{request.What} ({words})");
     }
 
     private static bool Contains(ReadOnlySpan<Errno> list, Errno errno)

@@ -80,9 +80,12 @@ public static class RouteMessages
     private const ushort RTAX_MTU = 2;
     private const uint TablesInHeader = 256;
 
-    /// <summary>All routes of the namespace, of all tables, of IPv4 and IPv6; without what the kernel has cached.</summary>
+    /// <summary>
+    /// All routes of the namespace, of all tables, of IPv4 and IPv6; without what the kernel has cached.
+    /// </summary>
     public static IReadOnlyList<NetlinkRoute> Routes(this NetlinkSocket socket) => [.. socket
-        .Dump<NetlinkRoute>(new NetlinkRequest(RouteTypes.RTM_GETROUTE, 0, "routes").Append(new byte[SizeOfHeader]), TryRead)
+        .Dump<NetlinkRoute>(
+            new NetlinkRequest(RouteTypes.RTM_GETROUTE, 0, "routes").Append(new byte[SizeOfHeader]), TryRead)
         .Where(route => (route.Flags & NetlinkRoute.RTM_F_CLONED) == 0)];
 
     /// <summary>Adds a route, or takes the place of the one with the same destination and metric.</summary>
@@ -220,7 +223,8 @@ public static class RouteMessages
         var hops = new List<NetlinkHop>();
         while (!bytes.IsEmpty)
         {
-            if (bytes.Length < SizeOfHop || MemoryMarshal.Read<ushort>(bytes) is var length && (length < SizeOfHop || length > bytes.Length))
+            if (bytes.Length < SizeOfHop || MemoryMarshal.Read<ushort>(bytes) is var length
+                && (length < SizeOfHop || length > bytes.Length))
                 return null;
             IPAddress? gateway = null;
             var attributes = new NetlinkAttributes(bytes[SizeOfHop..length]);

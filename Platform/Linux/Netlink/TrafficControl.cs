@@ -21,7 +21,8 @@ public sealed record NetlinkQdisc(int Index, string Kind, uint Handle, uint Pare
 /// <param name="Priority">The lower the earlier.</param>
 /// <param name="Protocol">ETH_P_ number; 3 is all.</param>
 /// <param name="RedirectsTo">The link to which an action of it sends the frames; 0 for none.</param>
-public sealed record NetlinkFilter(int Index, string Kind, uint Handle, uint Parent, ushort Priority, ushort Protocol, int RedirectsTo);
+public sealed record NetlinkFilter(
+    int Index, string Kind, uint Handle, uint Parent, ushort Priority, ushort Protocol, int RedirectsTo);
 
 /// <summary>Traffic control of what comes in on a link: <c>struct tcmsg</c> and its attributes.</summary>
 public static class TrafficControl
@@ -47,25 +48,35 @@ public static class TrafficControl
     public static IReadOnlyList<NetlinkQdisc> Qdiscs(this NetlinkSocket socket, int index)
     {
         // Not every kernel filters by link, so all are read.
-        var all = socket.Dump<NetlinkQdisc>(Header(new NetlinkRequest(RouteTypes.RTM_GETQDISC, 0, "qdiscs"), 0, 0, 0, 0), TryRead);
+        var all = socket.Dump<NetlinkQdisc>(
+            Header(new NetlinkRequest(RouteTypes.RTM_GETQDISC, 0, "qdiscs"), 0, 0, 0, 0), TryRead);
         return [.. all.Where(qdisc => qdisc.Index == index)];
     }
 
     /// <summary>Puts an <c>ingress</c> or <c>clsact</c> discipline on a link; EEXIST if one of them is there.</summary>
-    public static void AddIngress(this NetlinkSocket socket, int index, string link, string kind = "ingress") => socket.Send(NewIngress(index, link, kind));
+    public static void AddIngress(this NetlinkSocket socket, int index, string link, string kind = "ingress") =>
+        socket.Send(NewIngress(index, link, kind));
 
-    /// <summary>Takes the discipline on a link's ingress away with its filters; false if there is none, or no such link.</summary>
+    /// <summary>
+    /// Takes the discipline on a link's ingress away with its filters; false if there is none, or no such link.
+    /// </summary>
     public static bool TryDeleteIngress(this NetlinkSocket socket, int index, string link) => socket.TrySend(
-        Header(new NetlinkRequest(RouteTypes.RTM_DELQDISC, 0, $"ingress of {link}"), index, HandleOfIngress, TC_H_INGRESS, 0),
+        Header(
+            new NetlinkRequest(RouteTypes.RTM_DELQDISC, 0, $"ingress of {link}"), index, HandleOfIngress, TC_H_INGRESS,
+            0),
         Errno.ENOENT, Errno.EINVAL, Errno.ENODEV);
 
-    /// <summary>Filters on a link's ingress, whichever discipline holds them; empty if there is none, or no such link.</summary>
+    /// <summary>
+    /// Filters on a link's ingress, whichever discipline holds them; empty if there is none, or no such link.
+    /// </summary>
     public static IReadOnlyList<NetlinkFilter> IngressFilters(this NetlinkSocket socket, int index, string link)
     {
         try
         {
             return socket.Dump<NetlinkFilter>(
-                Header(new NetlinkRequest(RouteTypes.RTM_GETTFILTER, 0, $"filters of {link}"), index, 0, ParentOfIngressFilters, 0), TryRead);
+                Header(
+                    new NetlinkRequest(RouteTypes.RTM_GETTFILTER, 0, $"filters of {link}"), index, 0,
+                    ParentOfIngressFilters, 0), TryRead);
         }
         catch (LinuxException e) when (e.Errno is Errno.ENODEV or Errno.EINVAL or Errno.ENOENT)
         {
@@ -73,13 +84,17 @@ public static class TrafficControl
         }
     }
 
-    /// <summary>Sends every frame that comes in on a link out of another one. The link has an ingress or clsact discipline.</summary>
-    public static void AddRedirect(this NetlinkSocket socket, int from, string link, int to, ushort priority) => socket.Send(NewRedirect(from, link, to, priority));
+    /// <summary>
+    /// Sends every frame that comes in on a link out of another one. The link has an ingress or clsact discipline.
+    /// </summary>
+    public static void AddRedirect(this NetlinkSocket socket, int from, string link, int to, ushort priority) =>
+        socket.Send(NewRedirect(from, link, to, priority));
 
     /// <summary>Takes a filter away; false if it is gone already, or its link is.</summary>
     public static bool TryDeleteFilter(this NetlinkSocket socket, NetlinkFilter filter, string link) => socket.TrySend(
         Header(
-            new NetlinkRequest(RouteTypes.RTM_DELTFILTER, 0, $"filter of {link}"), filter.Index, filter.Handle, filter.Parent,
+            new NetlinkRequest(RouteTypes.RTM_DELTFILTER, 0, $"filter of {link}"), filter.Index, filter.Handle,
+            filter.Parent,
             (uint)filter.Priority << 16 | NetlinkMessage.Network(filter.Protocol)).Attribute(TCA_KIND, filter.Kind),
         Errno.ENOENT, Errno.EINVAL, Errno.ENODEV);
 
@@ -87,7 +102,8 @@ public static class TrafficControl
     public static bool TryRead(in NetlinkMessage message, out NetlinkQdisc qdisc)
     {
         qdisc = null!;
-        if (message.Type is not (RouteTypes.RTM_NEWQDISC or RouteTypes.RTM_DELQDISC) || message.Body.Length < SizeOfHeader)
+        if (message.Type is not (RouteTypes.RTM_NEWQDISC or RouteTypes.RTM_DELQDISC)
+            || message.Body.Length < SizeOfHeader)
             return false;
         var kind = "";
         var attributes = new NetlinkAttributes(message.Body[SizeOfHeader..]);
@@ -97,7 +113,8 @@ public static class TrafficControl
                 kind = attributes.Text();
         }
         qdisc = new NetlinkQdisc(
-            MemoryMarshal.Read<int>(message.Body[4..]), kind, MemoryMarshal.Read<uint>(message.Body[8..]), MemoryMarshal.Read<uint>(message.Body[12..]));
+            MemoryMarshal.Read<int>(message.Body[4..]), kind, MemoryMarshal.Read<uint>(message.Body[8..]),
+            MemoryMarshal.Read<uint>(message.Body[12..]));
         return !attributes.IsDamaged && kind.Length > 0;
     }
 
@@ -105,7 +122,8 @@ public static class TrafficControl
     public static bool TryRead(in NetlinkMessage message, out NetlinkFilter filter)
     {
         filter = null!;
-        if (message.Type is not (RouteTypes.RTM_NEWTFILTER or RouteTypes.RTM_DELTFILTER) || message.Body.Length < SizeOfHeader)
+        if (message.Type is not (RouteTypes.RTM_NEWTFILTER or RouteTypes.RTM_DELTFILTER)
+            || message.Body.Length < SizeOfHeader)
             return false;
         var kind = "";
         var target = 0;
@@ -119,18 +137,21 @@ public static class TrafficControl
         }
         var info = MemoryMarshal.Read<uint>(message.Body[16..]);
         filter = new NetlinkFilter(
-            MemoryMarshal.Read<int>(message.Body[4..]), kind, MemoryMarshal.Read<uint>(message.Body[8..]), MemoryMarshal.Read<uint>(message.Body[12..]),
+            MemoryMarshal.Read<int>(message.Body[4..]), kind, MemoryMarshal.Read<uint>(message.Body[8..]),
+            MemoryMarshal.Read<uint>(message.Body[12..]),
             (ushort)(info >> 16), NetlinkMessage.Network((ushort)info), target);
         return !attributes.IsDamaged && kind.Length > 0;
     }
 
     internal static NetlinkRequest NewIngress(int index, string link, string kind) => Header(
-        new NetlinkRequest(RouteTypes.RTM_NEWQDISC, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL, $"{kind} on {link}"),
+        new NetlinkRequest(
+            RouteTypes.RTM_NEWQDISC, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL, $"{kind} on {link}"),
         index, HandleOfIngress, TC_H_INGRESS, 0).Attribute(TCA_KIND, kind);
 
     internal static NetlinkRequest NewRedirect(int from, string link, int to, ushort priority)
     {
-        // struct tc_u32_sel: flags, shift, number of keys, then offsets and a mask of zeros; one key of zeros matches everything.
+        // struct tc_u32_sel: flags, shift, number of keys, then offsets and a mask of zeros; one key of zeros matches
+        // everything.
         var selector = new byte[32];
         selector[0] = TC_U32_TERMINAL;
         selector[2] = 1;
@@ -143,7 +164,9 @@ public static class TrafficControl
 
         const ushort first = 1;
         return Header(
-                new NetlinkRequest(RouteTypes.RTM_NEWTFILTER, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL, $"redirect from {link}"),
+                new NetlinkRequest(
+                    RouteTypes.RTM_NEWTFILTER, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL,
+                    $"redirect from {link}"),
                 from, 0, ParentOfIngressFilters, (uint)priority << 16 | NetlinkMessage.Network(ETH_P_ALL))
             .Attribute(TCA_KIND, "u32")
             .Nest(TCA_OPTIONS, options => options

@@ -1,12 +1,14 @@
 namespace Kata.Platform.Linux.Supervision;
 
 /// <summary>
-/// A process that serves a machine, a VMM or a daemon: written down before it exists, its output read from the first byte, held
-/// by its pidfd, ended by SIGTERM and then SIGKILL. It dies with us.
+/// A process that serves a machine, a VMM or a daemon: written down before it exists, its output read from the first
+/// byte, held by its pidfd, ended by SIGTERM and then SIGKILL. It dies with us.
 /// </summary>
 public sealed class SupervisedProcess
 {
-    /// <summary>What has been written is in the pipes when a process is reaped; only a child of its own could hold them open.</summary>
+    /// <summary>
+    /// What has been written is in the pipes when a process is reaped; only a child of its own could hold them open.
+    /// </summary>
     private static readonly TimeSpan DrainTime = TimeSpan.FromMilliseconds(500);
 
     /// <summary>A VMM leaves its main loop at once on SIGTERM; one that does not is stuck.</summary>
@@ -81,12 +83,13 @@ public sealed class SupervisedProcess
         }
         return errors == output
             ? new SupervisedProcess(process, start, time, PumpAsync(output, start.Output))
-            : new SupervisedProcess(process, start, time, PumpAsync(output, start.Output), PumpAsync(errors, start.Errors));
+            : new SupervisedProcess(
+                process, start, time, PumpAsync(output, start.Output), PumpAsync(errors, start.Errors));
     }
 
     /// <summary>
-    /// Ends it: waits the grace, then SIGTERM, then SIGKILL; a token that fires means SIGKILL at once. Returns when it has
-    /// been reaped and struck out. Idempotent, does not fail.
+    /// Ends it: waits the grace, then SIGTERM, then SIGKILL; a token that fires means SIGKILL at once. Returns when it
+    /// has been reaped and struck out. Idempotent, does not fail.
     /// </summary>
     public async Task StopAsync(TimeSpan grace, CancellationToken cancellation)
     {
@@ -100,7 +103,9 @@ public sealed class SupervisedProcess
         _forget();
     }
 
-    /// <summary>Ends one that has nothing to put in order, by SIGKILL, and strikes it out. Idempotent, does not fail.</summary>
+    /// <summary>
+    /// Ends one that has nothing to put in order, by SIGKILL, and strikes it out. Idempotent, does not fail.
+    /// </summary>
     public async Task KillAsync()
     {
         _process.Signal(Signals.SIGKILL);

@@ -13,8 +13,8 @@ public sealed record SupervisedStart
     public SpawnPlacement Placement { get; init; } = new();
 
     /// <summary>
-    /// Writes it down, given pid and start time: zeros before it exists, then once more with what it has. What this throws keeps
-    /// it from running.
+    /// Writes it down, given pid and start time: zeros before it exists, then once more with what it has. What this
+    /// throws keeps it from running.
     /// </summary>
     public required Action<int, long> Record { get; init; }
 

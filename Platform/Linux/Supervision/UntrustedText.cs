@@ -4,8 +4,8 @@ using System.Text;
 namespace Kata.Platform.Linux.Supervision;
 
 /// <summary>
-/// Text that a guest, a VMM or a daemon wrote, made fit for a log, a terminal or a sentence: on one line, bounded, and with
-/// nothing in it that is obeyed rather than read.
+/// Text that a guest, a VMM or a daemon wrote, made fit for a log, a terminal or a sentence: on one line, bounded, and
+/// with nothing in it that is obeyed rather than read.
 /// </summary>
 public static class UntrustedText
 {
@@ -15,7 +15,8 @@ public static class UntrustedText
     public static string Quote(ReadOnlySpan<char> text, int max = MaxQuoted) => $"\"{Clean(text, max)}\"";
 
     /// <summary>
-    /// Without escape sequences, control and format characters; a tab or the end of a line is a blank, none at the end. At most
+    /// Without escape sequences, control and format characters; a tab or the end of a line is a blank, none at the end.
+    /// At most
     /// <paramref name="max"/> characters, and an ellipsis if there were more.
     /// </summary>
     public static string Clean(ReadOnlySpan<char> text, int max)
@@ -46,7 +47,9 @@ public static class UntrustedText
     private static bool IsRead(Rune rune) =>
         Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format);
 
-    /// <summary>The length of the sequence that begins here: ESC [ parameters final, or ESC and one character.</summary>
+    /// <summary>
+    /// The length of the sequence that begins here: ESC [ parameters final, or ESC and one character.
+    /// </summary>
     private static int EscapeLength(ReadOnlySpan<char> text)
     {
         if (text.Length < 2 || text[1] != '[')
