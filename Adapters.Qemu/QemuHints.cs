@@ -6,9 +6,11 @@ internal static class QemuHints
     private static readonly (string Text, string Hint)[] Known =
     [
         ("Could not access KVM kernel module",
-            "KVM cannot be used: load kvm_intel or kvm_amd and give access to /dev/kvm, or set accelerator to auto or tcg"),
+            "KVM cannot be used: load kvm_intel or kvm_amd and give access to /dev/kvm, "
+            + "or set accelerator to auto or tcg"),
         ("failed to initialize kvm",
-            "KVM cannot be used: load kvm_intel or kvm_amd and give access to /dev/kvm, or set accelerator to auto or tcg"),
+            "KVM cannot be used: load kvm_intel or kvm_amd and give access to /dev/kvm, "
+            + "or set accelerator to auto or tcg"),
         ("seccomp support is disabled", "this QEMU is built without seccomp: set seccompsandbox to an empty text"),
         ("There is no option group 'sandbox'",
             "this QEMU is built without seccomp: set seccompsandbox to an empty text"),

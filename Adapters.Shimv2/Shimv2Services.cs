@@ -110,8 +110,8 @@ public static class Shimv2Services
     /// </summary>
     private static int Fail(string program, Exception e)
     {
-        StandardStream.WriteError(
-            $"{program}: {(e is KataException or IOException or System.Net.Sockets.SocketException ? e.Message : e.ToString())}\n");
+        var isSaid = e is KataException or IOException or System.Net.Sockets.SocketException;
+        StandardStream.WriteError($"{program}: {(isSaid ? e.Message : e.ToString())}\n");
         return 1;
     }
 }

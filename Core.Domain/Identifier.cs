@@ -15,7 +15,8 @@ internal static class Identifier
         if (!IsValid(text))
         {
             throw new KataException(ErrorKind.InvalidArgument,
-                $"{what} {Quote(text)} is not valid: use letters and digits in groups joined by single '.', '_' or '-', at most {MaxLength} characters");
+                $"{what} {Quote(text)} is not valid: "
+                + $"use letters and digits in groups joined by single '.', '_' or '-', at most {MaxLength} characters");
         }
 
         return text;

@@ -36,7 +36,8 @@ internal sealed class BootAssetLocator : IBootAssets
     // A kernel whose drivers are modules needs a small initrd to reach its root image; it lies beside the image.
     private static HostPath? BootInitrdOf(HostPath image)
     {
-        var beside = $"{(image.Value.EndsWith(".img", StringComparison.Ordinal) ? image.Value[..^4] : image.Value)}-boot.img";
+        var stem = image.Value.EndsWith(".img", StringComparison.Ordinal) ? image.Value[..^4] : image.Value;
+        var beside = $"{stem}-boot.img";
         return File.Exists(beside) ? HostPath.Parse(beside, "initrd of the image") : null;
     }
 
@@ -47,7 +48,8 @@ internal sealed class BootAssetLocator : IBootAssets
         if (!file.Exists)
         {
             throw new KataException(ErrorKind.NotFound,
-                $"{parsed} is missing (key {key} of [hypervisor.{settings.Name}]): install it, or set {key} to where it is");
+                $"{parsed} is missing (key {key} of [hypervisor.{settings.Name}]): "
+                + $"install it, or set {key} to where it is");
         }
 
         if (file.Length == 0)

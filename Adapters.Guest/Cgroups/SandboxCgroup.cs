@@ -63,7 +63,8 @@ internal sealed class SandboxCgroup : ISandboxCgroup
 
     public Task MoveThreadsAsync(IReadOnlyList<HostPath> cgroups, IReadOnlyList<int> threadIds, CancellationToken ct)
     {
-        foreach (var tasks in cgroups.Where(cgroup => BoundsCpus(cgroup.Value)).Select(cgroup => $"{cgroup}/tasks").Where(File.Exists))
+        var bounding = cgroups.Where(cgroup => BoundsCpus(cgroup.Value));
+        foreach (var tasks in bounding.Select(cgroup => $"{cgroup}/tasks").Where(File.Exists))
         {
             foreach (var thread in threadIds)
             {
@@ -109,7 +110,8 @@ internal sealed class SandboxCgroup : ISandboxCgroup
             {
                 throw new KataException(
                     ErrorKind.InvalidArgument,
-                    $"the host refuses CPUs \"{cpu.Cpus}\" and memory nodes \"{cpu.Mems}\" for {cgroup}: they must be there and lie within those of the cgroup around it",
+                    $"the host refuses CPUs \"{cpu.Cpus}\" and memory nodes \"{cpu.Mems}\" for {cgroup}: "
+                    + "they must be there and lie within those of the cgroup around it",
                     e);
             }
         }

@@ -319,7 +319,8 @@ internal sealed class ShareLayout
         {
             throw new KataException(
                 ErrorKind.InvalidArgument,
-                $"{source}, which is mounted into the container, has become a link, or lies behind one, since it was looked at",
+                $"{source}, which is mounted into the container, has become a link, or lies behind one, "
+                + "since it was looked at",
                 refusal);
         }
         catch (LinuxException refusal)

@@ -136,7 +136,8 @@ internal static class VirtiofsdArguments
                 || key.StartsWith(r + "=", StringComparison.Ordinal)) is { } refused)
                 throw new KataException(
                     ErrorKind.InvalidArgument,
-                    $"virtio_fs_extra_args must not contain {refused}: it is set by the runtime or would switch off the daemon's protection");
+                    $"virtio_fs_extra_args must not contain {refused}: "
+                    + "it is set by the runtime or would switch off the daemon's protection");
         }
     }
 

@@ -10,7 +10,8 @@ internal static class VirtiofsdLacks
     private static readonly Version FileHandles = new(1, 7);
 
     private const string Groups =
-        "users who are not root cannot make files in a folder that is open to them by a supplementary group alone (a volume's fsGroup)";
+        "users who are not root cannot make files in a folder that is open to them by a supplementary group alone (a "
+        + "volume's fsGroup)";
 
     private const string Room =
         "files that the host deletes keep their room on the disk until the guest forgets them, "

@@ -108,5 +108,6 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour,
 
     private static KataException Missing(string what) => new(
         ErrorKind.NotFound,
-        $"{what}: \"make install\" brings one along, most distributions have one too; set virtio_fs_daemon to its path");
+        $"{what}: \"make install\" brings one along, most distributions have one too; "
+        + "set virtio_fs_daemon to its path");
 }

@@ -63,7 +63,12 @@ internal static class GuestNetworkBuilder
 
     /// <summary>Routes of the main table that somebody has made; those of the kernel come with the addresses.</summary>
     public static bool IsForGuest(NetlinkRoute route) =>
-        route is { Table: NetlinkRoute.RT_TABLE_MAIN, Type: NetlinkRoute.RTN_UNICAST, Protocol: not NetlinkRoute.RTPROT_KERNEL }
+        route is
+        {
+            Table: NetlinkRoute.RT_TABLE_MAIN,
+            Type: NetlinkRoute.RTN_UNICAST,
+            Protocol: not NetlinkRoute.RTPROT_KERNEL,
+        }
         && (route.Flags & NetlinkRoute.RTM_F_CLONED) == 0;
 
     /// <summary>The address that a kernel gives a link by itself (modified EUI-64 below fe80::/64).</summary>

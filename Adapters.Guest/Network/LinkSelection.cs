@@ -44,7 +44,8 @@ internal static class LinkSelection
         if (link.Kind.Length == 0 && (link.ParentBus.Length > 0 ? link.ParentBus : busOf(link)) is { Length: > 0 } bus)
         {
             throw new KataException(ErrorKind.InvalidArgument,
-                $"link {link.Name} is a physical device ({bus}), which a virtual machine can only have by VFIO, and that is not supported yet; "
+                $"link {link.Name} is a physical device ({bus}), which a virtual machine can only have by VFIO, "
+                + "and that is not supported yet; "
                 + "give the pod a virtual link, such as macvlan or ipvlan on top of it");
         }
         if (link.TunType == TypeTun || link.HardwareType != ARPHRD_ETHER)

@@ -338,7 +338,8 @@ internal sealed class NetnsLinks : ISandboxLinks
         if (tap is not null && (tap.Flags & lowerUp) != 0)
             throw new KataException(
                 ErrorKind.InvalidArgument,
-                $"link {link.Name} is connected to {tap.Name} of another machine, and two machines cannot share a link");
+                $"link {link.Name} is connected to {tap.Name} of another machine, "
+                + "and two machines cannot share a link");
         TrafficMirror.Disconnect(_socket, link, filterOnly: true);
         if (tap is not null && LinkSelection.IsOurs(tap))
             _socket.TryDeleteLink(tap.Index, tap.Name);

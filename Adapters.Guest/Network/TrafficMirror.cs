@@ -34,8 +34,11 @@ internal static class TrafficMirror
             when (e.Errno is Errno.ENOENT or Errno.EOPNOTSUPP && e.Call is "RTM_NEWTFILTER" or "RTM_NEWQDISC")
         {
             throw new KataException(ErrorKind.Unimplemented,
-                $"link {link.Name} cannot be connected by traffic filters, since this kernel has no {(e.Call == "RTM_NEWQDISC" ? "ingress discipline" : "u32 filter or mirred action")}: "
-                + "load sch_ingress, cls_u32 and act_mirred (links that are there before the pod can do without, by internetworking_model "
+                $"link {link.Name} cannot be connected by traffic filters, "
+                + "since this kernel has no "
+                + $"{(e.Call == "RTM_NEWQDISC" ? "ingress discipline" : "u32 filter or mirred action")}: "
+                + "load sch_ingress, cls_u32 and act_mirred (links that are there before the pod can do without, "
+                + "by internetworking_model "
                 + "macvtap)", e);
         }
     }

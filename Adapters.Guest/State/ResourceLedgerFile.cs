@@ -186,7 +186,8 @@ internal sealed class ResourceLedgerFile : IResourceLedger, IDisposable
         if (header.Version > StateHeader.Current)
             throw new KataException(
                 ErrorKind.FailedPrecondition,
-                $"the ledger {path} has format {header.Version}, newer than {StateHeader.Current}: use the version that wrote it");
+                $"the ledger {path} has format {header.Version}, newer than {StateHeader.Current}: "
+                + "use the version that wrote it");
 
         var held = new ResourceList();
         var word = only is null ? "" : $"\"{only}\"";

@@ -78,7 +78,8 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
     {
         var paths = Directory.Exists(SandboxPaths.StateRoot) ? Directory.GetDirectories(SandboxPaths.StateRoot) : [];
         return Task.FromResult<IReadOnlyList<SandboxId>>(
-            [.. paths.Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).Select(TryParse).OfType<SandboxId>()]);
+            [.. paths.Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)
+                .Select(TryParse).OfType<SandboxId>()]);
     }
 
     public Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(

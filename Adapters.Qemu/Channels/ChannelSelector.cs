@@ -61,7 +61,8 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
         {
             throw new KataException(
                 refusal.ToKind(ErrorKind.InvalidArgument),
-                $"guest_channel is vsock, but {Describe(refusal)}: load vhost_vsock, or set guest_channel to auto or serial",
+                $"guest_channel is vsock, but {Describe(refusal)}: "
+                + "load vhost_vsock, or set guest_channel to auto or serial",
                 refusal);
         }
     }
@@ -71,7 +72,8 @@ internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
     {
         var daemon = FindDaemon(options) ?? throw new KataException(
             ErrorKind.InvalidArgument,
-            "guest_channel is vhost-user-vsock, but vhost-device-vsock is not installed: install it, or name it as vhost_vsock_daemon");
+            "guest_channel is vhost-user-vsock, but vhost-device-vsock is not installed: "
+            + "install it, or name it as vhost_vsock_daemon");
         try
         {
             return await VhostUserVsock.OpenAsync(daemon, placement, ledger, time, "as set", ct);

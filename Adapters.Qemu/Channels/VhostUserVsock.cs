@@ -82,7 +82,8 @@ internal static class VhostUserVsock
             if (process.Exited.IsCompleted)
                 throw new KataException(
                     ErrorKind.Unavailable,
-                    $"vhost-device-vsock ended with {(await process.Exited).Exit}: {string.Join(" | ", process.Errors.Lines)}");
+                    $"vhost-device-vsock ended with {(await process.Exited).Exit}: "
+                    + $"{string.Join(" | ", process.Errors.Lines)}");
             if (time.GetElapsedTime(begin) > StartTime)
                 throw new KataException(
                     ErrorKind.DeadlineExceeded,

@@ -26,6 +26,7 @@ internal sealed record SettingsPlaces(string FromEnvironment, IReadOnlyList<stri
         return Defaults.FirstOrDefault(File.Exists)
             ?? throw new KataException(
                 ErrorKind.InvalidArgument,
-                $"no configuration was found; put one at {string.Join(" or ", Defaults)}, or name one by the runtime's ConfigPath");
+                $"no configuration was found; put one at {string.Join(" or ", Defaults)}, "
+                + "or name one by the runtime's ConfigPath");
     }
 }

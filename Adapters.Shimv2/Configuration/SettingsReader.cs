@@ -90,7 +90,8 @@ internal sealed class SettingsReader(
             if (OfUpstream.Contains(key))
                 throw new KataException(
                     ErrorKind.InvalidArgument,
-                    $"{source}: hypervisor.{key} is not supported by this version; use {string.Join(" or ", Supported)}");
+                    $"{source}: hypervisor.{key} is not supported by this version; "
+                    + $"use {string.Join(" or ", Supported)}");
         }
 
         var names = wanted.Length > 0 ? [wanted] : tables.Keys.ToArray();

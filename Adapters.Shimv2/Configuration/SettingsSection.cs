@@ -128,7 +128,8 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
             if (!_known.Contains(key))
                 throw new KataException(
                     ErrorKind.InvalidArgument,
-                    $"{source}: unknown key {Key(key)}; the nearest known one is {Key(EditDistance.Nearest(key, _known))}");
+                    $"{source}: unknown key {Key(key)}; "
+                    + $"the nearest known one is {Key(EditDistance.Nearest(key, _known))}");
         }
     }
 

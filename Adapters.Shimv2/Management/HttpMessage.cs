@@ -52,7 +52,13 @@ internal sealed record HttpMessage(string Method, string Path, IReadOnlyDictiona
     public static async Task AnswerAsync(Socket socket, int status, string body, CancellationToken ct)
     {
         var bytes = Encoding.UTF8.GetBytes(body);
-        var reason = status switch { 200 => "OK", 400 => "Bad Request", 404 => "Not Found", _ => "Internal Server Error" };
+        var reason = status switch
+        {
+            200 => "OK",
+            400 => "Bad Request",
+            404 => "Not Found",
+            _ => "Internal Server Error",
+        };
         var head = string.Create(
             CultureInfo.InvariantCulture,
             $"HTTP/1.1 {status} {reason}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n");

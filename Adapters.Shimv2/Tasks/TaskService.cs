@@ -69,7 +69,8 @@ internal sealed class TaskService(ISender sender, CrioHabits habits) : TaskBase
     public override async Task<StatsResponse> Stats(StatsRequest request, ServerCallContext context) =>
         new()
         {
-            Stats = StatsMapping.ToAny(await sender.Send(new GetContainerStats(ContainerId.Parse(request.Id)), context.CancellationToken))
+            Stats = StatsMapping.ToAny(
+                await sender.Send(new GetContainerStats(ContainerId.Parse(request.Id)), context.CancellationToken))
         };
 
     public override async Task<ConnectResponse> Connect(ConnectRequest request, ServerCallContext context) =>

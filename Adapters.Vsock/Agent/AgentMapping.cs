@@ -73,7 +73,8 @@ internal static class AgentMapping
             Pids = from.PidsStats?.Current ?? 0,
             PidsLimit = from.PidsStats?.Limit ?? 0,
             BlockIo = BlockIo(from.BlkioStats),
-            Hugepages = [.. from.HugetlbStats.Take(MaxEntries).Select(static h => new HugepageStats(UntrustedText.Clean(h.Key, MaxText), h.Value.Usage, h.Value.MaxUsage, h.Value.Failcnt))],
+            Hugepages = [.. from.HugetlbStats.Take(MaxEntries).Select(static h => new HugepageStats(
+                UntrustedText.Clean(h.Key, MaxText), h.Value.Usage, h.Value.MaxUsage, h.Value.Failcnt))],
             Links = Links(response),
         };
     }

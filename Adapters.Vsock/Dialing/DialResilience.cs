@@ -61,7 +61,8 @@ internal static class DialResilience
             throw new KataException(ErrorKind.DeadlineExceeded,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"the guest agent did not answer at {endpoint} within {time.GetElapsedTime(started).TotalSeconds:0.0} s ({tries} tries; last: {last})"), e);
+                    $"the guest agent did not answer at {endpoint} within "
+                    + $"{time.GetElapsedTime(started).TotalSeconds:0.0} s ({tries} tries; last: {last})"), e);
         }
     }
 

@@ -90,6 +90,7 @@ internal sealed class SerialDialer(SerialEndpoint endpoint, TimeProvider time) :
 
         throw new KataException(
             ErrorKind.Unavailable,
-            $"{endpoint} sent {MaxStale} bytes without answering the greeting: what runs in the guest does not speak it");
+            $"{endpoint} sent {MaxStale} bytes without answering the greeting: "
+            + "what runs in the guest does not speak it");
     }
 }

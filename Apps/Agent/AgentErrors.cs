@@ -11,7 +11,8 @@ internal static class AgentErrors
     public static RpcException InvalidContainerName(string id) =>
         Make(
             StatusCode.InvalidArgument,
-            $"Invalid container id '{Shorten(id)}': the first character a letter or digit, the rest also '.', '-' or '_', "
+            $"Invalid container id '{Shorten(id)}': "
+            + "the first character a letter or digit, the rest also '.', '-' or '_', "
             + "and not 'shared' or 'sandbox'");
 
     /// <summary>A process call that names a container which is not there.</summary>

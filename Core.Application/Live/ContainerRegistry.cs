@@ -44,7 +44,8 @@ internal sealed class ContainerRegistry(ITaskEvents events)
         get
         {
             lock (_lock)
-                return [.. _containers.Values.Where(c => c.Aggregate.State != ContainerState.Creating).Select(c => c.Aggregate.Id.Value)];
+                return [.. _containers.Values.Where(c => c.Aggregate.State != ContainerState.Creating)
+                    .Select(c => c.Aggregate.Id.Value)];
         }
     }
 

@@ -39,7 +39,8 @@ internal static partial class BootLog
     public static partial void LeftOut(ILogger log, string container, string what);
 
     [LoggerMessage(1162, LogLevel.Warning,
-        "container {Container} is to have the host's namespaces ({Namespaces}) and gets its machine's: the host's cannot be shared with a machine")]
+        "container {Container} is to have the host's namespaces ({Namespaces}) and gets its machine's: "
+        + "the host's cannot be shared with a machine")]
     public static partial void NotTheHosts(ILogger log, string container, string namespaces);
 
     [LoggerMessage(1160, LogLevel.Warning,

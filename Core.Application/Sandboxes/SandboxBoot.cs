@@ -186,7 +186,8 @@ internal sealed class SandboxBoot(
     private IHypervisor Hypervisor(RuntimeSettings settings) =>
         hypervisors.FirstOrDefault(h => h.Name == settings.Hypervisor.Name)
         ?? throw new KataException(ErrorKind.InvalidArgument,
-            $"hypervisor \"{settings.Hypervisor.Name}\" of {settings.Source} is not one of: {string.Join(", ", hypervisors.Select(h => h.Name))}");
+            $"hypervisor \"{settings.Hypervisor.Name}\" of {settings.Source} is not one of: "
+            + $"{string.Join(", ", hypervisors.Select(h => h.Name))}");
 
     private VmSpec BuildVm(
         RuntimeSettings settings, BootAssets boot, VmResources resources, ISharedDirectory? share, NetworkPlan plan)

@@ -197,11 +197,13 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
             && one.Addresses.SequenceEqual(other.Addresses);
 
     private static KataException SharesTheHosts() => new(ErrorKind.InvalidArgument,
-        "the host's network is asked for (no network namespace in the specification), which a virtual machine cannot share; "
+        "the host's network is asked for (no network namespace in the specification), "
+        + "which a virtual machine cannot share; "
         + "run the pod without hostNetwork, or this container with another runtime");
 
     private static KataException IsAnothers(HostPath path) => new(ErrorKind.InvalidArgument,
-        $"the network namespace {path} is that of another container or process (--network container:...), which a virtual machine cannot share: "
+        $"the network namespace {path} is that of another container or process (--network container:...), "
+        + "which a virtual machine cannot share: "
         + "it would take the links away from it; give this container a network of its own, or run both in one pod");
 }
 

@@ -65,7 +65,9 @@ internal sealed class SandboxSizer(
         if (limit / Mib < LeastRoomMib)
         {
             throw new KataException(ErrorKind.InvalidArgument,
-                $"the pod's cgroup allows {limit / Mib} MiB of memory, less than the {LeastRoomMib} MiB that a virtual machine needs at least: raise the pod's limit, or overhead.podFixed of its RuntimeClass");
+                $"the pod's cgroup allows {limit / Mib} MiB of memory, "
+                + $"less than the {LeastRoomMib} MiB that a virtual machine needs at least: "
+                + "raise the pod's limit, or overhead.podFixed of its RuntimeClass");
         }
 
         if (limit / Mib < _present.MemoryMib)

@@ -87,7 +87,8 @@ internal sealed class SandboxTeardown(
             {
                 // A process that was killed and is still there waits for the host: for its disk, or for a processor.
                 var reason = e is OperationCanceledException && ct.IsCancellationRequested
-                    ? $"still there after {limit.TotalSeconds:0} s; the next stop or delete, or kata-runtime reap, tries again"
+                    ? $"still there after {limit.TotalSeconds:0} s; "
+                        + "the next stop or delete, or kata-runtime reap, tries again"
                     : e.Message;
                 TeardownLog.NotReleased(log, resource.Kind, resource.Name, reason);
                 left.Add($"{resource.Kind} {resource.Name}: {reason}");

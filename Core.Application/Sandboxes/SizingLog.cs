@@ -6,7 +6,8 @@ namespace Kata.Core.Application.Sandboxes;
 internal static partial class SizingLog
 {
     [LoggerMessage(1170, LogLevel.Warning,
-        "the CPU limits ask for {Asked} vCPUs, {Most} is the most that default_maxvcpus and the host's CPUs allow; the machine has that many")]
+        "the CPU limits ask for {Asked} vCPUs, {Most} is the most that default_maxvcpus and the host's CPUs allow; "
+        + "the machine has that many")]
     public static partial void Capped(ILogger log, long asked, int most);
 
     [LoggerMessage(1171, LogLevel.Warning, "{Wanted} vCPUs were wanted, {Reached} are there: {Reason}")]
@@ -22,7 +23,8 @@ internal static partial class SizingLog
     public static partial void NotShrunk(ILogger log, string reason);
 
     [LoggerMessage(1176, LogLevel.Warning,
-        "the pod's cgroup allows {Allowed} MiB of memory and the machine has {Machine} MiB: if the guest uses it, the host kills it; overhead.podFixed of the RuntimeClass is too small")]
+        "the pod's cgroup allows {Allowed} MiB of memory and the machine has {Machine} MiB: "
+        + "if the guest uses it, the host kills it; overhead.podFixed of the RuntimeClass is too small")]
     public static partial void LittleRoom(ILogger log, long allowed, int machine);
 
     [LoggerMessage(1177, LogLevel.Warning,

@@ -23,12 +23,14 @@ public sealed class RuntimeSettingsValidator : AbstractValidator<RuntimeSettings
             .Must((s, most) => most == 0 || most >= s.Hypervisor.DefaultVcpus)
             .WithMessage(
                 s =>
-                    $"default_maxvcpus is {s.Hypervisor.MaxVcpus}, less than default_vcpus, which is {s.Hypervisor.DefaultVcpus}");
+                    $"default_maxvcpus is {s.Hypervisor.MaxVcpus}, less than default_vcpus, "
+                    + $"which is {s.Hypervisor.DefaultVcpus}");
         RuleFor(s => s.Hypervisor.MaxMemoryMib)
             .Must((s, most) => most == 0 || most >= s.Hypervisor.MemoryMib)
             .WithMessage(
                 s =>
-                    $"default_maxmemory is {s.Hypervisor.MaxMemoryMib}, less than default_memory, which is {s.Hypervisor.MemoryMib}");
+                    $"default_maxmemory is {s.Hypervisor.MaxMemoryMib}, less than default_memory, "
+                    + $"which is {s.Hypervisor.MemoryMib}");
         RuleFor(s => s.Hypervisor)
             .Must(h => h.Image.Length > 0 != h.Initrd.Length > 0)
             .WithMessage(s => s.Hypervisor.Image.Length > 0

@@ -51,7 +51,8 @@ public static class ContainerErrors
     public static KataException MappedOwners() =>
         new(
             ErrorKind.Unimplemented,
-            "the root's files are to have the owners of a user namespace, which a share with a machine cannot show; use the host's users (hostUsers: true)");
+            "the root's files are to have the owners of a user namespace, which a share with a machine cannot show; "
+            + "use the host's users (hostUsers: true)");
 
     /// <summary>The container is to have ids of its own, which the files of a share do not have in the guest.</summary>
     public static KataException UserNamespace() => new(

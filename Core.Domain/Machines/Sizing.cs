@@ -75,10 +75,12 @@ public static class Sizing
     public static KataException TooMuchMemory(
         MachineBounds bounds, long wantedMib, VmResources? reached, string? reason = null)
     {
-        var asked = $"the limits ask for a machine of {wantedMib} MiB of memory ({wantedMib - bounds.MemoryMib} MiB and default_memory, {bounds.MemoryMib} MiB)";
+        var asked = $"the limits ask for a machine of {wantedMib} MiB of memory ({wantedMib - bounds.MemoryMib} MiB "
+            + $"and default_memory, {bounds.MemoryMib} MiB)";
         var had = reached is null ? "" : $"; {reached.MemoryMib} MiB were reached";
         var why = reason
-            ?? $"default_maxmemory allows {reached?.MaxMemoryMib ?? bounds.MaxMemoryMib} MiB: lower the memory limits, or raise default_maxmemory (0 stands for all of the host's)";
+            ?? $"default_maxmemory allows {reached?.MaxMemoryMib ?? bounds.MaxMemoryMib} MiB: "
+                + "lower the memory limits, or raise default_maxmemory (0 stands for all of the host's)";
         return new KataException(ErrorKind.ResourceExhausted, $"{asked}{had}; {why}");
     }
 }

@@ -180,7 +180,12 @@ public sealed class BeneathPath : IDisposable
         }
         var resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (allowLastLink ? 0 : RESOLVE_NO_SYMLINKS);
         // The kernel refuses a mode where nothing is created.
-        var how = stackalloc ulong[3] { (ulong)(flags | OpenFlags.O_CLOEXEC), (flags & OpenFlags.O_CREAT) != 0 ? mode : 0, resolve };
+        var how = stackalloc ulong[3]
+        {
+            (ulong)(flags | OpenFlags.O_CLOEXEC),
+            (flags & OpenFlags.O_CREAT) != 0 ? mode : 0,
+            resolve,
+        };
         var native = NativeStrings.Allocate([path.Length == 0 ? "." : path]);
         var held = false;
         _root.DangerousAddRef(ref held);

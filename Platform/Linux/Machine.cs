@@ -37,7 +37,11 @@ public static class Machine
     {
         var sinceEpoch = time - DateTimeOffset.UnixEpoch;
         // SAFETY: struct timespec is two words: seconds, nanoseconds.
-        var value = stackalloc long[2] { (long)Math.Floor(sinceEpoch.TotalSeconds), sinceEpoch.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
+        var value = stackalloc long[2]
+        {
+            (long)Math.Floor(sinceEpoch.TotalSeconds),
+            sinceEpoch.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick,
+        };
         LinuxException.Check(Libc.clock_settime(CLOCK_REALTIME, value), "clock_settime", "CLOCK_REALTIME");
     }
 

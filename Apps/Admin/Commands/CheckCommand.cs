@@ -45,7 +45,8 @@ internal static class CheckCommand
         {
             var assets = await services.GetRequiredService<IBootAssets>().FindAsync(settings.Hypervisor, ct);
             Console.WriteLine(
-                $"ok       hypervisor {settings.Hypervisor.Name}, kernel {assets.Kernel}, {(assets.Image is null ? $"initrd {assets.Initrd}" : $"image {assets.Image}")}");
+                $"ok       hypervisor {settings.Hypervisor.Name}, kernel {assets.Kernel}, "
+                + $"{(assets.Image is null ? $"initrd {assets.Initrd}" : $"image {assets.Image}")}");
             return true;
         }
         catch (KataException e)

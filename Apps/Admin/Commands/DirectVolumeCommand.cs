@@ -65,7 +65,9 @@ internal static class DirectVolumeCommand
         var command = new Command("resize", "lets a volume grow that a running pod uses") { path, size };
         command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(path)!, (volumes, at) => AskAsync(
             volumes, at, "POST /direct-volume/resize",
-            $"{{\"VolumePath\":\"{JsonEncodedText.Encode(at.Value)}\",\"Size\":{parsed.GetValue(size).ToString(CultureInfo.InvariantCulture)}}}", ct)));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{{\"VolumePath\":\"{JsonEncodedText.Encode(at.Value)}\",\"Size\":{parsed.GetValue(size)}}}"), ct)));
         return command;
     }
 
@@ -80,8 +82,9 @@ internal static class DirectVolumeCommand
         {
             using var socket = await UnixSocket.ConnectAsync(place, ct);
             await using var stream = new NetworkStream(socket);
-            await stream.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                $"{line} HTTP/1.1\r\nHost: shim\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}")), ct);
+            var length = Encoding.UTF8.GetByteCount(body).ToString(CultureInfo.InvariantCulture);
+            await stream.WriteAsync(
+                Encoding.UTF8.GetBytes($"{line} HTTP/1.1\r\nHost: shim\r\nContent-Length: {length}\r\n\r\n{body}"), ct);
             using var reader = new StreamReader(stream, Encoding.UTF8);
             var answer = await reader.ReadToEndAsync(ct);
             var text = answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..].TrimEnd('\n');

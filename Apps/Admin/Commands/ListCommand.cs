@@ -27,7 +27,8 @@ internal static class ListCommand
             var snapshot = await store.LoadAsync(SandboxId.Parse(name), ct);
             Console.WriteLine(snapshot is null
                 ? $"{name}  starting, or left by a crash"
-                : $"{name}  {snapshot.State}  {snapshot.Hypervisor} pid {snapshot.VmmPid}  containers {snapshot.Containers.Count}  {snapshot.Owner}\n    {snapshot.Choices}");
+                : $"{name}  {snapshot.State}  {snapshot.Hypervisor} pid {snapshot.VmmPid}  containers "
+                    + $"{snapshot.Containers.Count}  {snapshot.Owner}\n    {snapshot.Choices}");
         }
 
         return 0;

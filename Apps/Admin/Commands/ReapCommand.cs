@@ -9,7 +9,8 @@ namespace Kata.Apps.Admin.Commands;
 internal static class ReapCommand
 {
     private const string Help =
-        "releases what shims that died left on this host (mounts, cgroups, links, files), which CRI-O does not have done; "
+        "releases what shims that died left on this host (mounts, cgroups, links, files), "
+        + "which CRI-O does not have done; "
         + "a sandbox whose shim lives is not touched. Exit code 1 if something could not be released";
 
     public static Command Create()

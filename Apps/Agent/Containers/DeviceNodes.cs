@@ -29,7 +29,8 @@ internal static class DeviceNodes
             if (device.Node is not null && !linux.Devices.Any(node => node.Path == device.ContainerPath))
             {
                 throw AgentErrors.Internal(
-                    $"Missing devices in OCI spec: a device was attached for {device.ContainerPath}, which the spec does not have");
+                    $"Missing devices in OCI spec: a device was attached for {device.ContainerPath}, "
+                    + "which the spec does not have");
             }
         }
 

@@ -54,7 +54,8 @@ internal sealed class ContainerDevices(DeviceFinder finder)
                 return null;
             default:
                 throw AgentErrors.Unimplemented(
-                    $"this agent attaches no devices of type '{device.Type}': blk, scsi, mmioblk, nvdimm and vfio-pci-gk it knows");
+                    $"this agent attaches no devices of type '{device.Type}': "
+                    + "blk, scsi, mmioblk, nvdimm and vfio-pci-gk it knows");
         }
     }
 }

@@ -79,7 +79,8 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
         {
             var link = links.FirstOrDefault(link => link.Name == route.Device)
                 ?? throw AgentErrors.Internal(
-                    $"Link not found: no interface '{NetworkText.Shorten(route.Device)}' for the route to '{NetworkText.Shorten(route.Dest)}'");
+                    $"Link not found: no interface '{NetworkText.Shorten(route.Device)}' for the route to "
+                    + $"'{NetworkText.Shorten(route.Dest)}'");
             socket.ReplaceRoute(ToRoute(route, link.Index));
         }
     }
@@ -176,7 +177,8 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
             {
                 return links.FirstOrDefault(link => link.Name == name)
                     ?? throw AgentErrors.Internal(
-                        $"Link not found (address {NetworkText.Colons(mac)}, name {name}): the machine has no such card");
+                        $"Link not found (address {NetworkText.Colons(mac)}, name {name}): "
+                        + "the machine has no such card");
             }
 
             await Task.Delay(SearchPause, cancellation);

@@ -17,7 +17,8 @@ internal static class NetworkText
             && text.All(c => c is > ' ' and < (char)127 and not ('/' or ':'))
             ? text
             : throw AgentErrors.Invalid(
-                $"'{Shorten(text)}' is no name of an interface: 1 to {LongestName} letters, without blanks, '/' and ':'");
+                $"'{Shorten(text)}' is no name of an interface: "
+                + $"1 to {LongestName} letters, without blanks, '/' and ':'");
 
     public static PhysicalAddress LinkAddress(string text) =>
         text.Length > 0 && PhysicalAddress.TryParse(text, out var address) && address.GetAddressBytes().Length == 6

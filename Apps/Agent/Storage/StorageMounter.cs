@@ -67,7 +67,8 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
                     return false;
                 default:
                     throw AgentErrors.Internal(
-                        $"Failed to find the storage handler {storage.Driver}: this agent has {string.Join(", ", Drivers)}");
+                        $"Failed to find the storage handler {storage.Driver}: "
+                        + $"this agent has {string.Join(", ", Drivers)}");
             }
 
             if (storage.FsGroup is { } group)

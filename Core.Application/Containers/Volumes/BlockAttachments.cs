@@ -37,7 +37,8 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
                 if (known.Device.ReadOnly != readOnly)
                 {
                     throw new KataException(ErrorKind.FailedPrecondition,
-                        $"{path} is used by another container of this sandbox {(readOnly ? "to read and write" : "read-only")}; both must use it alike");
+                        $"{path} is used by another container of this sandbox "
+                        + $"{(readOnly ? "to read and write" : "read-only")}; both must use it alike");
                 }
 
                 known.Users.Add(container);

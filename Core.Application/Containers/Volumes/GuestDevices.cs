@@ -27,7 +27,8 @@ internal static class GuestDevices
 
     /// <summary>A character device that no guest can have.</summary>
     public static KataException HostsOwn(OciDevice node, DeviceNumber number) => new(ErrorKind.InvalidArgument,
-        $"device {node.Path} (character device {number}) is the host's and cannot be given to a guest; only block devices can");
+        $"device {node.Path} (character device {number}) is the host's and cannot be given to a guest; "
+        + "only block devices can");
 
     /// <summary>
     /// All devices are allowed: the container is privileged, and its nodes are a list of the whole host's.

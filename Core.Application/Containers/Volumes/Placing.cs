@@ -117,7 +117,8 @@ internal sealed class Placing(
         if (sandbox.Settings is { Hypervisor.DisableBlockDeviceUse: true })
             throw new KataException(
                 ErrorKind.InvalidArgument,
-                $"device {node.Path} (block device {number}) cannot be given to the guest: disable_block_device_use is set");
+                $"device {node.Path} (block device {number}) cannot be given to the guest: "
+                + "disable_block_device_use is set");
         var path = await files.FindBlockDeviceAsync(number, ct)
             ?? throw new KataException(
                 ErrorKind.InvalidArgument, $"device {node.Path}: the host has no block device {number} any more");
@@ -285,7 +286,8 @@ internal sealed class Placing(
         if (found is not { Kind: HostFileKind.BlockDevice or HostFileKind.File })
             throw MountWords.Refuse(
                 mount,
-                $"is a direct volume on {volume.Device}, which is {(found is null ? "missing" : "neither a block device nor a file")}");
+                $"is a direct volume on {volume.Device}, "
+                + $"which is {(found is null ? "missing" : "neither a block device nor a file")}");
         // By the volume's own word: a container that only reads shares the disk with one that writes, and is held back
         // by its mount.
         var readOnly = found.ReadOnlyDevice || MountWords.Access(volume.Options) == ShareAccess.ReadOnly;

@@ -59,8 +59,11 @@ public sealed record NetlinkRoute
     /// <summary>Several ways; empty for a plain route.</summary>
     public IReadOnlyList<NetlinkHop> Hops { get; init; } = [];
 
-    public override string ToString() =>
-        $"{(Destination is null ? "default" : $"{Destination}/{PrefixLength}")}{(Gateway is null ? "" : $" via {Gateway}")} on link {Index}";
+    public override string ToString()
+    {
+        var to = Destination is null ? "default" : $"{Destination}/{PrefixLength}";
+        return Gateway is null ? $"{to} on link {Index}" : $"{to} via {Gateway} on link {Index}";
+    }
 }
 
 /// <summary>Routes: <c>struct rtmsg</c> and its attributes.</summary>
