@@ -55,7 +55,8 @@ internal sealed class PublishedShim : IDisposable
 
     /// <summary>The flags of every call, then those given.</summary>
     public string[] Line(params string[] rest) =>
-        ["-namespace", Namespace, "-address", Path.Combine(Bundle, "containerd.sock"), "-publish-binary", "/bin/true", "-id", Id, .. rest];
+        ["-namespace", Namespace, "-address", Path.Combine(Bundle, "containerd.sock"), "-publish-binary", "/bin/true",
+            "-id", Id, .. rest];
 
     public void Dispose()
     {

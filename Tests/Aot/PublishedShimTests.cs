@@ -67,7 +67,8 @@ public sealed class PublishedShimTests : IDisposable
         info.Features.TypeUrl.Should().Be("types.containerd.io/opencontainers/runtime-spec/1/features/Features");
         using var features = System.Text.Json.JsonDocument.Parse(info.Features.Value.Memory);
         features.RootElement.GetProperty("linux").GetProperty("namespaces").GetArrayLength().Should().BePositive();
-        features.RootElement.GetProperty("mountOptions").EnumerateArray().Select(o => o.GetString()).Should().Contain("rro");
+        features.RootElement.GetProperty("mountOptions").EnumerateArray().Select(o => o.GetString())
+            .Should().Contain("rro");
         info.Annotations.Should().ContainKey("containerd.io/runtime-allow-mounts");
     }
 
@@ -79,18 +80,21 @@ public sealed class PublishedShimTests : IDisposable
 
         code.Should().Be(0);
         error.Should().BeEmpty();
-        output.Should().Equal(RuntimeInfo.Parser.ParseFrom((await _shim.RunAsync([], "-info")).Output).Features.Value.ToByteArray());
+        output.Should().Equal(
+            RuntimeInfo.Parser.ParseFrom((await _shim.RunAsync([], "-info")).Output).Features.Value.ToByteArray());
         using var features = System.Text.Json.JsonDocument.Parse(output);
         features.RootElement.GetProperty("ociVersionMin").GetString().Should().MatchRegex(@"^\d+\.\d+\.\d+$");
         features.RootElement.GetProperty("ociVersionMax").GetString().Should().MatchRegex(@"^\d+\.\d+\.\d+$");
-        features.RootElement.GetProperty("mountOptions").EnumerateArray().Select(o => o.GetString()).Should().Contain("rro");
+        features.RootElement.GetProperty("mountOptions").EnumerateArray().Select(o => o.GetString())
+            .Should().Contain("rro");
     }
 
     [Theory]
     [InlineData(2, "-colour", "start")]
     [InlineData(1, "start")]
     [InlineData(1, "-namespace", "n", "-id", "../x", "start")]
-    public async System.Threading.Tasks.Task A_wrong_line_is_told_on_standard_error_alone(int expected, params string[] words)
+    public async System.Threading.Tasks.Task A_wrong_line_is_told_on_standard_error_alone(
+        int expected, params string[] words)
     {
         var (code, output, error) = await _shim.RunAsync([], words);
 
@@ -115,7 +119,12 @@ public sealed class PublishedShimTests : IDisposable
     [Fact]
     public async System.Threading.Tasks.Task Start_with_parameters_answers_a_result()
     {
-        var parameters = new BootstrapParams { InstanceId = _shim.Id, Namespace = PublishedShim.Namespace, SocketDir = Path.Combine(_shim.Bundle, "s") };
+        var parameters = new BootstrapParams
+        {
+            InstanceId = _shim.Id,
+            Namespace = PublishedShim.Namespace,
+            SocketDir = Path.Combine(_shim.Bundle, "s")
+        };
 
         var (code, output, error) = await _shim.RunAsync(parameters.ToByteArray(), _shim.Line("start"));
 
@@ -130,7 +139,9 @@ public sealed class PublishedShimTests : IDisposable
     [Fact]
     public async System.Threading.Tasks.Task A_life_by_the_real_verbs_sends_every_request_once_and_leaves_nothing()
     {
-        await File.WriteAllTextAsync(Path.Combine(_shim.Bundle, "config.json"), """{"ociVersion":"1.0.2","process":{"args":["true"],"cwd":"/"},"root":{"path":"rootfs"}}""");
+        await File.WriteAllTextAsync(
+            Path.Combine(_shim.Bundle, "config.json"),
+            """{"ociVersion":"1.0.2","process":{"args":["true"],"cwd":"/"},"root":{"path":"rootfs"}}""");
         var address = await StartAsync();
         (await StartAsync()).Should().Be(address, "the living shim is found again");
 
@@ -141,7 +152,8 @@ public sealed class PublishedShimTests : IDisposable
             await SendEveryRequestAsync(client);
 
             (await _shim.RunAsync([], _shim.Line("-bundle", _shim.Bundle, "delete"))).Code.Should().Be(0);
-            (await client.ConnectAsync(new ConnectRequest { Id = _shim.Id })).ShimPid.Should().Be((uint)_shim.ServerPid, "delete leaves a living shim alone");
+            (await client.ConnectAsync(new ConnectRequest { Id = _shim.Id }))
+                .ShimPid.Should().Be((uint)_shim.ServerPid, "delete leaves a living shim alone");
 
             await client.ShutdownAsync(new ShutdownRequest { Id = _shim.Id });
         }
@@ -183,7 +195,9 @@ public sealed class PublishedShimTests : IDisposable
         return Encoding.UTF8.GetString(output);
     }
 
-    /// <summary>An unknown container is NotFound to each; a handler that the native binary could not make would be Unknown.</summary>
+    /// <summary>
+    /// An unknown container is NotFound to each; a handler that the native binary could not make would be Unknown.
+    /// </summary>
     private async System.Threading.Tasks.Task SendEveryRequestAsync(TaskClient client)
     {
         var id = _shim.Id;
@@ -195,17 +209,25 @@ public sealed class PublishedShimTests : IDisposable
         (await Code(client.WaitAsync(new WaitRequest { Id = id }))).Should().Be(StatusCode.NotFound);
         (await Code(client.PauseAsync(new PauseRequest { Id = id }))).Should().Be(StatusCode.NotFound);
         (await Code(client.ResumeAsync(new ResumeRequest { Id = id }))).Should().Be(StatusCode.NotFound);
-        (await Code(client.ResizePtyAsync(new ResizePtyRequest { Id = id, Width = 1, Height = 1 }))).Should().Be(StatusCode.NotFound);
-        (await Code(client.CloseIOAsync(new CloseIORequest { Id = id, Stdin = true }))).Should().Be(StatusCode.NotFound);
-        (await Code(client.UpdateAsync(new UpdateTaskRequest { Id = id, Resources = Json(OciResources) }))).Should().Be(StatusCode.NotFound);
-        (await Code(client.ExecAsync(new ExecProcessRequest { Id = id, ExecId = "e1", Spec = Json(OciProcess) }))).Should().Be(StatusCode.NotFound);
-        (await Code(client.CheckpointAsync(new CheckpointTaskRequest { Id = id }))).Should().Be(StatusCode.Unimplemented);
+        (await Code(client.ResizePtyAsync(new ResizePtyRequest { Id = id, Width = 1, Height = 1 })))
+            .Should().Be(StatusCode.NotFound);
+        (await Code(client.CloseIOAsync(new CloseIORequest { Id = id, Stdin = true })))
+            .Should().Be(StatusCode.NotFound);
+        (await Code(client.UpdateAsync(new UpdateTaskRequest { Id = id, Resources = Json(OciResources) })))
+            .Should().Be(StatusCode.NotFound);
+        (await Code(client.ExecAsync(new ExecProcessRequest { Id = id, ExecId = "e1", Spec = Json(OciProcess) })))
+            .Should().Be(StatusCode.NotFound);
+        (await Code(client.CheckpointAsync(new CheckpointTaskRequest { Id = id })))
+            .Should().Be(StatusCode.Unimplemented);
         // Without events' address the shim takes its caller for CRI-O, which wants these to succeed.
         (await Code(client.KillAsync(new KillRequest { Id = id, Signal = 1 }))).Should().Be(StatusCode.NotFound);
         (await Code(client.KillAsync(new KillRequest { Id = id, Signal = 9 }))).Should().Be(StatusCode.OK);
         (await Code(client.DeleteAsync(new DeleteRequest { Id = id }))).Should().Be(StatusCode.OK);
         // A configuration that is not there: refused before anything is taken.
-        var options = new Platform.Protos.Containerd.RuntimeOptions.Options { ConfigPath = "/nonexistent/configuration.toml" };
+        var options = new Platform.Protos.Containerd.RuntimeOptions.Options
+        {
+            ConfigPath = "/nonexistent/configuration.toml"
+        };
         (await Code(client.CreateAsync(new CreateTaskRequest
         {
             Id = id,

@@ -15,12 +15,14 @@ internal static class Assemblies
 
     public static readonly Assembly[] Adapters =
     [
-        typeof(Shimv2Services).Assembly, typeof(QemuServices).Assembly, typeof(VsockServices).Assembly, typeof(GuestServices).Assembly,
+        typeof(Shimv2Services).Assembly, typeof(QemuServices).Assembly, typeof(VsockServices).Assembly,
+        typeof(GuestServices).Assembly,
     ];
 
     public static readonly Assembly[] All =
     [
-        Domain, Application, .. Adapters, typeof(Platform.Linux.LinuxException).Assembly, typeof(Platform.Ttrpc.TtrpcException).Assembly,
+        Domain, Application, .. Adapters, typeof(Platform.Linux.LinuxException).Assembly,
+        typeof(Platform.Ttrpc.TtrpcException).Assembly,
         typeof(Platform.Protos.Containerd.TaskV2.Task).Assembly,
     ];
 
@@ -31,7 +33,8 @@ internal static class Assemblies
     public static string ProjectOf(string assembly)
     {
         var name = assembly["Kata.".Length..];
-        return name.StartsWith("Platform.", StringComparison.Ordinal) || name.StartsWith("Apps.", StringComparison.Ordinal)
+        return name.StartsWith("Platform.", StringComparison.Ordinal)
+            || name.StartsWith("Apps.", StringComparison.Ordinal)
             ? name.Replace('.', '/')
             : name;
     }

@@ -35,12 +35,15 @@ public sealed class CompositionTests
 
     // The container manager knows of sandboxes by their containers, and of a deleted exec by the answer.
     private static readonly System.Type[] Silent =
-        [typeof(ExecDeleted), typeof(SandboxStarted), typeof(SandboxStopped), typeof(SandboxLost), typeof(SandboxBroken)];
+        [typeof(ExecDeleted), typeof(SandboxStarted), typeof(SandboxStopped), typeof(SandboxLost),
+            typeof(SandboxBroken)];
 
     private static readonly IDomainEvent[] Facts =
     [
-        new ContainerCreated(Box, HostPath.Parse("/b", "b"), [], Core.Domain.Containers.Stdio.None, 1), new ContainerStarted(Box, 1),
-        new ContainerPaused(Box), new ContainerResumed(Box), new ContainerOutOfMemory(Box), new ContainerDeleted(Box, 1, Exit),
+        new ContainerCreated(Box, HostPath.Parse("/b", "b"), [], Core.Domain.Containers.Stdio.None, 1),
+        new ContainerStarted(Box, 1),
+        new ContainerPaused(Box), new ContainerResumed(Box), new ContainerOutOfMemory(Box),
+        new ContainerDeleted(Box, 1, Exit),
         new ExecAdded(Exec), new ExecStarted(Exec, 1), new ExecDeleted(Exec), new ProcessExited(Init, 1, Exit),
         new SandboxStarted(Pod), new SandboxStopped(Pod), new SandboxLost(Pod), new SandboxBroken(Pod),
     ];
@@ -50,7 +53,8 @@ public sealed class CompositionTests
     [Fact]
     public void Requests_have_one_handler_each()
     {
-        var requests = Assemblies.Application.GetTypes().Where(type => type is { IsClass: true, IsAbstract: false } && ReplyOf(type) is not null).ToList();
+        var requests = Assemblies.Application.GetTypes()
+            .Where(type => type is { IsClass: true, IsAbstract: false } && ReplyOf(type) is not null).ToList();
 
         var all = new ServiceCollection().AddApplication().AddReaping();
 
@@ -70,20 +74,23 @@ public sealed class CompositionTests
         foreach (var request in Assemblies.Application.GetTypes().Where(type => type is { IsClass: true, IsAbstract: false } && ReplyOf(type) is not null))
         {
             Repository.Files("Core.Application", $"/{request.Name}.cs").Should().ContainSingle($"of {request.Name}");
-            Assemblies.Application.GetTypes().Should().Contain(type => type.Name == $"{request.Name}Handler" && type.IsSealed && type.IsNotPublic);
+            Assemblies.Application.GetTypes()
+                .Should().Contain(type => type.Name == $"{request.Name}Handler" && type.IsSealed && type.IsNotPublic);
         }
     }
 
     [Fact]
     public void Facts_have_a_consumer_or_are_silent_on_purpose()
     {
-        var kinds = Assemblies.Domain.GetTypes().Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IDomainEvent)));
+        var kinds = Assemblies.Domain.GetTypes()
+            .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IDomainEvent)));
         Facts.Select(fact => fact.GetType()).Should().BeEquivalentTo(kinds);
 
         foreach (var fact in Facts)
         {
             var reaction = typeof(INotificationHandler<>).MakeGenericType(fact.GetType());
-            var isHeard = TaskEventMapping.ToEvent(fact) is not null || _application.Any(service => service.ServiceType == reaction);
+            var isHeard = TaskEventMapping.ToEvent(fact) is not null
+                || _application.Any(service => service.ServiceType == reaction);
             isHeard.Should().Be(!Silent.Contains(fact.GetType()), $"of {fact.GetType().Name}");
         }
     }
@@ -107,7 +114,8 @@ public sealed class CompositionTests
             try
             {
                 await (System.Threading.Tasks.Task)call.Invoke(
-                    tasks, System.Reflection.BindingFlags.DoNotWrapExceptions, null, [Sample(method.InputType.ClrType), new Context()], null)!;
+                    tasks, System.Reflection.BindingFlags.DoNotWrapExceptions, null,
+                    [Sample(method.InputType.ClrType), new Context()], null)!;
             }
             catch (Asked)
             {
@@ -151,22 +159,33 @@ public sealed class CompositionTests
     {
         var services = Compose();
         var ports = Assemblies.Application.GetTypes()
-            .SelectMany(type => type.GetConstructors(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic))
+            .SelectMany(
+                type =>
+                    type.GetConstructors(
+                        System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Public
+                            | System.Reflection.BindingFlags.NonPublic))
             .SelectMany(constructor => constructor.GetParameters())
             .Select(parameter => parameter.ParameterType)
-            .Select(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IEnumerable<>) ? type.GetGenericArguments()[0] : type)
+            .Select(
+                type =>
+                    type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IEnumerable<>)
+                        ? type.GetGenericArguments()[0]
+                        : type)
             .Where(type => type is { IsInterface: true, Namespace: "Kata.Core.Application.Ports" } && IsService(type))
             .Distinct()
             .ToList();
 
         ports.Should().HaveCountGreaterThan(11);
-        ports.Where(port => services.All(service => service.ServiceType != port)).Select(port => port.Name).Should().BeEmpty();
+        ports.Where(port => services.All(service => service.ServiceType != port)).Select(port => port.Name)
+            .Should().BeEmpty();
         services.Count(service => service.ServiceType == typeof(ITaskEvents)).Should().Be(1);
     }
 
     [Fact]
     public void Composition_when_validated_can_make_every_service() =>
-        FluentActions.Invoking(() => Compose().BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true }).Dispose()).Should().NotThrow();
+        FluentActions.Invoking(
+            () => Compose().BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true })
+                .Dispose()).Should().NotThrow();
 
     [Fact]
     public void Composition_here_is_the_shims()
@@ -194,7 +213,8 @@ public sealed class CompositionTests
         && port != typeof(IGuestAgent) && port != typeof(IVirtualMachine) && port != typeof(IResourceLedger);
 
     private static System.Type? ReplyOf(System.Type type) => type.GetInterfaces()
-        .FirstOrDefault(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IRequest<>))?.GetGenericArguments()[0];
+        .FirstOrDefault(i => i.IsGenericType
+            && i.GetGenericTypeDefinition() == typeof(IRequest<>))?.GetGenericArguments()[0];
 
     // A message with an id, and with what its method cannot do without.
     private static IMessage Sample(System.Type type)
@@ -209,8 +229,18 @@ public sealed class CompositionTests
                 "signal" => 9u,
                 "stdin" when field.FieldType == Google.Protobuf.Reflection.FieldType.Bool => true,
                 "exec_id" when type.Name.StartsWith("Exec", StringComparison.Ordinal) => "e",
-                "spec" => new Any { TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/Process", Value = ByteString.CopyFromUtf8("{}") },
-                "resources" => new Any { TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources", Value = ByteString.CopyFromUtf8("{}") },
+                "spec" =>
+                    new Any
+                    {
+                        TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/Process",
+                        Value = ByteString.CopyFromUtf8("{}")
+                    },
+                "resources" =>
+                    new Any
+                    {
+                        TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources",
+                        Value = ByteString.CopyFromUtf8("{}")
+                    },
                 _ => null,
             };
             if (value is not null)
@@ -255,8 +285,10 @@ public sealed class CompositionTests
 
         protected override AuthContext AuthContextCore => new(null, []);
 
-        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
+        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+            throw new NotSupportedException();
 
-        protected override System.Threading.Tasks.Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => System.Threading.Tasks.Task.CompletedTask;
+        protected override System.Threading.Tasks.Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) =>
+            System.Threading.Tasks.Task.CompletedTask;
     }
 }

@@ -12,7 +12,8 @@ internal sealed partial class ConfigurationFile(string text)
     public IReadOnlyList<string> Keys { get; } = [.. Lines(text).Select(line => line.Key).OfType<string>()];
 
     /// <summary>The values shown, by key.</summary>
-    public string ValueOf(string key) => KeyLine().Match(Lines(text).First(line => line.Key == key).Text).Groups["value"].Value;
+    public string ValueOf(string key) =>
+        KeyLine().Match(Lines(text).First(line => line.Key == key).Text).Groups["value"].Value;
 
     /// <summary>The text with every key but <paramref name="key"/> as it is, and that one set.</summary>
     public string With(string key, string value) => string.Join('\n', Lines(text).Select(line => line.Key == key
@@ -20,7 +21,8 @@ internal sealed partial class ConfigurationFile(string text)
         : line.Text));
 
     /// <summary>The text without a key.</summary>
-    public ConfigurationFile Without(string key) => new(string.Join('\n', Lines(text).Where(line => line.Key != key).Select(line => line.Text)));
+    public ConfigurationFile Without(string key) =>
+        new(string.Join('\n', Lines(text).Where(line => line.Key != key).Select(line => line.Text)));
 
     private static IEnumerable<(string Text, string? Key)> Lines(string text)
     {
@@ -29,7 +31,8 @@ internal sealed partial class ConfigurationFile(string text)
         {
             if (Table().Match(line) is { Success: true } begin)
                 table = begin.Groups[1].Value;
-            yield return (line, KeyLine().Match(line) is { Success: true } key ? $"{table}.{key.Groups["name"].Value}" : null);
+            yield return (
+                line, KeyLine().Match(line) is { Success: true } key ? $"{table}.{key.Groups["name"].Value}" : null);
         }
     }
 

@@ -24,7 +24,9 @@ public sealed partial class ConfigurationFileTests
     public void Key_when_another_value_is_set_gives_other_settings(string key)
     {
         // The guest has one root, so an image takes the initrd's place.
-        var file = key == "hypervisor.qemu.image" ? ConfigurationFile.Shipped.Without("hypervisor.qemu.initrd") : ConfigurationFile.Shipped;
+        var file = key == "hypervisor.qemu.image"
+            ? ConfigurationFile.Shipped.Without("hypervisor.qemu.initrd")
+            : ConfigurationFile.Shipped;
         var shipped = Read(ConfigurationFile.Shipped.With("", ""));
 
         Others(file.ValueOf(key)).Select(value => Read(file.With(key, value))).Should().Contain(
@@ -45,7 +47,8 @@ public sealed partial class ConfigurationFileTests
     [Fact]
     public void Keys_that_are_read_are_all_in_the_file()
     {
-        var read = Repository.Files("Adapters.Shimv2/Configuration", ".cs").SelectMany(path => Reading().Matches(Repository.Read(path)))
+        var read = Repository.Files("Adapters.Shimv2/Configuration", ".cs")
+            .SelectMany(path => Reading().Matches(Repository.Read(path)))
             .Select(match => match.Groups[1].Value).Except(OtherNames).ToList();
 
         read.Should().HaveCountGreaterThan(30);

@@ -10,7 +10,8 @@ namespace Kata.Tests.Architecture;
 internal sealed record Allowed(string Project, string[] References, string[] Packages)
 {
     public bool Equals(Allowed? other) =>
-        other is not null && Project == other.Project && References.SequenceEqual(other.References) && Packages.SequenceEqual(other.Packages);
+        other is not null && Project == other.Project && References.SequenceEqual(other.References)
+            && Packages.SequenceEqual(other.Packages);
 
     public override int GetHashCode() => Project.GetHashCode(StringComparison.Ordinal);
 }
@@ -25,7 +26,9 @@ internal static partial class DependencyTable
     public static readonly Allowed[] Rows =
     [
         new("Core.Domain", [], ["MediatR"]),
-        new("Core.Application", ["Core.Domain"], ["MediatR", "FluentValidation", $"{Di}.Abstractions", $"{Logging}.Abstractions"]),
+        new(
+            "Core.Application", ["Core.Domain"],
+            ["MediatR", "FluentValidation", $"{Di}.Abstractions", $"{Logging}.Abstractions"]),
         new("Platform/Linux", [], []),
         new("Platform/Ttrpc", [], ["Grpc.Core.Api"]),
         new("Platform/Protos", [], ["Google.Protobuf", "Grpc.Core.Api", "Grpc.Tools"]),
@@ -46,7 +49,8 @@ internal static partial class DependencyTable
         {
             var folder = Path.GetDirectoryName(project)!.Replace('\\', '/');
             var uses = Uses(project);
-            foreach (var reference in uses.References.Where(reference => reference.StartsWith("Tests/", StringComparison.Ordinal)))
+            foreach (var reference in uses.References.Where(reference => reference.StartsWith("Tests/",
+                StringComparison.Ordinal)))
                 yield return $"{folder} references {reference}: nothing references Tests";
             if (table.FirstOrDefault(row => row.Project == folder) is not { } allowed)
             {
@@ -83,21 +87,28 @@ internal static partial class DependencyTable
     {
         var section = page[page.IndexOf("## Who may depend on whom", StringComparison.Ordinal)..];
         var end = section.IndexOf("\n## ", 3, StringComparison.Ordinal);
-        foreach (var line in (end < 0 ? section : section[..end]).Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal)))
+        foreach (var line in (end < 0 ? section : section[..end]).Split('\n').Where(line => line.StartsWith("| `",
+            StringComparison.Ordinal)))
         {
             var cells = line.Split('|').Select(cell => cell.Trim()).ToArray();
-            yield return new Allowed(cells[1].Trim('`'), Words(cells[2]), [.. Words(cells[3]).Select(word => word.Replace("M.E.", "Microsoft.Extensions."))]);
+            yield return new Allowed(
+                cells[1].Trim('`'), Words(cells[2]),
+                [.. Words(cells[3]).Select(word => word.Replace("M.E.", "Microsoft.Extensions."))]);
         }
     }
 
-    private static string[] Words(string cell) => cell is "—" or "" ? [] : [.. CommaOrBlank().Split(cell).Where(word => word.Length > 0)];
+    private static string[] Words(string cell) =>
+        cell is "—" or "" ? [] : [.. CommaOrBlank().Split(cell).Where(word => word.Length > 0)];
 
     /// <summary>True if a pattern of the table stands for a project.</summary>
     public static bool Matches(string pattern, string reference) =>
-        pattern == reference || (pattern.EndsWith('*') && reference.StartsWith(pattern[..^1], StringComparison.Ordinal));
+        pattern == reference
+            || (pattern.EndsWith('*') && reference.StartsWith(pattern[..^1], StringComparison.Ordinal));
 
     private static string Folder(string from, string include) =>
-        Path.GetRelativePath(Repository.Root, Path.GetDirectoryName(Path.GetFullPath(Path.Combine(Repository.Root, from, include)))!).Replace('\\', '/');
+        Path.GetRelativePath(
+            Repository.Root,
+            Path.GetDirectoryName(Path.GetFullPath(Path.Combine(Repository.Root, from, include)))!).Replace('\\', '/');
 
     [GeneratedRegex(",\\s*")]
     private static partial Regex CommaOrBlank();

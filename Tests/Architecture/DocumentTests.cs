@@ -7,7 +7,8 @@ namespace Kata.Tests.Architecture;
 /// <summary>What the documents say holds.</summary>
 public sealed partial class DocumentTests
 {
-    private static readonly string[] Text = [".md", ".cs", ".csproj", ".props", ".sh", ".toml", ".proto", ".yml", ".json", "Makefile", ".targets"];
+    private static readonly string[] Text = [".md", ".cs", ".csproj", ".props", ".sh", ".toml", ".proto", ".yml",
+        ".json", "Makefile", ".targets"];
 
     public static TheoryData<string> Pages => [.. Repository.Files("", ".md")];
 
@@ -17,11 +18,13 @@ public sealed partial class DocumentTests
         if (Environment.GetEnvironmentVariable("PRINT_DOCS") is { Length: > 0 })
             File.WriteAllText(Path.Combine(Repository.Root, StateMachinePage.Path), StateMachinePage.Print());
 
-        Repository.Read(StateMachinePage.Path).Should().Be(StateMachinePage.Print(), "PRINT_DOCS=1 with this test writes it anew");
+        Repository.Read(StateMachinePage.Path)
+            .Should().Be(StateMachinePage.Print(), "PRINT_DOCS=1 with this test writes it anew");
     }
 
     [Fact]
-    public void Readme_fits_on_a_few_screens() => Repository.Read("README.md").Split('\n').Length.Should().BeLessThan(150);
+    public void Readme_fits_on_a_few_screens() =>
+        Repository.Read("README.md").Split('\n').Length.Should().BeLessThan(150);
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -30,7 +33,8 @@ public sealed partial class DocumentTests
         foreach (Match link in Link().Matches(Code().Replace(Repository.Read(page), "")))
         {
             var target = link.Groups[1].Value;
-            if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith('#') || target.StartsWith("mailto:", StringComparison.Ordinal))
+            if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith('#')
+                || target.StartsWith("mailto:", StringComparison.Ordinal))
                 continue;
             var path = Path.Combine(Path.GetDirectoryName(page)!, target.Split('#')[0]);
             Repository.Has(path).Should().BeTrue($"{page} links to {target}");
@@ -55,7 +59,8 @@ public sealed partial class DocumentTests
     {
         var sources = Repository.Files("Tests", [".cs"]).Select(Repository.Read).ToList();
 
-        var proofs = Proof().Matches(Repository.Read("docs/SPECIFICATION.md")).Select(match => match.Groups[1].Value).ToList();
+        var proofs = Proof().Matches(Repository.Read("docs/SPECIFICATION.md")).Select(match => match.Groups[1].Value)
+            .ToList();
 
         proofs.Should().NotBeEmpty();
         foreach (var proof in proofs)
@@ -64,14 +69,17 @@ public sealed partial class DocumentTests
             var classes = sources.Where(source => Regex.IsMatch(source, $@"class {parts[0]}\b")).ToList();
             classes.Should().NotBeEmpty($"SPECIFICATION.md names {proof}");
             if (parts.Length > 1)
-                classes.Should().Contain(source => source.Contains($" {parts[1]}(", StringComparison.Ordinal), $"SPECIFICATION.md names {proof}");
+                classes.Should().Contain(
+                    source =>
+                        source.Contains($" {parts[1]}(", StringComparison.Ordinal), $"SPECIFICATION.md names {proof}");
         }
     }
 
     [Fact]
     public void Decisions_are_numbered_without_gaps()
     {
-        var numbers = Repository.Files("docs/adr", ".md").Select(path => int.Parse(Path.GetFileName(path)[..4], System.Globalization.CultureInfo.InvariantCulture));
+        var numbers = Repository.Files("docs/adr", ".md")
+            .Select(path => int.Parse(Path.GetFileName(path)[..4], System.Globalization.CultureInfo.InvariantCulture));
 
         numbers.Should().Equal(Enumerable.Range(1, numbers.Count()));
     }

@@ -13,7 +13,8 @@ internal static class Repository
     /// <summary>Every file beneath a folder whose name ends so, as a path relative to the root.</summary>
     public static IEnumerable<string> Files(string folder = "", params string[] endings) =>
         Walk(Path.Combine(Root, folder))
-            .Where(path => endings.Length == 0 || endings.Any(ending => path.EndsWith(ending, StringComparison.Ordinal)))
+            .Where(
+                path => endings.Length == 0 || endings.Any(ending => path.EndsWith(ending, StringComparison.Ordinal)))
             .Select(path => Path.GetRelativePath(Root, path))
             .Order(StringComparer.Ordinal);
 

@@ -14,7 +14,8 @@ public sealed partial class SurfaceTests
     [Theory]
     [MemberData(nameof(Adapters))]
     public void Adapter_exports_its_services_class_and_nothing_else(string name) =>
-        Assembly.Load(name).GetExportedTypes().Select(type => type.Name).Should().ContainSingle().Which.Should().EndWith("Services");
+        Assembly.Load(name).GetExportedTypes().Select(type => type.Name).Should().ContainSingle()
+            .Which.Should().EndWith("Services");
 
     [Theory]
     [MemberData(nameof(Adapters))]
@@ -37,7 +38,8 @@ public sealed partial class SurfaceTests
     [Fact]
     public void Namespaces_follow_folders()
     {
-        foreach (var path in Repository.Files("", ".cs").Where(path => !path.EndsWith("Program.cs", StringComparison.Ordinal)))
+        foreach (var path in Repository.Files("",
+            ".cs").Where(path => !path.EndsWith("Program.cs", StringComparison.Ordinal)))
         {
             var declared = Namespace().Match(Repository.Read(path)).Groups[1].Value;
             if (declared.Length == 0)

@@ -7,7 +7,8 @@ internal static class UnusedReferences
 {
     /// <summary>Packages that bring a tool, not names for sources.</summary>
     private static readonly string[] Tools =
-        ["Grpc.Tools", "Microsoft.CodeAnalysis.BannedApiAnalyzers", "Microsoft.NET.Test.Sdk", "xunit.runner.visualstudio"];
+        ["Grpc.Tools", "Microsoft.CodeAnalysis.BannedApiAnalyzers", "Microsoft.NET.Test.Sdk",
+            "xunit.runner.visualstudio"];
 
     /// <summary>What generated code needs.</summary>
     private static readonly string[] OfGeneratedCode = ["Google.Protobuf", "Grpc.Core.Api"];
@@ -24,7 +25,8 @@ internal static class UnusedReferences
     public static IEnumerable<string> Complaints()
     {
         var projects = Repository.Files("", ".csproj").ToDictionary(Folder, path => path);
-        var sources = projects.Keys.ToDictionary(folder => folder, folder => Repository.Files(folder, ".cs").Select(Repository.Read).ToArray());
+        var sources = projects.Keys.ToDictionary(
+            folder => folder, folder => Repository.Files(folder, ".cs").Select(Repository.Read).ToArray());
         return projects.SelectMany(project =>
         {
             var (references, packages) = DependencyTable.Uses(project.Value);

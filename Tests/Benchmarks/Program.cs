@@ -23,7 +23,8 @@ var wanted = args.Select(word => word.Split('=', 2)).ToDictionary(
     pair => pair[0], pair => pair.Length > 1 ? int.Parse(pair[1], CultureInfo.InvariantCulture) : (int?)null);
 if (wanted.Keys.Except(parts.Select(part => part.Name)).ToList() is { Count: > 0 } unknown)
 {
-    await Console.Error.WriteLineAsync($"unknown: {string.Join(", ", unknown)}; parts are {string.Join(", ", parts.Select(part => part.Name))}, each with =ROUNDS");
+    await Console.Error.WriteLineAsync(
+        $"unknown: {string.Join(", ", unknown)}; parts are {string.Join(", ", parts.Select(part => part.Name))}, each with =ROUNDS");
     return 2;
 }
 

@@ -29,7 +29,8 @@ public abstract class BootAssetsContract
 
     [Fact]
     public async Task Find_when_an_image_is_named_gives_it() =>
-        (await Assets.FindAsync(Settings() with { Initrd = "", Image = File("image") }, default)).Image!.Value.Should().Be(File("image"));
+        (await Assets.FindAsync(Settings() with { Initrd = "", Image = File("image") }, default))
+            .Image!.Value.Should().Be(File("image"));
 
     [Theory]
     [InlineData("kernel")]
@@ -42,7 +43,8 @@ public abstract class BootAssetsContract
         var failure = await Assets.Invoking(a => a.FindAsync(settings, default)).Should().ThrowAsync<KataException>();
 
         failure.Which.Kind.Should().Be(ErrorKind.NotFound);
-        failure.Which.Message.Should().Contain(missing).And.Contain(key).And.NotContainEquivalentOf("no such file or directory");
+        failure.Which.Message.Should().Contain(missing).And.Contain(key)
+            .And.NotContainEquivalentOf("no such file or directory");
     }
 
     [Theory]
@@ -58,7 +60,8 @@ public abstract class BootAssetsContract
         failure.Which.Message.Should().Contain("initrd").And.Contain("image");
     }
 
-    private HypervisorSettings Settings() => new() { Name = "qemu", Path = File("vmm"), Kernel = File("kernel"), Initrd = File("initrd") };
+    private HypervisorSettings Settings() =>
+        new() { Name = "qemu", Path = File("vmm"), Kernel = File("kernel"), Initrd = File("initrd") };
 }
 
 /// <summary>The assets of the harness.</summary>

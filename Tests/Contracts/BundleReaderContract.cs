@@ -25,17 +25,21 @@ public abstract class BundleReaderContract
     [Fact]
     public async Task Read_when_missing_is_refused_and_names_the_bundle()
     {
-        var failure = await Reader.Invoking(r => r.ReadAsync(HostPath.Parse("/no/such/bundle", "bundle"), default)).Should().ThrowAsync<KataException>();
+        var failure = await Reader.Invoking(r => r.ReadAsync(HostPath.Parse("/no/such/bundle", "bundle"), default))
+            .Should().ThrowAsync<KataException>();
 
         failure.Which.Kind.Should().Be(ErrorKind.InvalidArgument);
-        failure.Which.Message.Should().Contain("/no/such/bundle").And.NotContainEquivalentOf("no such file or directory");
+        failure.Which.Message.Should().Contain("/no/such/bundle")
+            .And.NotContainEquivalentOf("no such file or directory");
     }
 
     [Fact]
     public void Documents_when_empty_are_refused()
     {
-        Reader.Invoking(r => r.ReadProcess(default)).Should().Throw<KataException>().Which.Kind.Should().Be(ErrorKind.InvalidArgument);
-        Reader.Invoking(r => r.ReadResources(default)).Should().Throw<KataException>().Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        Reader.Invoking(r => r.ReadProcess(default)).Should().Throw<KataException>()
+            .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        Reader.Invoking(r => r.ReadResources(default)).Should().Throw<KataException>()
+            .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
     }
 }
 
@@ -66,7 +70,9 @@ public sealed class BundleReaderFileTests : BundleReaderContract, IDisposable
     [Fact]
     public async Task Read_when_fields_are_unknown_carries_them_through()
     {
-        var spec = await Reader.ReadAsync(Write("""{"ociVersion":"1.2.0","x":{"y":1},"linux":{"intelRdt":{"closID":"a"}},"process":{"args":["a"],"ioPriority":{}}}"""), default);
+        var spec = await Reader.ReadAsync(
+            Write(
+                """{"ociVersion":"1.2.0","x":{"y":1},"linux":{"intelRdt":{"closID":"a"}},"process":{"args":["a"],"ioPriority":{}}}"""), default);
 
         spec.Other!["x"].GetProperty("y").GetInt32().Should().Be(1);
         spec.Linux!.Other!.Should().ContainKey("intelRdt");
@@ -82,7 +88,8 @@ public sealed class BundleReaderFileTests : BundleReaderContract, IDisposable
     [InlineData("""{"process":{"user":{"uid":-1}}}""")]
     public async Task Read_when_broken_is_refused_and_says_where(string json)
     {
-        var failure = await Reader.Invoking(r => r.ReadAsync(Write(json), default)).Should().ThrowAsync<KataException>();
+        var failure = await Reader.Invoking(r => r.ReadAsync(Write(json), default))
+            .Should().ThrowAsync<KataException>();
 
         failure.Which.Kind.Should().Be(ErrorKind.InvalidArgument);
         failure.Which.Message.Should().Contain("config.json");
@@ -94,7 +101,8 @@ public sealed class BundleReaderFileTests : BundleReaderContract, IDisposable
         var random = new Random(1);
         for (var i = 0; i < 2000; i++)
         {
-            var text = Encoding.UTF8.GetBytes("""{"terminal":true,"args":["a","b"],"env":["A=1"],"user":{"uid":0,"additionalGids":[1]},"rlimits":[{"type":"R","hard":1,"soft":1}]}""");
+            var text = Encoding.UTF8.GetBytes(
+                """{"terminal":true,"args":["a","b"],"env":["A=1"],"user":{"uid":0,"additionalGids":[1]},"rlimits":[{"type":"R","hard":1,"soft":1}]}""");
             for (var change = random.Next(1, 4); change > 0; change--)
                 text[random.Next(text.Length)] = (byte)random.Next(256);
             try

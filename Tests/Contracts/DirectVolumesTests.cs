@@ -17,11 +17,13 @@ public sealed class DirectVolumesTests : IDisposable
          "metadata":{"fsGroup":"3000","fsGroupChangePolicy":"OnRootMismatch","createFilesystem":"true"}}
         """;
 
-    private static readonly HostPath Path = HostPath.Parse("/var/lib/kubelet/pods/p/volumes/kubernetes.io~csi/pvc>1?/mount", "path");
+    private static readonly HostPath Path = HostPath.Parse(
+        "/var/lib/kubelet/pods/p/volumes/kubernetes.io~csi/pvc>1?/mount", "path");
     private readonly string _folder = Directory.CreateTempSubdirectory("direct").FullName;
     private readonly DirectVolumes _volumes;
 
-    public DirectVolumesTests() => _volumes = new DirectVolumes { Root = HostPath.Parse($"{_folder}/direct-volumes", "root") };
+    public DirectVolumesTests() =>
+        _volumes = new DirectVolumes { Root = HostPath.Parse($"{_folder}/direct-volumes", "root") };
 
     private string OfVolume => Directory.GetDirectories($"{_folder}/direct-volumes").Single();
 
@@ -40,8 +42,10 @@ public sealed class DirectVolumesTests : IDisposable
         volume.Options.Should().Equal("ro");
         volume.Group.Should().Be(new VolumeGroup(3000, true));
         volume.CreateFilesystem.Should().BeTrue();
-        System.IO.Path.GetFileName(OfVolume).Should().Be(Convert.ToBase64String(Encoding.UTF8.GetBytes(Path.Value)).Replace('+', '-').Replace('/', '_'));
-        File.GetUnixFileMode(OfVolume).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        System.IO.Path.GetFileName(OfVolume).Should().Be(
+            Convert.ToBase64String(Encoding.UTF8.GetBytes(Path.Value)).Replace('+', '-').Replace('/', '_'));
+        File.GetUnixFileMode(OfVolume)
+            .Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         File.GetUnixFileMode($"{OfVolume}/mountInfo.json").Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
 
         await _volumes.RemoveAsync(Path, default);
@@ -66,18 +70,22 @@ public sealed class DirectVolumesTests : IDisposable
     [InlineData("""{"volume-type":"block","device":"/dev/../etc","fstype":"ext4"}""", "..")]
     [InlineData("""{"volume-type":"block","device":"/dev/sdb","fstype":"9p"}""", "9p")]
     [InlineData("""{"volume-type":"block","device":"/dev/sdb","fstype":"ext4","options":["a,b"]}""", "options")]
-    [InlineData("""{"volume-type":"block","device":"/dev/sdb","fstype":"ext4","metadata":{"fsGroup":"-1"}}""", "fsGroup")]
+    [InlineData("""{"volume-type":"block","device":"/dev/sdb","fstype":"ext4","metadata":{"fsGroup":"-1"}}""",
+        "fsGroup")]
     [InlineData("""{"volume-type":"block","device":"/dev/sdb","fstype":"ext4","metadata":{"encryptionKey":"ephemeral"}}""", "encrypted")]
-    [InlineData("""{"volume-type":"block","device":"/dev/sdb","fstype":"xfs","metadata":{"createFilesystem":"true"}}""", "xfs")]
+    [InlineData("""{"volume-type":"block","device":"/dev/sdb","fstype":"xfs","metadata":{"createFilesystem":"true"}}""",
+        "xfs")]
     [InlineData("""{"volume-type":"block","device":"/dev/sdb","fstype":"ext4","metadata":{"other":"1"}}""", "other")]
     public async Task Document_that_is_wrong_is_refused_when_added_and_when_read(string json, string named)
     {
-        (await FluentActions.Awaiting(() => AddAsync(json)).Should().ThrowAsync<KataException>()).Which.Should().Match<KataException>(
+        (await FluentActions.Awaiting(() => AddAsync(json)).Should().ThrowAsync<KataException>())
+            .Which.Should().Match<KataException>(
             e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(named));
 
         await AddAsync(Good);
         File.WriteAllText($"{OfVolume}/mountInfo.json", json);
-        (await FindFailureAsync()).Should().Match<KataException>(e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(named));
+        (await FindFailureAsync())
+            .Should().Match<KataException>(e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(named));
     }
 
     [Fact]
@@ -127,5 +135,6 @@ public sealed class DirectVolumesTests : IDisposable
     }
 
     private async Task<KataException> FindFailureAsync() =>
-        (await FluentActions.Awaiting(() => _volumes.FindAsync(Path, default)).Should().ThrowAsync<KataException>()).Which;
+        (await FluentActions.Awaiting(() => _volumes.FindAsync(Path, default)).Should().ThrowAsync<KataException>())
+            .Which;
 }

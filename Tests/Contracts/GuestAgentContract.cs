@@ -176,7 +176,8 @@ public abstract class GuestAgentContract : IAsyncLifetime
     {
         await RunAsync();
         using var impatient = new CancellationTokenSource();
-        var reads = new[] { GuestStream.Stdout, GuestStream.Stderr }.Select(s => Agent.ReadAsync(Init, s, new byte[8], impatient.Token).AsTask()).ToArray();
+        var reads = new[] { GuestStream.Stdout, GuestStream.Stderr }.Select(
+            s => Agent.ReadAsync(Init, s, new byte[8], impatient.Token).AsTask()).ToArray();
         var wait = Agent.WaitAsync(Init, Ct);
 
         await impatient.CancelAsync();
@@ -380,7 +381,8 @@ public abstract class GuestAgentContract : IAsyncLifetime
         await Agent.CloseAsync(Ct);
     }
 
-    protected Task<GuestDetails> OpenAsync() => Agent.OpenAsync(new GuestSandboxSpec { Sandbox = SandboxId.Parse("box"), Hostname = "box" }, Ct);
+    protected Task<GuestDetails> OpenAsync() =>
+        Agent.OpenAsync(new GuestSandboxSpec { Sandbox = SandboxId.Parse("box"), Hostname = "box" }, Ct);
 
     protected async Task RunAsync()
     {
@@ -394,7 +396,12 @@ public abstract class GuestAgentContract : IAsyncLifetime
     protected static GuestContainerSpec Container(bool terminal = false) => new()
     {
         Id = Box,
-        Oci = new OciSpec { OciVersion = "1.0.2", Process = Program(terminal), Root = new OciRoot { Path = "/rootfs" } },
+        Oci = new OciSpec
+        {
+            OciVersion = "1.0.2",
+            Process = Program(terminal),
+            Root = new OciRoot { Path = "/rootfs" }
+        },
     };
 
     protected async Task DrainAsync(ProcessRef process)

@@ -5,7 +5,9 @@ using Kata.Tests.Scripted;
 
 namespace Kata.Tests.Contracts;
 
-/// <summary>Our client on the wire, against a guest like upstream's: unread output is lost when a process is waited for.</summary>
+/// <summary>
+/// Our client on the wire, against a guest like upstream's: unread output is lost when a process is waited for.
+/// </summary>
 public class GuestAgentTtrpcTests : GuestAgentContract
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("kata-agent-").FullName;
@@ -50,11 +52,13 @@ public class GuestAgentTtrpcTests : GuestAgentContract
     protected override TerminalSize? SizeOf(ProcessRef process) =>
         Find(process).Size is var (rows, columns) ? new TerminalSize(columns, rows) : null;
 
-    protected override void RunOutOfMemory(ContainerId container) => _guest.OutOfMemory.Writer.TryWrite(container.Value);
+    protected override void RunOutOfMemory(ContainerId container) =>
+        _guest.OutOfMemory.Writer.TryWrite(container.Value);
 
     protected override Task VanishAsync() => _guest.CutAsync();
 
-    private ScriptedProcess Find(ProcessRef process) => _guest.Process(process.Container.Value, process.Exec?.Value ?? "");
+    private ScriptedProcess Find(ProcessRef process) =>
+        _guest.Process(process.Container.Value, process.Exec?.Value ?? "");
 }
 
 /// <summary>The same over a virtio-serial port, against an agent that keeps unread output.</summary>

@@ -42,11 +42,14 @@ public sealed class GuestAgentHarnessTests : GuestAgentContract
 
     protected override byte[] InputOf(ProcessRef process)
     {
-        SpinWait.SpinUntil(() => _host.Machine!.Guest.Process(process).UnreadInput == 0 && !Of(process).IsCopying, TimeSpan.FromSeconds(10));
+        SpinWait.SpinUntil(
+            () => _host.Machine!.Guest.Process(process).UnreadInput == 0 && !Of(process).IsCopying,
+            TimeSpan.FromSeconds(10));
         return Of(process).Input.ToArray();
     }
 
-    protected override Task InputEndedAsync(ProcessRef process) => Of(process).InputEnded.Task.WaitAsync(TimeSpan.FromSeconds(10));
+    protected override Task InputEndedAsync(ProcessRef process) =>
+        Of(process).InputEnded.Task.WaitAsync(TimeSpan.FromSeconds(10));
 
     protected override TerminalSize? SizeOf(ProcessRef process) => _host.Machine!.Guest.Process(process).Size;
 
@@ -120,13 +123,15 @@ public sealed class ProcessStdioHarnessTests : ProcessStdioContract
 
     protected override IProcessStdio Port => _stdio;
 
-    protected override IClientStreams NewClient(bool terminal = false) => new Streams(_stdio.ClientOf(Process), terminal);
+    protected override IClientStreams NewClient(bool terminal = false) =>
+        new Streams(_stdio.ClientOf(Process), terminal);
 
     private sealed class Streams(Client client, bool terminal) : IClientStreams
     {
         public Stdio Paths { get; } = new("/in", "/out", terminal ? "" : "/err", terminal);
 
-        public async Task WriteStdinAsync(string text) => await client.Input.WriteAsync(Encoding.UTF8.GetBytes(text), CancellationToken.None);
+        public async Task WriteStdinAsync(string text) =>
+            await client.Input.WriteAsync(Encoding.UTF8.GetBytes(text), CancellationToken.None);
 
         public void CloseStdin()
         {

@@ -15,7 +15,8 @@ namespace Kata.Tests.Contracts;
 /// <summary>What every <see cref="IHookRunner"/> keeps to.</summary>
 public abstract class HookRunnerContract
 {
-    protected static readonly HookState State = new(ContainerId.Parse("box"), HostPath.Parse("/bundles/box", "bundle"), 7, "creating");
+    protected static readonly HookState State = new(
+        ContainerId.Parse("box"), HostPath.Parse("/bundles/box", "bundle"), 7, "creating");
 
     protected abstract IHookRunner Runner { get; }
 
@@ -39,7 +40,8 @@ public abstract class HookRunnerContract
     [Fact]
     public async Task Run_when_one_fails_tells_its_words_and_runs_no_other()
     {
-        var failure = await Runner.Invoking(r => r.RunAsync(HookStage.Poststart, [Hook("a"), Hook("false", fails: true), Hook("c")], State, default))
+        var failure = await Runner.Invoking(
+            r => r.RunAsync(HookStage.Poststart, [Hook("a"), Hook("false", fails: true), Hook("c")], State, default))
             .Should().ThrowAsync<KataException>();
 
         failure.Which.Message.Should().Contain("it said no");
@@ -66,7 +68,8 @@ public sealed class HookRunnerScriptTests : HookRunnerContract, IDisposable
 
     protected override IHookRunner Runner { get; } = new HookRunner(TimeProvider.System);
 
-    protected override IReadOnlyList<string> Ran => File.Exists($"{_folder}/ran") ? File.ReadAllLines($"{_folder}/ran") : [];
+    protected override IReadOnlyList<string> Ran =>
+        File.Exists($"{_folder}/ran") ? File.ReadAllLines($"{_folder}/ran") : [];
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -75,7 +78,8 @@ public sealed class HookRunnerScriptTests : HookRunnerContract, IDisposable
     {
         await Runner.RunAsync(HookStage.CreateRuntime, [Script("state", $"cat > {_folder}/state")], State, default);
 
-        File.ReadAllText($"{_folder}/state").Should().Contain("\"id\":\"box\"").And.Contain("\"pid\":7").And.Contain("creating").And.Contain("/bundles/box");
+        File.ReadAllText($"{_folder}/state").Should().Contain("\"id\":\"box\"").And.Contain("\"pid\":7")
+            .And.Contain("creating").And.Contain("/bundles/box");
     }
 
     [Fact]
@@ -83,7 +87,8 @@ public sealed class HookRunnerScriptTests : HookRunnerContract, IDisposable
     {
         var hook = Script("slow", "exec sleep 60") with { Timeout = 1 };
 
-        (await Runner.Invoking(r => r.RunAsync(HookStage.CreateRuntime, [hook], State, default)).Should().ThrowAsync<KataException>())
+        (await Runner.Invoking(r => r.RunAsync(HookStage.CreateRuntime, [hook], State,
+            default)).Should().ThrowAsync<KataException>())
             .Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
     }
 
@@ -92,17 +97,22 @@ public sealed class HookRunnerScriptTests : HookRunnerContract, IDisposable
     {
         var hook = Script("slow", $"sleep 60 & echo $! > {_folder}/child; wait") with { Timeout = 1 };
 
-        await Runner.Invoking(r => r.RunAsync(HookStage.CreateRuntime, [hook], State, default)).Should().ThrowAsync<KataException>();
+        await Runner.Invoking(r => r.RunAsync(HookStage.CreateRuntime, [hook], State, default))
+            .Should().ThrowAsync<KataException>();
 
         var child = int.Parse(await File.ReadAllTextAsync($"{_folder}/child"), CultureInfo.InvariantCulture);
-        SpinWait.SpinUntil(() => ProcFs.Stat(child) is null or { State: 'Z' }, TimeSpan.FromSeconds(10)).Should().BeTrue();
+        SpinWait.SpinUntil(() => ProcFs.Stat(child) is null or { State: 'Z' }, TimeSpan.FromSeconds(10))
+            .Should().BeTrue();
     }
 
     [Theory]
     [InlineData("relative")]
     [InlineData("/no/such/hook")]
     public async Task Run_when_there_is_no_such_program_is_refused_and_named(string path) =>
-        (await Runner.Invoking(r => r.RunAsync(HookStage.CreateRuntime, [new OciHook { Path = path }], State, default)).Should().ThrowAsync<KataException>())
+        (await Runner.Invoking(r => r.RunAsync(HookStage.CreateRuntime, [new OciHook
+        {
+            Path = path
+        }], State, default)).Should().ThrowAsync<KataException>())
             .Which.Message.Should().Contain(path);
 
     protected override OciHook Hook(string name, bool fails = false) =>

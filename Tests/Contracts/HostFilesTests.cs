@@ -41,7 +41,8 @@ public sealed class HostFilesTests : IDisposable
         (await LookAsync("dangling")).Should().BeNull();
         (await LookAsync("file/below")).Should().BeNull();
         (await _files.LookAsync(HostPath.Parse("/dev/null", "p"), default))!
-            .Should().Match<HostFile>(f => f.Kind == HostFileKind.CharacterDevice && f.Number == new DeviceNumber(1, 3));
+            .Should().Match<HostFile>(
+                f => f.Kind == HostFileKind.CharacterDevice && f.Number == new DeviceNumber(1, 3));
     }
 
     [Fact]
@@ -83,7 +84,8 @@ public sealed class HostFilesTests : IDisposable
         (await HasMountsAsync("without")).Should().BeFalse();
         (await HasMountsAsync("with-more")).Should().BeFalse();
 
-        Task<bool> HasMountsAsync(string name) => _files.HasMountsAsync(HostPath.Parse($"{_folder}/{name}", "path"), default);
+        Task<bool> HasMountsAsync(string name) => _files.HasMountsAsync(
+            HostPath.Parse($"{_folder}/{name}", "path"), default);
     }
 
     [Fact]
@@ -108,7 +110,8 @@ public sealed class HostFilesTests : IDisposable
 
             var look = () => _files.LookAsync(HostPath.Parse($"{_folder}/{name}", "path"), limit.Token);
 
-            (await look.Should().ThrowAsync<KataException>().WithMessage($"{_folder}/{name}, which*does not answer*")).Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+            (await look.Should().ThrowAsync<KataException>().WithMessage($"{_folder}/{name}, which*does not answer*"))
+                .Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
         }
     }
 
@@ -140,9 +143,11 @@ public sealed class HostFilesTests : IDisposable
         var node = await _files.FindBlockDeviceAsync(new DeviceNumber(7, 0), default);
 
         if (node is not null)
-            (await _files.LookAsync(node, default))!.Should().Match<HostFile>(f => f.Kind == HostFileKind.BlockDevice && f.Identity == "block 7:0");
+            (await _files.LookAsync(node, default))!.Should().Match<HostFile>(
+                f => f.Kind == HostFileKind.BlockDevice && f.Identity == "block 7:0");
         (await _files.FindBlockDeviceAsync(new DeviceNumber(4000, 1), default)).Should().BeNull();
     }
 
-    private Task<HostFile?> LookAsync(string name) => _files.LookAsync(HostPath.Parse($"{_folder}/{name}", "path"), default);
+    private Task<HostFile?> LookAsync(string name) =>
+        _files.LookAsync(HostPath.Parse($"{_folder}/{name}", "path"), default);
 }

@@ -86,7 +86,8 @@ public abstract class HypervisorContract : IDisposable
 
         var records = Ledger.History.Where(r => r.Kind == ResourceKind.Process).ToList();
         records[0].ProcessId.Should().Be(0);
-        records.Should().Contain(r => r.ProcessId == machine.ProcessId && r.StartTime == (ulong)ProcFs.StartTime(machine.ProcessId)!);
+        records.Should().Contain(
+            r => r.ProcessId == machine.ProcessId && r.StartTime == (ulong)ProcFs.StartTime(machine.ProcessId)!);
     }
 
     [Fact]
@@ -149,7 +150,8 @@ public abstract class HypervisorContract : IDisposable
         Kill(machine.ProcessId);
 
         (await machine.Exited.WaitAsync(Ct)).End.Should().Be(new VmmEnd(null, 9));
-        (await machine.Invoking(m => m.PauseAsync(Ct)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.Unavailable);
+        (await machine.Invoking(m => m.PauseAsync(Ct)).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.Unavailable);
         await machine.StopAsync(TimeSpan.Zero, Ct);
         NothingIsLeft();
     }
@@ -180,7 +182,8 @@ public abstract class HypervisorContract : IDisposable
         using var cancel = new CancellationTokenSource();
         var machine = Machine(VmmBehaviour.NeverAnswers);
         var launching = Hypervisor.LaunchAsync(
-            machine with { Machine = machine.Machine with { ControlTimeout = Limit } }, Placement, Ledger, cancel.Token);
+            machine with { Machine = machine.Machine with { ControlTimeout = Limit } }, Placement, Ledger,
+            cancel.Token);
         await Ledger.ProcessStarted.WaitAsync(Ct);
 
         await cancel.CancelAsync();
@@ -193,9 +196,14 @@ public abstract class HypervisorContract : IDisposable
     public async Task Launch_when_program_is_missing_names_it()
     {
         var machine = Machine(VmmBehaviour.Works);
-        var missing = machine with { Machine = machine.Machine with { Program = HostPath.Parse("/nowhere/vmm", "program") } };
+        var missing = machine with
+        {
+            Machine = machine.Machine with { Program = HostPath.Parse("/nowhere/vmm", "program") }
+        };
 
-        var thrown = (await Hypervisor.Invoking(h => h.LaunchAsync(missing, Placement, Ledger, Ct)).Should().ThrowAsync<KataException>()).Which;
+        var thrown = (
+            await Hypervisor.Invoking(h => h.LaunchAsync(missing, Placement, Ledger, Ct))
+                .Should().ThrowAsync<KataException>()).Which;
 
         thrown.Message.Should().Contain("/nowhere/vmm").And.NotContainEquivalentOf("no such file");
         NothingIsLeft();
@@ -206,14 +214,17 @@ public abstract class HypervisorContract : IDisposable
     {
         Ledger.IsFull = true;
 
-        (await Launching(VmmBehaviour.Works).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.ResourceExhausted);
+        (await Launching(VmmBehaviour.Works).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.ResourceExhausted);
 
         NothingIsLeft();
     }
 
-    protected Task<IVirtualMachine> LaunchAsync() => Hypervisor.LaunchAsync(Machine(VmmBehaviour.Works), Placement, Ledger, Ct);
+    protected Task<IVirtualMachine> LaunchAsync() =>
+        Hypervisor.LaunchAsync(Machine(VmmBehaviour.Works), Placement, Ledger, Ct);
 
-    protected Func<Task> Launching(VmmBehaviour behaviour) => () => Hypervisor.LaunchAsync(Machine(behaviour), Placement, Ledger, Ct);
+    protected Func<Task> Launching(VmmBehaviour behaviour) =>
+        () => Hypervisor.LaunchAsync(Machine(behaviour), Placement, Ledger, Ct);
 
     /// <summary>No process, no file, no entry.</summary>
     protected void NothingIsLeft()

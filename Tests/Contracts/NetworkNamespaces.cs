@@ -3,7 +3,9 @@ using FluentAssertions;
 
 namespace Kata.Tests.Contracts;
 
-/// <summary>Two network namespaces of a test's own, one for the pod and one for what is around it, set up with <c>ip</c>.</summary>
+/// <summary>
+/// Two network namespaces of a test's own, one for the pod and one for what is around it, set up with <c>ip</c>.
+/// </summary>
 internal sealed class NetworkNamespaces : IDisposable
 {
     private readonly string _name = $"contract-{Guid.NewGuid().ToString("N")[..8]}";
@@ -27,7 +29,8 @@ internal sealed class NetworkNamespaces : IDisposable
         Ip($"-n {Around} link add p-{name} mtu {mtu} type veth peer name {name} mtu {mtu} address {mac} netns {Pod}");
         Ip($"-n {Around} link set p-{name} up");
         foreach (var address in addresses)
-            Ip($"-n {Pod} address add {address} dev {name}{(address.Contains(':', StringComparison.Ordinal) ? " nodad" : "")}");
+            Ip(
+                $"-n {Pod} address add {address} dev {name}{(address.Contains(':', StringComparison.Ordinal) ? " nodad" : "")}");
         Ip($"-n {Pod} link set {name} up");
     }
 
@@ -35,7 +38,8 @@ internal sealed class NetworkNamespaces : IDisposable
 
     public static string Run(string program, string arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

@@ -156,5 +156,6 @@ public abstract class ProcessStdioContract
     }
 
     protected static async Task WriteAsync(IStdioPipes pipes, GuestStream stream, string text) =>
-        await pipes.WriteAsync(stream, Encoding.UTF8.GetBytes(text), CancellationToken.None).AsTask().WaitAsync(Patience);
+        await pipes.WriteAsync(stream, Encoding.UTF8.GetBytes(text), CancellationToken.None).AsTask()
+            .WaitAsync(Patience);
 }

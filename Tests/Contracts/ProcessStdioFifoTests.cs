@@ -22,7 +22,8 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
-    protected override IClientStreams NewClient(bool terminal = false) => new FifoClient(Path.Combine(_directory, $"{_clients++}"), terminal);
+    protected override IClientStreams NewClient(bool terminal = false) =>
+        new FifoClient(Path.Combine(_directory, $"{_clients++}"), terminal);
 
     [Theory]
     [InlineData("stdin")]
@@ -40,7 +41,8 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
         };
         var before = OpenFilesUnder(client.Directory);
 
-        var failure = await FluentActions.Awaiting(() => Port.OpenAsync(Process, paths, CancellationToken.None)).Should().ThrowAsync<KataException>();
+        var failure = await FluentActions.Awaiting(() => Port.OpenAsync(Process, paths, CancellationToken.None))
+            .Should().ThrowAsync<KataException>();
 
         failure.Which.Kind.Should().Be(ErrorKind.NotFound);
         failure.Which.Message.Should().Contain(path).And.NotContainEquivalentOf("no such file");
@@ -54,7 +56,8 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
         var path = Path.Combine(_directory, "file");
         await File.WriteAllTextAsync(path, "");
 
-        var failure = await FluentActions.Awaiting(() => Port.OpenAsync(Process, new Stdio("", path, "", false), CancellationToken.None))
+        var failure = await FluentActions.Awaiting(
+            () => Port.OpenAsync(Process, new Stdio("", path, "", false), CancellationToken.None))
             .Should().ThrowAsync<KataException>();
 
         failure.Which.Kind.Should().Be(ErrorKind.InvalidArgument);
@@ -128,7 +131,11 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
 
         for (var run = 0; run < 2; run++)
         {
-            await using var pipes = await Port.OpenAsync(Process, new Stdio("", $"file://{Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal)}", "", false), CancellationToken.None);
+            await using var pipes = await Port.OpenAsync(
+                Process,
+                new Stdio(
+                    "", $"file://{Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal)}", "",
+                    false), CancellationToken.None);
             await WriteAsync(pipes, GuestStream.Stdout, "out ");
             await WriteAsync(pipes, GuestStream.Stderr, "err ");
         }
@@ -149,7 +156,8 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
             touch {log}.done
             """);
 
-        var pipes = await Port.OpenAsync(Process, new Stdio("", $"binary://{program}?key=value", "", false), CancellationToken.None);
+        var pipes = await Port.OpenAsync(
+            Process, new Stdio("", $"binary://{program}?key=value", "", false), CancellationToken.None);
         await WriteAsync(pipes, GuestStream.Stdout, "out");
         await WriteAsync(pipes, GuestStream.Stderr, "err");
         pipes.CloseOutput(GuestStream.Stdout);
@@ -169,7 +177,8 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
     {
         var program = Script("exit 0");
 
-        var failure = await FluentActions.Awaiting(() => Port.OpenAsync(Process, new Stdio("", $"binary-v2://{program}", "", false), CancellationToken.None))
+        var failure = await FluentActions.Awaiting(
+            () => Port.OpenAsync(Process, new Stdio("", $"binary-v2://{program}", "", false), CancellationToken.None))
             .Should().ThrowAsync<KataException>();
 
         failure.Which.Kind.Should().Be(ErrorKind.FailedPrecondition);
@@ -216,10 +225,13 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
         public FifoClient(string directory, bool terminal)
         {
             Directory = System.IO.Directory.CreateDirectory(directory).FullName;
-            Paths = new Stdio(Path.Combine(directory, "stdin"), Path.Combine(directory, "stdout"), Path.Combine(directory, "stderr"), terminal);
+            Paths = new Stdio(
+                Path.Combine(directory, "stdin"), Path.Combine(directory, "stdout"), Path.Combine(directory, "stderr"),
+                terminal);
             foreach (var path in (string[])[Paths.Stdin, Paths.Stdout, Paths.Stderr])
                 Fifo.Create(path);
-            // As containerd's client: readers without waiting, and a writer, for which the shim's reader must be there first.
+            // As containerd's client: readers without waiting, and a writer, for which the shim's reader must be there
+            // first.
             _stdout = Fifo.OpenReader(Paths.Stdout);
             _stderr = Fifo.OpenReader(Paths.Stderr);
             using var opener = Fifo.OpenReader(Paths.Stdin);
@@ -230,11 +242,13 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
 
         public Stdio Paths { get; }
 
-        public async Task WriteStdinAsync(string text) => await DescriptorIo.WriteAsync(_stdin, Encoding.UTF8.GetBytes(text));
+        public async Task WriteStdinAsync(string text) =>
+            await DescriptorIo.WriteAsync(_stdin, Encoding.UTF8.GetBytes(text));
 
         public void CloseStdin() => _stdin.Dispose();
 
-        public Task<string> ReadToEndAsync(GuestStream stream) => ReadAsync(stream == GuestStream.Stdout ? _stdout : _stderr);
+        public Task<string> ReadToEndAsync(GuestStream stream) =>
+            ReadAsync(stream == GuestStream.Stdout ? _stdout : _stderr);
 
         public static async Task<string> ReadAsync(SafeFileHandle reader)
         {

@@ -16,7 +16,8 @@ public sealed class QemuHypervisorTests : HypervisorContract
     public QemuHypervisorTests() => QemuStandIn.UseLauncher();
 
     protected override IHypervisor Hypervisor { get; } = new QemuHypervisor(
-        new HostAbilities("/nowhere/kvm", "/nowhere/vhost-net", "/nowhere/vhost-vsock"), TimeProvider.System, NullLogger<QemuHypervisor>.Instance);
+        new HostAbilities("/nowhere/kvm", "/nowhere/vhost-net", "/nowhere/vhost-vsock"), TimeProvider.System,
+        NullLogger<QemuHypervisor>.Instance);
 
     protected override VmSpec Machine(VmmBehaviour behaviour) => new()
     {
@@ -58,7 +59,8 @@ public sealed class QemuHypervisorTests : HypervisorContract
     {
         await using var machine = await LaunchAsync();
 
-        machine.Guest.Should().Be(new SerialEndpoint(HostPath.Parse(Path.Combine(StateDirectory, "agent.sock"), "socket")));
+        machine.Guest.Should().Be(
+            new SerialEndpoint(HostPath.Parse(Path.Combine(StateDirectory, "agent.sock"), "socket")));
         machine.Choices.Should().Contain("TCG, because /nowhere/kvm is missing").And.Contain("virtio-serial");
         File.Exists(Path.Combine(StateDirectory, "agent.sock")).Should().BeTrue();
     }
@@ -69,7 +71,9 @@ public sealed class QemuHypervisorTests : HypervisorContract
         var machine = Machine(VmmBehaviour.Works);
         var vsock = machine with { Machine = machine.Machine with { Channel = GuestChannel.Vsock } };
 
-        var thrown = (await Hypervisor.Invoking(h => h.LaunchAsync(vsock, Placement, Ledger, Ct)).Should().ThrowAsync<KataException>()).Which;
+        var thrown = (
+            await Hypervisor.Invoking(h => h.LaunchAsync(vsock, Placement, Ledger, Ct))
+                .Should().ThrowAsync<KataException>()).Which;
 
         thrown.Kind.Should().Be(ErrorKind.InvalidArgument);
         thrown.Message.Should().Contain("guest_channel").And.Contain("/nowhere/vhost-vsock is missing");
@@ -81,12 +85,19 @@ public sealed class QemuHypervisorTests : HypervisorContract
     {
         var machine = Machine(VmmBehaviour.Works);
         var daemon = HostPath.Parse(QemuStandIn.Qemu(VmmBehaviour.ExitsAtOnce), "daemon");
-        var free = machine with { Machine = machine.Machine with { Channel = GuestChannel.Auto, VsockDaemon = daemon } };
-        var bound = machine with { Machine = machine.Machine with { Channel = GuestChannel.VhostUserVsock, VsockDaemon = daemon } };
+        var free = machine with
+        {
+            Machine = machine.Machine with { Channel = GuestChannel.Auto, VsockDaemon = daemon }
+        };
+        var bound = machine with
+        {
+            Machine = machine.Machine with { Channel = GuestChannel.VhostUserVsock, VsockDaemon = daemon }
+        };
 
         await using (var launched = await Hypervisor.LaunchAsync(free, Placement, Ledger, Ct))
             launched.Choices.Should().Contain("virtio-serial, because").And.Contain("could not load kernel");
-        await Hypervisor.Invoking(h => h.LaunchAsync(bound, Placement, Ledger, Ct)).Should().ThrowAsync<KataException>();
+        await Hypervisor.Invoking(h => h.LaunchAsync(bound, Placement, Ledger, Ct))
+            .Should().ThrowAsync<KataException>();
 
         NothingIsLeft();
     }
@@ -94,9 +105,14 @@ public sealed class QemuHypervisorTests : HypervisorContract
     [Fact]
     public async Task Launch_when_state_directory_is_deep_names_the_limit()
     {
-        var deep = new VmPlacement { StateDirectory = HostPath.Parse($"{StateDirectory}/{new string('x', 100)}", "state") };
+        var deep = new VmPlacement
+        {
+            StateDirectory = HostPath.Parse($"{StateDirectory}/{new string('x', 100)}", "state")
+        };
 
-        var thrown = (await Hypervisor.Invoking(h => h.LaunchAsync(Machine(VmmBehaviour.Works), deep, Ledger, Ct)).Should().ThrowAsync<KataException>()).Which;
+        var thrown = (
+            await Hypervisor.Invoking(h => h.LaunchAsync(Machine(VmmBehaviour.Works), deep, Ledger, Ct))
+                .Should().ThrowAsync<KataException>()).Which;
 
         thrown.Message.Should().Contain("longer than");
         Ledger.Read().Held.Should().BeEmpty();

@@ -13,7 +13,10 @@ using Xunit;
 
 namespace Kata.Tests.Contracts;
 
-/// <summary>QEMU in a pod's network namespace, with its seccomp filter on, takes up what the network adapter has made. Needs root.</summary>
+/// <summary>
+/// QEMU in a pod's network namespace, with its seccomp filter on, takes up what the network adapter has made. Needs
+/// root.
+/// </summary>
 [Trait("category", "real")]
 public sealed class QemuNetworkRealTests : IDisposable
 {
@@ -33,11 +36,18 @@ public sealed class QemuNetworkRealTests : IDisposable
         QemuStandIn.UseLauncher();
         _spaces.AddVeth("eth0", "02:00:00:00:00:10", 1500, "192.0.2.7/24");
         var pod = new NetworkNamespacePath(HostPath.Parse(_spaces.PodPath, "namespace"));
-        await using var links = await new NetnsNetwork(TimeProvider.System).OpenAsync(pod, new NetworkOptions("pod1", model, queues), _ledger, Ct);
+        await using var links = await new NetnsNetwork(TimeProvider.System)
+            .OpenAsync(pod, new NetworkOptions("pod1", model, queues), _ledger, Ct);
         var plan = await links.AttachAsync(Ct);
-        var placement = new VmPlacement { StateDirectory = HostPath.Parse(Path.Combine(_directory, "state"), "state"), NetworkNamespace = links.Namespace };
+        var placement = new VmPlacement
+        {
+            StateDirectory = HostPath.Parse(Path.Combine(_directory, "state"), "state"),
+            NetworkNamespace = links.Namespace
+        };
 
-        await using (var machine = await new QemuHypervisor(new HostAbilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance)
+        await using (
+            var machine = await new QemuHypervisor(
+                new HostAbilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance)
             .LaunchAsync(Machine(plan), placement, _ledger, Ct))
         {
             File.ResolveLinkTarget($"/proc/{machine.ProcessId}/ns/net", returnFinalTarget: false)!.Name
@@ -67,7 +77,10 @@ public sealed class QemuNetworkRealTests : IDisposable
     /// <summary>A tap has a carrier while it is open; of a macvtap the descriptors tell.</summary>
     private bool IsInUse(IVirtualMachine machine, NetworkDevice card) => card.CharacterDevice is { } device
         ? Directory.EnumerateFileSystemEntries($"/proc/{machine.ProcessId}/fd")
-            .Count(descriptor => File.ResolveLinkTarget(descriptor, returnFinalTarget: false)?.FullName == device.Value) == card.Queues
+            .Count(
+                descriptor =>
+                    File.ResolveLinkTarget(descriptor,
+                        returnFinalTarget: false)?.FullName == device.Value) == card.Queues
         : NetworkNamespaces.Ip($"-n {_spaces.Pod} link show {card.Tap}").Contains("LOWER_UP", StringComparison.Ordinal);
 
     private static VmSpec Machine(NetworkPlan plan) => new()
@@ -87,12 +100,16 @@ public sealed class QemuNetworkRealTests : IDisposable
     };
 
     private static HostPath Guest(string file) => HostPath.Parse(
-        Path.Combine(Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR") ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/guest/current")), file), "guest");
+        Path.Combine(
+            Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR")
+                ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/guest/current")), file), "guest");
 
     private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 }
 
-/// <summary>A test whose process must really enter a namespace, which the stand-in for our launcher does not do.</summary>
+/// <summary>
+/// A test whose process must really enter a namespace, which the stand-in for our launcher does not do.
+/// </summary>
 internal sealed class NetnsLauncherTheoryAttribute : TheoryAttribute
 {
     public NetnsLauncherTheoryAttribute()

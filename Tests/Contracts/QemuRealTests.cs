@@ -16,7 +16,8 @@ public sealed class QemuRealTests : HypervisorContract
 {
     public QemuRealTests() => QemuStandIn.UseLauncher();
 
-    protected override IHypervisor Hypervisor { get; } = new QemuHypervisor(new HostAbilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance);
+    protected override IHypervisor Hypervisor { get; } = new QemuHypervisor(
+        new HostAbilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance);
 
     protected override VmSpec Machine(VmmBehaviour behaviour) => new()
     {
@@ -24,7 +25,9 @@ public sealed class QemuRealTests : HypervisorContract
         Name = "sandbox-pod1",
         Machine = new MachineOptions
         {
-            Program = HostPath.Parse(behaviour == VmmBehaviour.NeverAnswers ? QemuStandIn.Qemu(behaviour) : "/usr/bin/qemu-system-x86_64", "path"),
+            Program = HostPath.Parse(
+                behaviour == VmmBehaviour.NeverAnswers ? QemuStandIn.Qemu(behaviour) : "/usr/bin/qemu-system-x86_64",
+                "path"),
             Accelerator = Accelerator.Tcg,
             Channel = GuestChannel.Serial,
             SeccompSandbox = "on,obsolete=deny,spawn=deny,resourcecontrol=deny",
@@ -32,7 +35,9 @@ public sealed class QemuRealTests : HypervisorContract
         },
         Boot = new BootAssets
         {
-            Kernel = behaviour == VmmBehaviour.ExitsAtOnce ? HostPath.Parse("/nowhere/vmlinux", "kernel") : Guest("vmlinux"),
+            Kernel = behaviour == VmmBehaviour.ExitsAtOnce
+                ? HostPath.Parse("/nowhere/vmlinux", "kernel")
+                : Guest("vmlinux"),
             Initrd = Guest("initrd.img"),
         },
         Resources = new VmResources(1, 2, 256, 1024, 2),
@@ -59,11 +64,13 @@ public sealed class QemuRealTests : HypervisorContract
             spec with { Machine = spec.Machine with { Debug = true } }, Placement, Ledger, Ct);
         await BootedAsync(machine);
 
-        var first = await machine.Hotplug!.AttachAsync(new BlockDevice("one", HostPath.Parse(file, "disk"), ReadOnly: true), Ct);
+        var first = await machine.Hotplug!.AttachAsync(
+            new BlockDevice("one", HostPath.Parse(file, "disk"), ReadOnly: true), Ct);
         first.GuestAddress.Should().Be("02/01");
         await machine.Hotplug.DetachAsync(first, Ct);
         await machine.Hotplug.DetachAsync(first, Ct);
-        var second = await machine.Hotplug.AttachAsync(new BlockDevice("one", HostPath.Parse(file, "disk"), ReadOnly: false), Ct);
+        var second = await machine.Hotplug.AttachAsync(
+            new BlockDevice("one", HostPath.Parse(file, "disk"), ReadOnly: false), Ct);
         second.GuestAddress.Should().Be("02/01");
         var reached = await machine.Resize!.ResizeAsync(new VmResources(2, 2, 512, 1024, 2), Ct);
 
@@ -80,7 +87,8 @@ public sealed class QemuRealTests : HypervisorContract
         await BootedAsync(machine);
 
         foreach (var vcpus in new[] { 2, 1, 2 })
-            (await machine.Resize!.ResizeAsync(spec.Resources with { Vcpus = vcpus }, Ct)).Vcpus.Should().BeGreaterThanOrEqualTo(vcpus);
+            (await machine.Resize!.ResizeAsync(spec.Resources with { Vcpus = vcpus }, Ct))
+                .Vcpus.Should().BeGreaterThanOrEqualTo(vcpus);
 
         machine.Exited.IsCompleted.Should().BeFalse();
     }
@@ -93,11 +101,18 @@ public sealed class QemuRealTests : HypervisorContract
         var spec = Machine(VmmBehaviour.Works);
         var image = Guest("rootfs.img");
         var before = File.GetLastWriteTimeUtc(image.Value);
-        var boot = spec.Boot with { Initrd = Guest("rootfs-boot.img"), Image = image, ImageBytes = new FileInfo(image.Value).Length, ImageDriver = driver };
+        var boot = spec.Boot with
+        {
+            Initrd = Guest("rootfs-boot.img"),
+            Image = image,
+            ImageBytes = new FileInfo(image.Value).Length,
+            ImageDriver = driver
+        };
 
         await using var machine = await Hypervisor.LaunchAsync(spec with { Boot = boot }, Placement, Ledger, Ct);
 
-        File.ReadLines($"/proc/{machine.ProcessId}/maps").Where(line => line.Contains("rootfs.img", StringComparison.Ordinal))
+        File.ReadLines($"/proc/{machine.ProcessId}/maps")
+            .Where(line => line.Contains("rootfs.img", StringComparison.Ordinal))
             .Should().NotContain(line => line.Contains(" rw", StringComparison.Ordinal));
         OpenModes(machine.ProcessId, "rootfs.img").Should().NotContain(mode => mode != 0);
         File.GetLastWriteTimeUtc(image.Value).Should().Be(before);
@@ -105,7 +120,8 @@ public sealed class QemuRealTests : HypervisorContract
 
     private async Task BootedAsync(IVirtualMachine machine)
     {
-        while (!machine.ConsoleTail.Any(line => line.Contains("Run /init", StringComparison.Ordinal) || line.Contains("Freeing unused", StringComparison.Ordinal)))
+        while (!machine.ConsoleTail.Any(line => line.Contains("Run /init", StringComparison.Ordinal)
+            || line.Contains("Freeing unused", StringComparison.Ordinal)))
         {
             machine.Exited.IsCompleted.Should().BeFalse();
             await Task.Delay(TimeSpan.FromMilliseconds(50), Ct);
@@ -120,14 +136,17 @@ public sealed class QemuRealTests : HypervisorContract
         {
             if (File.ResolveLinkTarget(descriptor, returnFinalTarget: false)?.Name != name)
                 continue;
-            var flags = File.ReadLines($"/proc/{processId}/fdinfo/{Path.GetFileName(descriptor)}").First(l => l.StartsWith("flags:", StringComparison.Ordinal));
+            var flags = File.ReadLines($"/proc/{processId}/fdinfo/{Path.GetFileName(descriptor)}")
+                .First(l => l.StartsWith("flags:", StringComparison.Ordinal));
             modes.Add(Convert.ToInt32(flags[6..].Trim(), 8) & 3);
         }
         return modes;
     }
 
     private static HostPath Guest(string file) => HostPath.Parse(
-        Path.Combine(Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR") ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/guest/current")), file), "guest");
+        Path.Combine(
+            Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR")
+                ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/guest/current")), file), "guest");
 
     private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 }

@@ -3,8 +3,8 @@ using Kata.Platform.Linux;
 namespace Kata.Tests.Contracts;
 
 /// <summary>
-/// Programs that stand in for QEMU and for our own <c>spawn</c> verb, so that the tests need neither. Written in the Perl
-/// that every Debian has, since a shell cannot accept on a descriptor.
+/// Programs that stand in for QEMU and for our own <c>spawn</c> verb, so that the tests need neither. Written in the
+/// Perl that every Debian has, since a shell cannot accept on a descriptor.
 /// </summary>
 internal static class QemuStandIn
 {
@@ -62,7 +62,8 @@ internal static class QemuStandIn
     /// entered.
     /// </summary>
     public static void UseLauncher() =>
-        ProcessSpawner.LauncherPath = Environment.GetEnvironmentVariable("KATA_TEST_LAUNCHER") ?? Path.Combine(Folder, "launcher");
+        ProcessSpawner.LauncherPath = Environment.GetEnvironmentVariable("KATA_TEST_LAUNCHER")
+            ?? Path.Combine(Folder, "launcher");
 
     private static string Write()
     {

@@ -95,7 +95,8 @@ public sealed class ResourceLedgerFileTests : IDisposable
     private static void Live(ResourceLedgerFile ledger, int life)
     {
         var taken = Enumerable.Range(0, 12).Select(part => new AcquiredResource(
-            ResourceKind.Mount, $"/run/kata-containers/shared/sandboxes/{new string('p', 64)}/mounts/{new string('c', 64)}-{life}-{part}")
+            ResourceKind.Mount,
+            $"/run/kata-containers/shared/sandboxes/{new string('p', 64)}/mounts/{new string('c', 64)}-{life}-{part}")
         {
             Owner = ContainerId.Parse($"c{life}"),
         }).ToList();

@@ -45,7 +45,8 @@ public abstract class RootfsMounterContract
     public async Task Mount_when_a_bind_is_listed_performs_it()
     {
         await Mounter.MountAsync(
-            Box, Root(new MountSpec("bind", Source(exists: true).Value, "", ["rbind", "ro"])) with { ReadOnly = true }, Target, Ledger, default);
+            Box, Root(new MountSpec("bind", Source(exists: true).Value, "", ["rbind", "ro"])) with { ReadOnly = true },
+            Target, Ledger, default);
 
         Ledger.Read().IsEmpty.Should().BeFalse();
         await ReleaseAsync();
@@ -125,7 +126,8 @@ public sealed class RootfsMounterRealTests : RootfsMounterContract, IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Mount_when_the_root_is_read_only_makes_the_missing_mount_points_and_then_nobody_writes(bool isListed)
+    public async Task Mount_when_the_root_is_read_only_makes_the_missing_mount_points_and_then_nobody_writes(
+        bool isListed)
     {
         await File.WriteAllTextAsync($"{Image}/pause", "");
         var root = (isListed ? Root(new MountSpec("bind", Image.Value, "", ["rbind", "rw"])) : Root()) with
@@ -166,13 +168,15 @@ public sealed class RootfsMounterRealTests : RootfsMounterContract, IDisposable
     [InlineData("/etc/resolv.conf/x", "etc/resolv.conf", "../run/systemd/stub", "run/systemd/stub/x")]
     [InlineData("/out/x", "out", "../../../outside", "outside/x")]
     [InlineData("/out/x", "out", "/outside/../../other", "other/x")]
-    public async Task Mount_point_behind_a_link_of_the_image_is_made_in_the_root_wherever_it_points(string point, string link, string text, string made)
+    public async Task Mount_point_behind_a_link_of_the_image_is_made_in_the_root_wherever_it_points(
+        string point, string link, string text, string made)
     {
         Directory.CreateDirectory($"{Folder}/outside");
         Directory.CreateDirectory(Path.GetDirectoryName($"{Image}/{link}")!);
         File.CreateSymbolicLink($"{Image}/{link}", text);
 
-        await Mounter.MountAsync(Box, Root() with { ReadOnly = true, MountPoints = [Point(point)] }, Target, Ledger, default);
+        await Mounter.MountAsync(
+            Box, Root() with { ReadOnly = true, MountPoints = [Point(point)] }, Target, Ledger, default);
 
         Directory.Exists($"{Image}/{made}").Should().BeTrue();
         Directory.GetFileSystemEntries($"{Folder}/outside").Should().BeEmpty();
@@ -185,7 +189,9 @@ public sealed class RootfsMounterRealTests : RootfsMounterContract, IDisposable
         await File.WriteAllTextAsync($"{Image}/file", "of the image");
         File.CreateSymbolicLink($"{Image}/loop", "loop");
         MountPoint[] points =
-            [Point("/file/x"), Point("/loop/x"), Point($"/{new string('n', 256)}"), Point(string.Concat(Enumerable.Repeat("/d", 1000))), Point("/file", isDirectory: false), Point("/last")];
+            [Point("/file/x"), Point("/loop/x"), Point($"/{new string('n', 256)}"),
+                Point(string.Concat(Enumerable.Repeat("/d", 1000))), Point("/file", isDirectory: false),
+                Point("/last")];
 
         await Mounter.MountAsync(Box, Root() with { ReadOnly = true, MountPoints = points }, Target, Ledger, default);
 
@@ -199,7 +205,8 @@ public sealed class RootfsMounterRealTests : RootfsMounterContract, IDisposable
     {
         Mounts.Bind(Image.Value, Image.Value, readOnly: true);
 
-        await Mounter.MountAsync(Box, Root() with { ReadOnly = true, MountPoints = [Point("/proc")] }, Target, Ledger, default);
+        await Mounter.MountAsync(
+            Box, Root() with { ReadOnly = true, MountPoints = [Point("/proc")] }, Target, Ledger, default);
 
         Directory.GetFileSystemEntries(Target.Value).Should().BeEmpty();
         await ReleaseAsync();
@@ -208,7 +215,11 @@ public sealed class RootfsMounterRealTests : RootfsMounterContract, IDisposable
     [Fact]
     public async Task Mount_when_the_manager_binds_it_read_only_itself_makes_nothing_in_what_is_its_own()
     {
-        var root = Root(new MountSpec("bind", Image.Value, "", ["rbind", "ro"])) with { ReadOnly = true, MountPoints = [Point("/proc")] };
+        var root = Root(new MountSpec("bind", Image.Value, "", ["rbind", "ro"])) with
+        {
+            ReadOnly = true,
+            MountPoints = [Point("/proc")]
+        };
 
         await Mounter.MountAsync(Box, root, Target, Ledger, default);
 
@@ -224,9 +235,12 @@ public sealed class RootfsMounterRealTests : RootfsMounterContract, IDisposable
         Directory.CreateDirectory($"{Image}/in/side");
         var volume = Directory.CreateDirectory($"{Folder}/volume").FullName;
         await File.WriteAllTextAsync($"{volume}/word", "");
-        var inside = binds ? new MountSpec("bind", volume, place, ["rbind", "ro"]) : new MountSpec("tmpfs", "tmpfs", place, ["size=65536"]);
+        var inside = binds
+            ? new MountSpec("bind", volume, place, ["rbind", "ro"])
+            : new MountSpec("tmpfs", "tmpfs", place, ["size=65536"]);
 
-        await Mounter.MountAsync(Box, Root(new MountSpec("bind", Image.Value, "", ["rbind"]), inside), Target, Ledger, default);
+        await Mounter.MountAsync(
+            Box, Root(new MountSpec("bind", Image.Value, "", ["rbind"]), inside), Target, Ledger, default);
 
         File.Exists($"{Target}/in/side/word").Should().Be(binds);
         Mounts.IsMountPoint($"{Target}/in/side").Should().BeTrue();
@@ -241,13 +255,15 @@ public sealed class RootfsMounterRealTests : RootfsMounterContract, IDisposable
     [InlineData("/link")]
     [InlineData("/link/deeper")]
     [InlineData("../outside")]
-    public async Task Mount_inside_of_the_root_by_a_link_of_the_image_is_refused_and_the_host_stays_as_it_was(string place)
+    public async Task Mount_inside_of_the_root_by_a_link_of_the_image_is_refused_and_the_host_stays_as_it_was(
+        string place)
     {
         Directory.CreateDirectory($"{Folder}/outside/deeper");
         File.CreateSymbolicLink($"{Image}/link", $"{Folder}/outside");
 
         await Mounter.Invoking(m => m.MountAsync(
-            Box, Root(new MountSpec("bind", Image.Value, "", ["rbind"]), new MountSpec("tmpfs", "tmpfs", place, [])), Target, Ledger, default))
+            Box, Root(new MountSpec("bind", Image.Value, "", ["rbind"]), new MountSpec("tmpfs", "tmpfs", place, [])),
+            Target, Ledger, default))
             .Should().ThrowAsync<KataException>();
 
         MountInfo.Read().Should().NotContain(mount => mount.MountPoint.StartsWith(Folder, StringComparison.Ordinal));

@@ -108,7 +108,9 @@ public sealed class SandboxCgroupRealTests : SandboxCgroupContract
         using var end = new ManualResetEventSlim();
         var running = new Thread(() =>
         {
-            thread = int.Parse(Path.GetFileName(File.ResolveLinkTarget("/proc/thread-self", returnFinalTarget: false)!.FullName), System.Globalization.CultureInfo.InvariantCulture);
+            thread = int.Parse(
+                Path.GetFileName(File.ResolveLinkTarget("/proc/thread-self", returnFinalTarget: false)!.FullName),
+                System.Globalization.CultureInfo.InvariantCulture);
             ready.Set();
             end.Wait();
         });
@@ -117,10 +119,17 @@ public sealed class SandboxCgroupRealTests : SandboxCgroupContract
 
         await Cgroup.MoveThreadsAsync(made, [thread], default);
 
-        var holding = made.Where(path => File.Exists($"{path}/tasks") && File.ReadAllText($"{path}/tasks").Split('\n').Contains($"{thread}")).ToList();
+        var holding = made.Where(
+            path =>
+                File.Exists($"{path}/tasks")
+                    && File.ReadAllText($"{path}/tasks").Split('\n').Contains($"{thread}")).ToList();
         if (!Cgroup.IsUnified)
-            holding.Should().Contain(path => path.Value.Contains("/cpu", StringComparison.Ordinal)).And.NotContain(path => path.Value.Contains("/memory", StringComparison.Ordinal));
-        made.Should().OnlyContain(path => !File.ReadAllText($"{path}/cgroup.procs").Split('\n').Contains($"{Environment.ProcessId}") || holding.Contains(path));
+            holding.Should().Contain(path => path.Value.Contains("/cpu", StringComparison.Ordinal))
+                .And.NotContain(path => path.Value.Contains("/memory", StringComparison.Ordinal));
+        made.Should().OnlyContain(
+            path =>
+                !File.ReadAllText($"{path}/cgroup.procs").Split('\n').Contains($"{Environment.ProcessId}")
+                    || holding.Contains(path));
         end.Set();
         running.Join();
         await ReleaseAllAsync(ledger);
@@ -133,7 +142,8 @@ public sealed class SandboxCgroupRealTests : SandboxCgroupContract
         var made = await Cgroup.CreateAsync($"/contract-{Guid.NewGuid():N}/inner", ledger, default);
         var before = Cgroup.MemoryLimit(made);
         var outer = made.Select(path => Path.GetDirectoryName(path.Value)!)
-            .SelectMany(path => new[] { $"{path}/memory.max", $"{path}/memory.limit_in_bytes" }).FirstOrDefault(File.Exists);
+            .SelectMany(path => new[] { $"{path}/memory.max", $"{path}/memory.limit_in_bytes" })
+                .FirstOrDefault(File.Exists);
 
         if (outer is not null)
             await File.WriteAllTextAsync(outer, "67108864");
@@ -149,9 +159,13 @@ public sealed class SandboxCgroupRealTests : SandboxCgroupContract
         var made = await Cgroup.CreateAsync($"/contract-{Guid.NewGuid():N}", ledger, default);
 
         await Cgroup.ApplyAsync(made, new OciResources { Cpu = new OciCpu { Cpus = "0", Mems = "" } }, default);
-        var refused = await Cgroup.Invoking(c => c.ApplyAsync(made, new OciResources { Cpu = new OciCpu { Cpus = "4000" } }, default)).Should().ThrowAsync<KataException>();
+        var refused = await Cgroup.Invoking(
+            c =>
+                c.ApplyAsync(made, new OciResources { Cpu = new OciCpu { Cpus = "4000" } },
+                    default)).Should().ThrowAsync<KataException>();
 
-        made.Select(path => $"{path}/cpuset.cpus").Where(File.Exists).Select(path => File.ReadAllText(path).Trim()).Should().Equal("0");
+        made.Select(path => $"{path}/cpuset.cpus").Where(File.Exists).Select(path => File.ReadAllText(path).Trim())
+            .Should().Equal("0");
         refused.Which.Kind.Should().Be(ErrorKind.InvalidArgument);
         refused.Which.Message.Should().Contain("4000");
         await ReleaseAllAsync(ledger);

@@ -37,7 +37,8 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
 
         links.Namespace.Path.Value.Should().Be($"/run/netns/kata-{sandbox}");
         IsThere(links.Namespace).Should().BeTrue();
-        Ledger.Read().Held.Should().Equal(new AcquiredResource(ResourceKind.NetworkNamespace, links.Namespace.Path.Value));
+        Ledger.Read()
+            .Held.Should().Equal(new AcquiredResource(ResourceKind.NetworkNamespace, links.Namespace.Path.Value));
         (await links.AttachAsync(Ct)).Devices.Should().BeEmpty();
         await links.DisposeAsync();
         await ReleaseAllAsync();
@@ -54,7 +55,8 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
         var plan = await links.AttachAsync(Ct);
         var again = await links.AttachAsync(Ct);
 
-        plan.Devices.Select(card => (card.Id, card.Mac, card.Queues)).Should().Equal(("eth0", Mac0, 2), ("eth1", Mac1, 2));
+        plan.Devices.Select(card => (card.Id, card.Mac, card.Queues))
+            .Should().Equal(("eth0", Mac0, 2), ("eth1", Mac1, 2));
         plan.Devices.Select(card => card.Tap).Should().OnlyHaveUniqueItems();
         plan.Guest.Interfaces.Should().BeEquivalentTo(
             [Link("eth0", Mac0, 1500, "192.0.2.7/24", "2001:db8::7/64"), Link("eth1", Mac1, 1400, "10.1.0.2/16")],
@@ -181,7 +183,8 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
         Addresses = [.. addresses.Select(Prefix)],
     };
 
-    protected static IpPrefix Prefix(string text) => new(IPAddress.Parse(text.Split('/')[0]), int.Parse(text.Split('/')[1]));
+    protected static IpPrefix Prefix(string text) =>
+        new(IPAddress.Parse(text.Split('/')[0]), int.Parse(text.Split('/')[1]));
 
     protected static NetworkNamespacePath PathOf(string path) => new(HostPath.Parse(path, "namespace"));
 
@@ -191,10 +194,12 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
 
     protected abstract bool IsThere(NetworkNamespacePath path);
 
-    protected Task<ISandboxLinks> OpenAsync(InterworkingModel model = InterworkingModel.TcFilter, int queues = 1) => OpenAsync(Pod, "contract", model, queues);
+    protected Task<ISandboxLinks> OpenAsync(InterworkingModel model = InterworkingModel.TcFilter, int queues = 1) =>
+        OpenAsync(Pod, "contract", model, queues);
 
     protected async Task<ISandboxLinks> OpenAsync(
-        NetworkNamespacePath? path, string sandbox = "contract", InterworkingModel model = InterworkingModel.TcFilter, int queues = 1)
+        NetworkNamespacePath? path, string sandbox = "contract", InterworkingModel model = InterworkingModel.TcFilter,
+        int queues = 1)
     {
         var links = await Network.OpenAsync(path, new NetworkOptions(sandbox, model, queues), Ledger, Ct);
         _open.Add(links);
@@ -215,7 +220,8 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
     protected static Task<LinkChange> UntilAsync(IAsyncEnumerator<LinkChange> changes, Func<LinkChange, bool> wanted) =>
         UntilAsync(changes, change => Task.FromResult(wanted(change)));
 
-    protected static async Task<LinkChange> UntilAsync(IAsyncEnumerator<LinkChange> changes, Func<LinkChange, Task<bool>> wanted)
+    protected static async Task<LinkChange> UntilAsync(
+        IAsyncEnumerator<LinkChange> changes, Func<LinkChange, Task<bool>> wanted)
     {
         while (await changes.MoveNextAsync())
         {

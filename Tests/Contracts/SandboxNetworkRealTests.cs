@@ -35,7 +35,8 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
     [InlineData("/run", ErrorKind.InvalidArgument, "*is not a network namespace")]
     [InlineData("/run/netns/contract-never", ErrorKind.NotFound, "*is gone*")]
     [InlineData("/proc/2147483647/ns/net", ErrorKind.NotFound, "*is gone*")]
-    public async Task Open_when_the_path_cannot_be_a_pods_is_refused_and_nothing_is_touched(string path, ErrorKind kind, string sentence)
+    public async Task Open_when_the_path_cannot_be_a_pods_is_refused_and_nothing_is_touched(
+        string path, ErrorKind kind, string sentence)
     {
         var act = () => OpenAsync(PathOf(path));
 
@@ -65,15 +66,22 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         try
         {
             // Whoever looks for the pod asks for its address; the guest that we play hears it and answers.
-            var asking = Task.Run(() => NetworkNamespaces.Ip($"netns exec {_spaces.Around} bash -c \"echo > /dev/udp/192.0.2.7/9\""));
-            var question = await ReadAsync(tap, frame => EtherType(frame) == 0x0806 && frame.AsSpan(20..22).SequenceEqual(new byte[] { 0, 1 }) && frame.AsSpan(38..42).SequenceEqual(Ip("192.0.2.7")));
+            var asking = Task.Run(
+                () => NetworkNamespaces.Ip($"netns exec {_spaces.Around} bash -c \"echo > /dev/udp/192.0.2.7/9\""));
+            var question = await ReadAsync(
+                tap, frame =>
+                    EtherType(frame) == 0x0806 && frame.AsSpan(20..22).SequenceEqual(new byte[] { 0, 1 })
+                        && frame.AsSpan(38..42).SequenceEqual(Ip("192.0.2.7")));
             await asking;
             await DescriptorIo.WriteAsync(tap[0], ArpAnswer(question), Ct);
-            var packet = await ReadAsync(tap, frame => EtherType(frame) == 0x0800 && frame.AsSpan(30..34).SequenceEqual(Ip("192.0.2.7")));
+            var packet = await ReadAsync(
+                tap, frame => EtherType(frame) == 0x0800 && frame.AsSpan(30..34).SequenceEqual(Ip("192.0.2.7")));
 
-            packet[0..6].Should().Equal(Convert.FromHexString(Mac0.ToString().Replace(":", "", StringComparison.Ordinal)));
+            packet[0..6]
+                .Should().Equal(Convert.FromHexString(Mac0.ToString().Replace(":", "", StringComparison.Ordinal)));
             NetworkNamespaces.Ip($"-n {_spaces.Around} neigh show 192.0.2.7").Should().Contain(Mac0.ToString());
-            NetworkNamespaces.Ip($"-n {_spaces.Pod} neigh show 192.0.2.1").Should().BeEmpty("the host's own stack hears nothing");
+            NetworkNamespaces.Ip($"-n {_spaces.Pod} neigh show 192.0.2.1")
+                .Should().BeEmpty("the host's own stack hears nothing");
         }
         finally
         {
@@ -90,7 +98,8 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
     {
         AddLink(Link("eth0", Mac0, 1500, "192.0.2.7/24"));
         NetworkNamespaces.Run("tc", $"-n {_spaces.Pod} qdisc add dev eth0 clsact");
-        NetworkNamespaces.Run("tc", $"-n {_spaces.Pod} filter add dev eth0 ingress prio 7 protocol ip u32 match u32 0 0 classid 1:1");
+        NetworkNamespaces.Run(
+            "tc", $"-n {_spaces.Pod} filter add dev eth0 ingress prio 7 protocol ip u32 match u32 0 0 classid 1:1");
         var links = await OpenAsync();
 
         await links.AttachAsync(Ct);
@@ -143,19 +152,30 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         guest.Routes.Should().BeEquivalentTo(
             [
                 new GuestRoute { Destination = new IpPrefix(gateway, 32), Device = "eth0", Scope = 253 },
-                new GuestRoute { Destination = Prefix("10.96.0.0/12"), Gateway = gateway, Device = "eth0", Metric = 5, Mtu = 1300, Flags = 4 },
+                new GuestRoute
+                {
+                    Destination = Prefix("10.96.0.0/12"),
+                    Gateway = gateway,
+                    Device = "eth0",
+                    Metric = 5,
+                    Mtu = 1300,
+                    Flags = 4
+                },
                 new GuestRoute { Gateway = gateway, Device = "eth0", Source = IPAddress.Parse("10.7.0.2") },
                 new GuestRoute { Gateway = IPAddress.Parse("2001:db8::1"), Device = "eth0", IsV6 = true, Metric = 77 },
             ],
             options => options.WithStrictOrdering().ComparingByValue<IPAddress>().ComparingByValue<IpPrefix>());
-        guest.Neighbours.Should().ContainSingle().Which.Should().Be(new GuestNeighbour(gateway, "eth0", new MacAddress(0x020000000001), 0x80, 0));
+        guest.Neighbours.Should().ContainSingle()
+            .Which.Should().Be(new GuestNeighbour(gateway, "eth0", new MacAddress(0x020000000001), 0x80, 0));
         await ReleaseAllAsync();
     }
 
     [Theory]
     [InlineData("192.0.2.7/24", "02:00:00:00:00:11", "*eth0 and eth1 have the same address 192.0.2.7*")]
-    [InlineData("10.0.0.1/24", "02:00:00:00:00:10", "*eth0 and eth1 have the same link-layer address 02:00:00:00:00:10*")]
-    public async Task Attach_when_links_contradict_each_other_is_refused_and_leaves_nothing(string address, string mac, string sentence)
+    [InlineData("10.0.0.1/24", "02:00:00:00:00:10",
+        "*eth0 and eth1 have the same link-layer address 02:00:00:00:00:10*")]
+    public async Task Attach_when_links_contradict_each_other_is_refused_and_leaves_nothing(
+        string address, string mac, string sentence)
     {
         AddLink(Link("eth0", Mac0, 1500, "192.0.2.7/24"));
         _spaces.AddVeth("eth1", mac, 1500, address);
@@ -221,7 +241,8 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         var plan = await (await OpenAsync()).AttachAsync(Ct);
 
         plan.Devices.Should().ContainSingle();
-        NetworkNamespaces.Run("tc", $"-n {_spaces.Pod} filter show dev eth0 ingress").Split("mirred").Should().HaveCount(2);
+        NetworkNamespaces.Run("tc", $"-n {_spaces.Pod} filter show dev eth0 ingress").Split("mirred")
+            .Should().HaveCount(2);
         await ReleaseAllAsync();
         NothingIsLeft();
     }
@@ -235,7 +256,8 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         await links.DisposeAsync();
         await links.DisposeAsync();
 
-        (await links.Invoking(l => l.AttachAsync(Ct)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.Aborted);
+        (await links.Invoking(l => l.AttachAsync(Ct)).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.Aborted);
         await links.DetachAsync(Mac0, Ct);
 
         Ledger.Read().IsEmpty.Should().BeFalse();
@@ -290,19 +312,23 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         card.Mac.Should().Be(Mac0);
         plan.Guest.Interfaces[0].Addresses.Should().Equal(Prefix("192.0.2.7/24"), Prefix("2001:db8::7/64"));
         plan.Guest.Routes.Should().ContainSingle();
-        NetworkNamespaces.Ip($"-n {_spaces.Pod} -br address show eth0").Should().NotContain("192.0.2.7").And.NotContain("2001:db8");
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} -br address show eth0").Should().NotContain("192.0.2.7")
+            .And.NotContain("2001:db8");
         (await links.AttachAsync(Ct)).Devices.Should().BeEmpty();
         using (var tap = DescriptorIo.Open(device, OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK))
         {
-            var asking = Task.Run(() => NetworkNamespaces.Ip($"netns exec {_spaces.Around} bash -c \"echo > /dev/udp/192.0.2.7/9\""));
-            await ReadAsync([tap], frame => EtherType(frame) == 0x0806 && frame.AsSpan(38..42).SequenceEqual(Ip("192.0.2.7")));
+            var asking = Task.Run(
+                () => NetworkNamespaces.Ip($"netns exec {_spaces.Around} bash -c \"echo > /dev/udp/192.0.2.7/9\""));
+            await ReadAsync(
+                [tap], frame => EtherType(frame) == 0x0806 && frame.AsSpan(38..42).SequenceEqual(Ip("192.0.2.7")));
             await asking;
         }
 
         await ReleaseAllAsync();
 
         File.Exists(device).Should().BeFalse();
-        NetworkNamespaces.Ip($"-n {_spaces.Pod} address show eth0").Should().Contain("192.0.2.7/24").And.Contain("2001:db8::7/64").And.Contain("fe80::ff:fe00:10/64").And.Contain(Mac0.ToString());
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} address show eth0").Should().Contain("192.0.2.7/24")
+            .And.Contain("2001:db8::7/64").And.Contain("fe80::ff:fe00:10/64").And.Contain(Mac0.ToString());
     }
 
     [Fact]
@@ -387,14 +413,17 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         NetworkNamespaces.Ip($"-n {_spaces.Around} link set p-eth0 up");
         await MakeAsync(commands[0], _ => true);
         await MakeAsync(commands[1], _ => card is not null);
-        await MakeAsync($"route add default via {gateway} dev eth0", c => c.Guest.Routes.Any(r => r.Gateway?.ToString() == gateway));
+        await MakeAsync(
+            $"route add default via {gateway} dev eth0", c =>
+                c.Guest.Routes.Any(r => r.Gateway?.ToString() == gateway));
         await MakeAsync("link set eth0 mtu 1400", c => c.Guest.Interfaces[0].Mtu == 1400);
         var last = await MakeAsync(
             "address add 10.78.0.2/24 dev eth0", c => c.Guest.Interfaces[0].Addresses.Contains(Prefix("10.78.0.2/24")));
 
         card!.Mac.Should().Be(Mac0);
         last.Guest.Interfaces.Should().ContainSingle().Which.Addresses.Should().Contain(Prefix(address));
-        NetworkNamespaces.Ip($"-n {_spaces.Pod} address show eth0").Should().Contain(address).And.Contain(Mac0.ToString());
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} address show eth0").Should().Contain(address)
+            .And.Contain(Mac0.ToString());
         await ReleaseAllAsync();
         NothingIsLeft();
 
@@ -417,7 +446,8 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         var links = await OpenAsync();
         await links.AttachAsync(Ct);
         var changes = links.ChangesAsync(Ct).GetAsyncEnumerator();
-        NetworkNamespaces.Ip($"-n {_spaces.Pod} link add vethx address {Mac0} type veth peer name p-eth0 netns {_spaces.Around}");
+        NetworkNamespaces.Ip(
+            $"-n {_spaces.Pod} link add vethx address {Mac0} type veth peer name p-eth0 netns {_spaces.Around}");
         NetworkNamespaces.Ip($"-n {_spaces.Pod} address add 10.77.0.2/24 dev vethx");
         await changes.MoveNextAsync();
 
@@ -438,7 +468,8 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
     }
 
     protected override void AddLink(GuestInterface link) =>
-        _spaces.AddVeth(link.Name, link.Mac.ToString(), (int)link.Mtu, link.Addresses.Select(address => address.ToString()));
+        _spaces.AddVeth(
+            link.Name, link.Mac.ToString(), (int)link.Mtu, link.Addresses.Select(address => address.ToString()));
 
     protected override void RemoveLink(string name) => NetworkNamespaces.Ip($"-n {_spaces.Pod} link del {name}");
 
@@ -466,12 +497,15 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         NetworkNamespaces.Ip($"-n {_spaces.Pod} link set other up");
         NetworkNamespaces.Ip($"-n {_spaces.Pod} link set tap9_kata up");
         NetworkNamespaces.Run("tc", $"-n {_spaces.Pod} qdisc add dev {link} clsact");
-        NetworkNamespaces.Run("tc", $"-n {_spaces.Pod} filter add dev {link} ingress prio 50000 protocol all u32 match u32 0 0 action mirred egress redirect dev tap9_kata");
+        NetworkNamespaces.Run(
+            "tc",
+            $"-n {_spaces.Pod} filter add dev {link} ingress prio 50000 protocol all u32 match u32 0 0 action mirred egress redirect dev tap9_kata");
     }
 
     private string Qdiscs(string link) => NetworkNamespaces.Run("tc", $"-n {_spaces.Pod} qdisc show dev {link}");
 
-    private bool Tap(NetworkPlan plan) => NetworkNamespaces.Ip($"-n {_spaces.Pod} -br link").Contains(plan.Devices[0].Tap, StringComparison.Ordinal);
+    private bool Tap(NetworkPlan plan) =>
+        NetworkNamespaces.Ip($"-n {_spaces.Pod} -br link").Contains(plan.Devices[0].Tap, StringComparison.Ordinal);
 
     /// <summary>The next frame of the wanted sort from any of the queues, without virtio's header.</summary>
     private static async Task<byte[]> ReadAsync(IReadOnlyList<SafeFileHandle> queues, Func<byte[], bool> wanted)

@@ -7,7 +7,10 @@ using Xunit;
 
 namespace Kata.Tests.Contracts;
 
-/// <summary>What every <see cref="ISandboxStore"/> keeps to, its <see cref="IResourceLedger"/> and the <see cref="IResourceReleaser"/> included.</summary>
+/// <summary>
+/// What every <see cref="ISandboxStore"/> keeps to, its <see cref="IResourceLedger"/> and the
+/// <see cref="IResourceReleaser"/> included.
+/// </summary>
 public abstract class SandboxStoreContract
 {
     private static readonly SandboxOwner Owner = new("tests", "/run/containerd.sock");
@@ -41,7 +44,10 @@ public abstract class SandboxStoreContract
         await first.SaveAsync(Snapshot(), default);
         var second = NewShim();
 
-        var refusal = await second.Invoking(store => store.ClaimAsync(Id, Owner with { Namespace = "others" }, default)).Should().ThrowAsync<KataException>();
+        var refusal = await second.Invoking(
+            store =>
+                store.ClaimAsync(Id, Owner with { Namespace = "others" },
+                    default)).Should().ThrowAsync<KataException>();
 
         refusal.Which.Kind.Should().Be(ErrorKind.AlreadyExists);
         refusal.Which.Message.Should().Contain("namespace tests of /run/containerd.sock");
@@ -53,7 +59,8 @@ public abstract class SandboxStoreContract
     public async Task Claim_when_the_former_shim_is_dead_begins_anew()
     {
         var first = NewShim();
-        (await first.ClaimAsync(Id, Owner, default)).Record(new AcquiredResource(ResourceKind.SocketFile, $"{SandboxPaths.State(Id)}/left.sock"));
+        (await first.ClaimAsync(Id, Owner, default))
+            .Record(new AcquiredResource(ResourceKind.SocketFile, $"{SandboxPaths.State(Id)}/left.sock"));
         Kill(first);
         var second = NewShim();
 
@@ -172,7 +179,8 @@ public abstract class SandboxStoreContract
     }
 
     [Fact]
-    public void WritePhase_when_nothing_is_claimed_does_not_fail() => NewShim().WritePhase(Id, Box, "bundle", false, TimeSpan.Zero);
+    public void WritePhase_when_nothing_is_claimed_does_not_fail() =>
+        NewShim().WritePhase(Id, Box, "bundle", false, TimeSpan.Zero);
 
     [Theory]
     [InlineData(ResourceKind.Process, "vmm")]

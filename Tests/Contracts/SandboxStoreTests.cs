@@ -69,6 +69,7 @@ public sealed class SandboxStoreRealTests : SandboxStoreContract
     protected override void Kill(ISandboxStore store)
     {
         ((SandboxStore)store).Dispose();
-        SpinWait.SpinUntil(() => !FileLock.IsHeld(SandboxPaths.State(Id).Value), TimeSpan.FromSeconds(10)).Should().BeTrue();
+        SpinWait.SpinUntil(() => !FileLock.IsHeld(SandboxPaths.State(Id).Value), TimeSpan.FromSeconds(10))
+            .Should().BeTrue();
     }
 }

@@ -31,7 +31,9 @@ public abstract class SettingsSourceContract
     [Fact]
     public async Task Read_of_a_broken_configuration_is_an_InvalidArgument_failure()
     {
-        var failure = await FluentActions.Awaiting(() => Port.ReadAsync(BrokenOptions(), NoAnnotations, CancellationToken.None)).Should().ThrowAsync<KataException>();
+        var failure = await FluentActions.Awaiting(
+            () => Port.ReadAsync(BrokenOptions(), NoAnnotations,
+                CancellationToken.None)).Should().ThrowAsync<KataException>();
 
         failure.Which.Kind.Should().Be(ErrorKind.InvalidArgument);
     }

@@ -12,7 +12,8 @@ public sealed class SettingsSourceFileTests : SettingsSourceContract, IDisposabl
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("config").FullName;
 
-    protected override ISettingsSource Port { get; } = new SettingsReader(new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance);
+    protected override ISettingsSource Port { get; } = new SettingsReader(
+        new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
@@ -28,7 +29,8 @@ public sealed class SettingsSourceFileTests : SettingsSourceContract, IDisposabl
     [Fact]
     public async Task Read_of_a_file_that_is_not_there_names_it_without_reading_like_a_missing_command()
     {
-        var failure = await FluentActions.Awaiting(() => Port.ReadAsync(BrokenOptions(), new Dictionary<string, string>(), CancellationToken.None))
+        var failure = await FluentActions.Awaiting(
+            () => Port.ReadAsync(BrokenOptions(), new Dictionary<string, string>(), CancellationToken.None))
             .Should().ThrowAsync<KataException>();
 
         failure.Which.Message.Should().Contain("missing.toml").And.NotContainEquivalentOf("no such file");
@@ -38,7 +40,8 @@ public sealed class SettingsSourceFileTests : SettingsSourceContract, IDisposabl
 /// <summary>A configuration in the options themselves.</summary>
 public sealed class SettingsSourceBodyTests : SettingsSourceContract
 {
-    protected override ISettingsSource Port { get; } = new SettingsReader(new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance);
+    protected override ISettingsSource Port { get; } = new SettingsReader(
+        new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance);
 
     protected override RuntimeOptions OptionsWithKernel(string kernel) => new(null, Body(TomlWithKernel(kernel)));
 

@@ -70,7 +70,8 @@ public abstract class SharedFilesystemContract : IDisposable
     {
         await using var share = await StartAsync();
 
-        var path = await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+        var path = await share.ShareAsync(
+            Box, Source(), "box-0-data", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
 
         path.Should().Be(new SharedPath(GuestPaths.Share.Append("box-0-data")));
         Ledger.Read().Held.Should().Contain(r => r.Owner == Box);
@@ -85,7 +86,11 @@ public abstract class SharedFilesystemContract : IDisposable
     {
         await using var share = await StartAsync();
 
-        var thrown = (await share.Invoking(s => s.ShareAsync(Box, Source(), name, ShareAccess.ReadOnly, SharePropagation.FromHost, Ct)).Should().ThrowAsync<KataException>()).Which;
+        var thrown = (
+            await share.Invoking(
+                s =>
+                    s.ShareAsync(Box, Source(), name, ShareAccess.ReadOnly, SharePropagation.FromHost,
+                        Ct)).Should().ThrowAsync<KataException>()).Which;
 
         thrown.Kind.Should().Be(ErrorKind.InvalidArgument);
     }
@@ -95,7 +100,8 @@ public abstract class SharedFilesystemContract : IDisposable
     {
         await using var share = await StartAsync();
 
-        var path = await share.ShareAsync(Box, Source(), "box-0-" + new string('ü', 255), ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        var path = await share.ShareAsync(
+            Box, Source(), "box-0-" + new string('ü', 255), ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
         System.Text.Encoding.UTF8.GetByteCount(Path.GetFileName(path.Root.Value)).Should().BeLessThanOrEqualTo(255);
     }
@@ -105,7 +111,12 @@ public abstract class SharedFilesystemContract : IDisposable
     {
         await using var share = await StartAsync();
 
-        var thrown = (await share.Invoking(s => s.ShareAsync(Box, HostPath.Parse("/nowhere/x", "x"), "x", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct))
+        var thrown = (
+            await share.Invoking(
+                s =>
+                    s.ShareAsync(
+                        Box, HostPath.Parse("/nowhere/x", "x"), "x", ShareAccess.ReadOnly, SharePropagation.FromHost,
+                        Ct))
             .Should().ThrowAsync<KataException>()).Which;
 
         thrown.Message.Should().Contain("/nowhere/x").And.NotContainEquivalentOf("no such file");
@@ -118,7 +129,8 @@ public abstract class SharedFilesystemContract : IDisposable
         await using var share = await StartAsync();
         await share.StopAsync(Ct);
 
-        (await share.Invoking(s => s.ShareAsync(Box, Source(), "late", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct)).Should().ThrowAsync<KataException>())
+        (await share.Invoking(s => s.ShareAsync(Box, Source(), "late", ShareAccess.ReadOnly, SharePropagation.FromHost,
+            Ct)).Should().ThrowAsync<KataException>())
             .Which.Kind.Should().Be(ErrorKind.Unavailable);
     }
 
@@ -141,14 +153,16 @@ public abstract class SharedFilesystemContract : IDisposable
     public async Task Leave_when_another_container_has_it_too_leaves_it_to_that_one()
     {
         await using var share = await StartAsync();
-        var path = await share.ShareAsync(Box, Source(), "box-0-data", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        var path = await share.ShareAsync(
+            Box, Source(), "box-0-data", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
         await share.ShareAsync(Other, Source(), "other-0-data", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
         await share.LeaveAsync(Box, Ct);
         await share.LeaveAsync(Box, Ct);
 
         Ledger.Read().Held.Should().NotContain(r => r.Owner == Box).And.Contain(r => r.Owner == Other);
-        (await share.ShareAsync(Box, Source(), "again", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct)).Should().Be(path);
+        (await share.ShareAsync(Box, Source(), "again", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct))
+            .Should().Be(path);
     }
 
     [Fact]
@@ -176,7 +190,8 @@ public abstract class SharedFilesystemContract : IDisposable
         await share.LeaveAsync(Box, Ct);
     }
 
-    protected Task<ISharedDirectory> StartAsync() => Filesystem.StartAsync(SandboxId.Parse("pod1"), Settings, Placement, Ledger, Ct);
+    protected Task<ISharedDirectory> StartAsync() =>
+        Filesystem.StartAsync(SandboxId.Parse("pod1"), Settings, Placement, Ledger, Ct);
 
     /// <summary>A directory with a file in it.</summary>
     protected HostPath Source()

@@ -20,29 +20,34 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 {
     public SharedFilesystemRealTests() => QemuStandIn.UseLauncher();
 
-    protected override ISharedFilesystem Filesystem => new VirtioFs(TimeProvider.System) { ShareRoot = Path.Combine(Folder, "shares") };
+    protected override ISharedFilesystem Filesystem =>
+        new VirtioFs(TimeProvider.System) { ShareRoot = Path.Combine(Folder, "shares") };
 
     protected override HypervisorSettings Settings => base.Settings with { VirtioFsDaemon = Daemon };
 
     private string Shared => Path.Combine(Folder, "shares/pod1/shared");
 
     private static string Daemon =>
-        Environment.GetEnvironmentVariable("KATA_TEST_FILE_DAEMON") ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/virtiofsd/virtiofsd"));
+        Environment.GetEnvironmentVariable("KATA_TEST_FILE_DAEMON")
+            ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/virtiofsd/virtiofsd"));
 
     [Fact]
     public async Task Share_when_its_container_is_given_back_leaves_no_mount_point_and_what_was_shared_as_it_was()
     {
         await using var share = await StartAsync();
         await share.ShareAsync(Box, Source(), "box-1-folder", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
-        await share.ShareAsync(Box, Source().Append("file"), "box-2-file", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(
+            Box, Source().Append("file"), "box-2-file", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
         var empty = Path.Combine(Folder, "empty");
         await File.WriteAllTextAsync(empty, "");
-        await share.ShareAsync(Box, HostPath.Parse(empty, "source"), "box-3-empty", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(
+            Box, HostPath.Parse(empty, "source"), "box-3-empty", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
         foreach (var resource in Ledger.Read().ReleaseOrder(Box))
             await new ResourceReleaser().ReleaseAsync(resource, Ct);
 
-        Directory.EnumerateFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName).Should().Equal("watchable");
+        Directory.EnumerateFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName)
+            .Should().Equal("watchable");
         File.Exists(Path.Combine(Folder, "source/file")).Should().BeTrue();
         File.Exists(empty).Should().BeTrue();
     }
@@ -54,7 +59,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
         await share.ShareAsync(Box, Source(), "ro", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
         var other = Directory.CreateDirectory(Path.Combine(Folder, "other")).FullName;
-        await share.ShareAsync(Box, HostPath.Parse(other, "other"), "rw", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(
+            Box, HostPath.Parse(other, "other"), "rw", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
         Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/file"), "x")).Should().Throw<IOException>();
         Invoking(() => File.WriteAllText(Path.Combine(Shared, "beside"), "x")).Should().Throw<IOException>();
@@ -87,12 +93,16 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         try
         {
             (await daemon.StandardOutput.ReadLineAsync(Ct)).Should().Be("ready");
-            var sources = new SharedSources(layout, new DaemonMounts(() => daemon.Id, layout.Exported), Ledger, TimeProvider.System);
-            string Flags() => MountInfo.Read(daemon.Id).Single(m => m.MountPoint == Path.Combine(Shared, "vol")).Options.Split(',')[0];
+            var sources = new SharedSources(
+                layout, new DaemonMounts(() => daemon.Id, layout.Exported), Ledger, TimeProvider.System);
+            string Flags() => MountInfo.Read(daemon.Id).Single(m => m.MountPoint == Path.Combine(Shared, "vol"))
+                .Options.Split(',')[0];
 
-            await sources.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, mayBePart: true, Ct);
+            await sources.ShareAsync(
+                Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, mayBePart: true, Ct);
             Flags().Should().Be("ro");
-            await sources.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, mayBePart: true, Ct);
+            await sources.ShareAsync(
+                Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, mayBePart: true, Ct);
             Flags().Should().Be("rw");
             await sources.LeaveAsync(Other);
             Flags().Should().Be("ro");
@@ -174,9 +184,11 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         try
         {
             await using var share = await StartAsync();
-            var one = await share.ShareAsync(Box, HostPath.Parse(places[0], "one"), "one", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+            var one = await share.ShareAsync(
+                Box, HostPath.Parse(places[0], "one"), "one", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
-            (await share.ShareAsync(Other, HostPath.Parse(places[1], "two"), "two", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct)).Should().Be(one);
+            (await share.ShareAsync(Other, HostPath.Parse(places[1], "two"), "two", ShareAccess.ReadWrite,
+                SharePropagation.FromHost, Ct)).Should().Be(one);
         }
         finally
         {
@@ -192,7 +204,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         await using var share = await StartAsync();
         await share.ShareAsync(Box, source, "whole", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
-        var file = await share.ShareAsync(Other, source.Append("file"), "file", ShareAccess.ReadOnly, SharePropagation.Private, mayBePart: false, Ct);
+        var file = await share.ShareAsync(
+            Other, source.Append("file"), "file", ShareAccess.ReadOnly, SharePropagation.Private, mayBePart: false, Ct);
 
         file.Should().Be(new SharedPath(GuestPaths.Share.Append("file")));
         File.Exists(Path.Combine(Shared, "file")).Should().BeTrue();
@@ -208,11 +221,14 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         try
         {
             await using var share = await StartAsync();
-            var whole = await share.ShareAsync(Box, source, "whole", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+            var whole = await share.ShareAsync(
+                Box, source, "whole", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
-            (await share.ShareAsync(Other, HostPath.Parse(place, "place"), "part", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct))
+            (await share.ShareAsync(Other, HostPath.Parse(place, "place"), "part", ShareAccess.ReadWrite,
+                SharePropagation.FromHost, Ct))
                 .Should().Be(new SharedPath(whole.Root, "a/b"));
-            (await share.ShareAsync(Other, source.Append("file"), "file", ShareAccess.ReadOnly, SharePropagation.Private, Ct))
+            (await share.ShareAsync(Other, source.Append("file"), "file", ShareAccess.ReadOnly,
+                SharePropagation.Private, Ct))
                 .Should().Be(new SharedPath(whole.Root, "file"));
             await share.LeaveAsync(Box, Ct);
             File.Exists(Path.Combine(Shared, "whole/file")).Should().BeTrue();
@@ -233,7 +249,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         await using var share = await StartAsync();
         await share.ShareAsync(Box, source, "whole", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
 
-        var part = await share.ShareAsync(Other, source.Append("part"), "part", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        var part = await share.ShareAsync(
+            Other, source.Append("part"), "part", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
         part.Should().Be(new SharedPath(GuestPaths.Share.Append("part")));
         Invoking(() => File.WriteAllText(Path.Combine(Shared, "whole/file"), "x")).Should().Throw<IOException>();
@@ -247,8 +264,10 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         var other = Directory.CreateDirectory(Path.Combine(Folder, "other")).FullName;
         var first = await share.ShareAsync(Box, Source(), "same", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
 
-        var second = await share.ShareAsync(Other, HostPath.Parse(other, "other"), "same", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
-        var third = await share.ShareAsync(Other, Source(), "watchable", ShareAccess.ReadWrite, SharePropagation.Private, Ct);
+        var second = await share.ShareAsync(
+            Other, HostPath.Parse(other, "other"), "same", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        var third = await share.ShareAsync(
+            Other, Source(), "watchable", ShareAccess.ReadWrite, SharePropagation.Private, Ct);
 
         new[] { first.Root, second.Root, third.Root, GuestPaths.Share.Append("watchable") }.Should().OnlyHaveUniqueItems();
     }
@@ -268,7 +287,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
             await share.LeaveAsync(Box, Ct);
 
-            Directory.GetFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName).Should().Equal("watchable");
+            Directory.GetFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName)
+                .Should().Equal("watchable");
             Mounts.IsMountPoint(below).Should().BeTrue();
         }
         finally
@@ -282,12 +302,15 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     {
         await using var share = await StartAsync();
         await share.ShareAsync(Box, Source(), "vol", ShareAccess.ReadOnly, SharePropagation.FromHost, Ct);
-        await share.ShareAsync(Other, HostPath.Parse("/etc/hostname", "file"), "one", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+        await share.ShareAsync(
+            Other, HostPath.Parse("/etc/hostname", "file"), "one", ShareAccess.ReadWrite, SharePropagation.FromHost,
+            Ct);
 
         await share.LeaveAsync(Box, Ct);
         await share.LeaveAsync(Other, Ct);
 
-        Directory.GetFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName).Should().Equal("watchable");
+        Directory.GetFileSystemEntries(Path.Combine(Folder, "shares/pod1/mounts")).Select(Path.GetFileName)
+            .Should().Equal("watchable");
         Directory.GetFileSystemEntries(Path.Combine(Folder, "shares/pod1/private")).Should().BeEmpty();
         File.ReadAllText(Path.Combine(Folder, "source/file")).Should().Be("content");
     }
@@ -311,7 +334,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
             if (writable)
                 File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x");
             else
-                Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x")).Should().Throw<IOException>();
+                Invoking(() => File.WriteAllText(Path.Combine(Shared, "ro/inner/new"), "x"))
+                    .Should().Throw<IOException>();
         }
         finally
         {
@@ -324,7 +348,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     [InlineData(ShareAccess.ReadOnly, SharePropagation.FromHost, true)]
     [InlineData(ShareAccess.ReadWrite, SharePropagation.Private, false)]
     [InlineData(ShareAccess.ReadOnly, SharePropagation.Private, false)]
-    public async Task Share_when_the_host_mounts_below_it_later_shows_that_as_asked(ShareAccess access, SharePropagation propagation, bool shows)
+    public async Task Share_when_the_host_mounts_below_it_later_shows_that_as_asked(
+        ShareAccess access, SharePropagation propagation, bool shows)
     {
         var source = Source();
         Mounts.Bind(source.Value, source.Value);
@@ -343,7 +368,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
                 await Until(() => File.Exists(Path.Combine(Shared, "vol/inner/late")));
             File.Exists(Path.Combine(Shared, "vol/inner/late")).Should().Be(shows);
             var daemon = Ledger.Read().Held.Single(r => r.Kind == ResourceKind.Process).ProcessId;
-            File.ReadAllLines($"/proc/{daemon}/mountinfo").Any(line => line.Contains("/vol/inner ", StringComparison.Ordinal)).Should().Be(shows);
+            File.ReadAllLines($"/proc/{daemon}/mountinfo")
+                .Any(line => line.Contains("/vol/inner ", StringComparison.Ordinal)).Should().Be(shows);
             if (access == ShareAccess.ReadOnly)
                 Invoking(() => File.WriteAllText(Path.Combine(Shared, "vol/file"), "x")).Should().Throw<IOException>();
             else
@@ -363,7 +389,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     [InlineData(true, ShareAccess.ReadWrite)]
     [InlineData(false, ShareAccess.ReadWrite)]
     [InlineData(false, ShareAccess.ReadOnly)]
-    public async Task Unmount_by_the_host_when_the_guest_holds_a_file_there_is_not_refused_and_is_told(bool before, ShareAccess access)
+    public async Task Unmount_by_the_host_when_the_guest_holds_a_file_there_is_not_refused_and_is_told(
+        bool before, ShareAccess access)
     {
         var source = SharedSource();
         var inner = Directory.CreateDirectory(Path.Combine(source.Value, "a/inner")).FullName;
@@ -395,7 +422,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     [InlineData(ShareAccess.ReadWrite, true)]
     [InlineData(ShareAccess.ReadOnlyTop, true)]
     [InlineData(ShareAccess.ReadOnly, false)]
-    public async Task Share_when_the_host_mounts_below_it_later_lets_that_be_written_as_asked(ShareAccess access, bool writable)
+    public async Task Share_when_the_host_mounts_below_it_later_lets_that_be_written_as_asked(
+        ShareAccess access, bool writable)
     {
         var source = SharedSource();
         var inner = Directory.CreateDirectory(Path.Combine(source.Value, "inner")).FullName;
@@ -455,10 +483,12 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         try
         {
             await using var share = await StartAsync();
-            var first = await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
+            var first = await share.ShareAsync(
+                Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
             MountWithFile(inner);
 
-            (await share.ShareAsync(Other, source, "other", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct)).Should().Be(first);
+            (await share.ShareAsync(Other, source, "other", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct))
+                .Should().Be(first);
         }
         finally
         {
@@ -490,7 +520,9 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         }
     }
 
-    /// <summary>The kernel gives a mount's number to another as soon as it is free: a new mount may have an old one's.</summary>
+    /// <summary>
+    /// The kernel gives a mount's number to another as soon as it is free: a new mount may have an old one's.
+    /// </summary>
     [Fact]
     public async Task Unmount_by_the_host_while_others_mount_and_unmount_is_told()
     {
@@ -636,9 +668,11 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         await using var share = await StartAsync();
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
 
-        var stuck = () => share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, limit.Token);
+        var stuck = () => share.ShareAsync(
+            Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, limit.Token);
 
-        (await stuck.Should().ThrowAsync<KataException>().WithMessage($"{source}, which*does not answer*")).Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+        (await stuck.Should().ThrowAsync<KataException>().WithMessage($"{source}, which*does not answer*"))
+            .Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
         await share.ShareAsync(Other, Source(), "other", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
         await share.LeaveAsync(Box, Ct);
         await share.LeaveAsync(Other, Ct);
@@ -683,7 +717,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
         var follow = () => share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.Private, Ct);
 
-        (await follow.Should().ThrowAsync<KataException>().WithMessage($"{source},*link*")).Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        (await follow.Should().ThrowAsync<KataException>().WithMessage($"{source},*link*"))
+            .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
         Ledger.Read().Held.Should().NotContain(r => r.Owner == Box);
     }
 
@@ -692,7 +727,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     {
         var settings = Settings with { VirtioFsExtraArguments = ["--no-such-option"] };
 
-        (await Filesystem.Invoking(f => f.StartAsync(SandboxId.Parse("pod1"), settings, Placement, Ledger, Ct)).Should().ThrowAsync<KataException>())
+        (await Filesystem.Invoking(f => f.StartAsync(SandboxId.Parse("pod1"), settings, Placement, Ledger,
+            Ct)).Should().ThrowAsync<KataException>())
             .Which.Message.Should().Contain("no-such-option");
 
         Ledger.Read().Held.Should().BeEmpty();
@@ -737,7 +773,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
         File.Exists(Path.Combine(Shared, "box/rootfs/in-root")).Should().BeTrue();
         var daemon = Ledger.Read().Held.Single(r => r.Kind == ResourceKind.Process).ProcessId;
-        File.ReadAllLines($"/proc/{daemon}/mountinfo").Should().Contain(line => line.Contains("/box/rootfs ", StringComparison.Ordinal));
+        File.ReadAllLines($"/proc/{daemon}/mountinfo")
+            .Should().Contain(line => line.Contains("/box/rootfs ", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -779,9 +816,16 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     [InlineData("/bin/false", ErrorKind.Unavailable)]
     public async Task Start_when_daemon_cannot_run_leaves_nothing(string program, ErrorKind kind)
     {
-        var settings = new HypervisorSettings { Name = "qemu", Path = "/vmm", Kernel = "/kernel", VirtioFsDaemon = program };
+        var settings = new HypervisorSettings
+        {
+            Name = "qemu",
+            Path = "/vmm",
+            Kernel = "/kernel",
+            VirtioFsDaemon = program
+        };
 
-        var thrown = (await Filesystem.Invoking(f => f.StartAsync(SandboxId.Parse("pod1"), settings, Placement, Ledger, Ct))
+        var thrown = (
+            await Filesystem.Invoking(f => f.StartAsync(SandboxId.Parse("pod1"), settings, Placement, Ledger, Ct))
             .Should().ThrowAsync<KataException>()).Which;
 
         thrown.Kind.Should().Be(kind);
@@ -804,7 +848,8 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
     }
 
     private bool IsOurs(MountInfo mount, string end) =>
-        mount.MountPoint.StartsWith(Folder, StringComparison.Ordinal) && mount.MountPoint.EndsWith(end, StringComparison.Ordinal);
+        mount.MountPoint.StartsWith(Folder, StringComparison.Ordinal)
+            && mount.MountPoint.EndsWith(end, StringComparison.Ordinal);
 
     private static void MountWithFile(string place)
     {

@@ -15,7 +15,9 @@ internal sealed class StalledFilesystem : IDisposable
     public StalledFilesystem(string place)
     {
         _place = Directory.CreateDirectory(place).FullName;
-        Mounts.Mount("stalled", _place, "fuse", MountFlags.None, $"fd={_device.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0");
+        Mounts.Mount(
+            "stalled", _place, "fuse", MountFlags.None,
+            $"fd={_device.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0");
     }
 
     public void Dispose()

@@ -63,7 +63,8 @@ public sealed class SupervisedProcessTests
     {
         var start = Shell("") with { Program = "/no/such" };
 
-        (await FluentActions.Awaiting(() => StartAsync(start)).Should().ThrowAsync<LinuxException>()).Which.Errno.Should().Be(Errno.ENOENT);
+        (await FluentActions.Awaiting(() => StartAsync(start)).Should().ThrowAsync<LinuxException>())
+            .Which.Errno.Should().Be(Errno.ENOENT);
 
         _ledger.Read().Held.Should().BeEmpty();
     }
@@ -84,7 +85,8 @@ public sealed class SupervisedProcessTests
     public async Task Exited_when_its_outputs_are_kept_in_one_has_both_in_order()
     {
         var both = new TextTail();
-        var process = await StartAsync(Shell("echo one; echo two >&2; echo three") with { Output = both, Errors = both });
+        var process = await StartAsync(
+            Shell("echo one; echo two >&2; echo three") with { Output = both, Errors = both });
 
         await process.Exited.WaitAsync(Limit);
 
@@ -117,7 +119,8 @@ public sealed class SupervisedProcessTests
     public async Task Stop_when_it_ignores_sigterm_and_there_is_no_time_kills_it()
     {
         var tail = new TextTail(awaited: "deaf");
-        var process = await StartAsync(Shell("trap '' TERM; echo deaf; while :; do sleep 100; done") with { Output = tail });
+        var process = await StartAsync(
+            Shell("trap '' TERM; echo deaf; while :; do sleep 100; done") with { Output = tail });
         await tail.Seen.WaitAsync(Limit);
 
         await process.StopAsync(TimeSpan.Zero, AtOnce);
@@ -130,7 +133,13 @@ public sealed class SupervisedProcessTests
     private SupervisedStart Shell(string script)
     {
         var entry = new ProcessEntry(_ledger, "daemon");
-        return new SupervisedStart { Program = "/bin/sh", Arguments = ["-c", script], Record = entry.Record, Forget = entry.Forget };
+        return new SupervisedStart
+        {
+            Program = "/bin/sh",
+            Arguments = ["-c", script],
+            Record = entry.Record,
+            Forget = entry.Forget
+        };
     }
 
     private static Task<SupervisedProcess> StartAsync(SupervisedStart start) =>

@@ -14,7 +14,8 @@ public sealed class TaskEventsForwarderTests : TaskEventsContract, IAsyncDisposa
     private readonly EventForwarder _forwarder;
 
     public TaskEventsForwarderTests() => _forwarder = new EventForwarder(
-        _connection, new ShimEnvironment("default", "/run/ttrpc"), TimeProvider.System, NullLogger<EventForwarder>.Instance);
+        _connection, new ShimEnvironment("default", "/run/ttrpc"), TimeProvider.System,
+        NullLogger<EventForwarder>.Instance);
 
     protected override ITaskEvents Port => _forwarder;
 

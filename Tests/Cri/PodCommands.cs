@@ -23,9 +23,17 @@ internal sealed class PodCommands(CriClient client) : IDisposable
         "ip" => AddressAsync(words[0]),
         "exec" when words.Length > 1 => ExecAsync(words[0], words[1..]),
         "stats" => StatsAsync(words),
-        "stopp" => DoneAsync(client.Runtime.StopPodSandboxAsync(new StopPodSandboxRequest { PodSandboxId = words[0] }, CriClient.Call())),
-        "rmp" => DoneAsync(client.Runtime.RemovePodSandboxAsync(new RemovePodSandboxRequest { PodSandboxId = words[0] }, CriClient.Call())),
-        _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "no such command, or not with so many words")),
+        "stopp" =>
+            DoneAsync(
+                client.Runtime.StopPodSandboxAsync(
+                    new StopPodSandboxRequest { PodSandboxId = words[0] }, CriClient.Call())),
+        "rmp" =>
+            DoneAsync(
+                client.Runtime.RemovePodSandboxAsync(
+                    new RemovePodSandboxRequest { PodSandboxId = words[0] }, CriClient.Call())),
+        _ =>
+            throw new RpcException(
+                new Status(StatusCode.InvalidArgument, "no such command, or not with so many words")),
     };
 
     private async Task<int> ReadyAsync(string[] images)
@@ -45,7 +53,8 @@ internal sealed class PodCommands(CriClient client) : IDisposable
                 return false;
             foreach (var image in images)
             {
-                var reply = await client.Images.ImageStatusAsync(new ImageStatusRequest { Image = new ImageSpec { Image = image } }, CriClient.Call());
+                var reply = await client.Images.ImageStatusAsync(
+                    new ImageStatusRequest { Image = new ImageSpec { Image = image } }, CriClient.Call());
                 if (reply.Image is null)
                     return false;
             }
@@ -61,7 +70,8 @@ internal sealed class PodCommands(CriClient client) : IDisposable
     private async Task<int> RunPodAsync(string handler, string file)
     {
         var reply = await client.Runtime.RunPodSandboxAsync(
-            new RunPodSandboxRequest { RuntimeHandler = handler, Config = Read<PodSandboxConfig>(file) }, CriClient.Call());
+            new RunPodSandboxRequest { RuntimeHandler = handler, Config = Read<PodSandboxConfig>(file) },
+            CriClient.Call());
         Console.WriteLine(reply.PodSandboxId);
         return 0;
     }
@@ -69,16 +79,23 @@ internal sealed class PodCommands(CriClient client) : IDisposable
     private async Task<int> RunContainerAsync(string pod, string podFile, string file)
     {
         var reply = await client.Runtime.CreateContainerAsync(
-            new CreateContainerRequest { PodSandboxId = pod, SandboxConfig = Read<PodSandboxConfig>(podFile), Config = Read<ContainerConfig>(file) },
+            new CreateContainerRequest
+            {
+                PodSandboxId = pod,
+                SandboxConfig = Read<PodSandboxConfig>(podFile),
+                Config = Read<ContainerConfig>(file)
+            },
             CriClient.Call());
-        await client.Runtime.StartContainerAsync(new StartContainerRequest { ContainerId = reply.ContainerId }, CriClient.Call());
+        await client.Runtime.StartContainerAsync(
+            new StartContainerRequest { ContainerId = reply.ContainerId }, CriClient.Call());
         Console.WriteLine(reply.ContainerId);
         return 0;
     }
 
     private async Task<int> AddressAsync(string pod)
     {
-        var reply = await client.Runtime.PodSandboxStatusAsync(new PodSandboxStatusRequest { PodSandboxId = pod }, CriClient.Call());
+        var reply = await client.Runtime.PodSandboxStatusAsync(
+            new PodSandboxStatusRequest { PodSandboxId = pod }, CriClient.Call());
         Console.WriteLine(reply.Status.Network.Ip);
         return 0;
     }
@@ -97,7 +114,9 @@ internal sealed class PodCommands(CriClient client) : IDisposable
     {
         foreach (var id in ids)
         {
-            var stats = (await client.Runtime.ContainerStatsAsync(new ContainerStatsRequest { ContainerId = id }, CriClient.Call())).Stats;
+            var stats = (
+                await client.Runtime.ContainerStatsAsync(
+                    new ContainerStatsRequest { ContainerId = id }, CriClient.Call())).Stats;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{stats.Attributes.Metadata.Name,-8} CPU {stats.Cpu.UsageCoreNanoSeconds.Value / 1e6,7:0} ms, memory {stats.Memory.WorkingSetBytes.Value / 1024.0 / 1024,6:0.0} MB"));
         }

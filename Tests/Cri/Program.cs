@@ -16,7 +16,8 @@ const string Usage =
       stopp PODID | rmp PODID
     """;
 
-if (args is not ["-"] and not [_, _, ..] || Environment.GetEnvironmentVariable("CONTAINER_RUNTIME_ENDPOINT") is not { Length: > 0 } socket)
+if (args is not ["-"] and not [_, _, ..]
+    || Environment.GetEnvironmentVariable("CONTAINER_RUNTIME_ENDPOINT") is not { Length: > 0 } socket)
 {
     Console.Error.WriteLine(Usage);
     return 2;
@@ -42,7 +43,8 @@ async Task<int> RunAsync(string[] words)
     }
     catch (RpcException e)
     {
-        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{words[0]}: {e.StatusCode}: {e.Status.Detail}"));
+        Console.Error.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"{words[0]}: {e.StatusCode}: {e.Status.Detail}"));
         return 1;
     }
 }

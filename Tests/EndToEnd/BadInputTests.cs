@@ -60,7 +60,8 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
     {
         var kernel = Path.Combine(Host.Directory, "not-a-kernel");
         await File.WriteAllTextAsync(kernel, "not a kernel");
-        using var _ = Host.Configuration.With((Qemu, "kernel", KataConfiguration.Text(kernel)), ("agent.kata", "dial_timeout", "8"));
+        using var _ = Host.Configuration.With(
+            (Qemu, "kernel", KataConfiguration.Text(kernel)), ("agent.kata", "dial_timeout", "8"));
 
         await RefusedAsync(Dialled);
     }
@@ -114,7 +115,8 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
     {
         var initrd = Path.Combine(Host.Directory, "silent.img");
         await SilentInitrdAsync(initrd);
-        using var _ = Host.Configuration.With((Qemu, "initrd", KataConfiguration.Text(initrd)), ("agent.kata", "dial_timeout", "8"));
+        using var _ = Host.Configuration.With(
+            (Qemu, "initrd", KataConfiguration.Text(initrd)), ("agent.kata", "dial_timeout", "8"));
 
         await RefusedAsync(Dialled, "nobody answers here");
     }
@@ -132,7 +134,8 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
     public async Task Run_when_the_file_daemon_never_listens_ends_in_time()
     {
         var daemon = await ScriptAsync("virtiofsd", "exec sleep 1000");
-        using var _ = Host.Configuration.With((Qemu, "virtio_fs_daemon", KataConfiguration.Text(daemon)), ("agent.kata", "dial_timeout", "8"));
+        using var _ = Host.Configuration.With(
+            (Qemu, "virtio_fs_daemon", KataConfiguration.Text(daemon)), ("agent.kata", "dial_timeout", "8"));
 
         await RefusedAsync(Dialled);
     }
@@ -165,7 +168,8 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
         Directory.CreateDirectory(source);
 
         await Host.CtrAsync(PrivateContainerd.RunArguments(
-            Host.NewId("escape"), ["--rm", "--mount", $"type=bind,src={source},dst=/../../../../../../..{mark},options=rbind:rw"], "true"));
+            Host.NewId("escape"),
+            ["--rm", "--mount", $"type=bind,src={source},dst=/../../../../../../..{mark},options=rbind:rw"], "true"));
 
         Directory.Exists(mark).Should().BeFalse();
         Directory.EnumerateFileSystemEntries(source).Should().BeEmpty();
@@ -223,7 +227,8 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
     private Task<CommandResult> RefusedAsync(TimeSpan limit, params string[] words) =>
         RefusedAsync(limit, TestSettings.Runtime, [], words);
 
-    private async Task<CommandResult> RefusedAsync(TimeSpan limit, string runtime, string[] options, params string[] words)
+    private async Task<CommandResult> RefusedAsync(
+        TimeSpan limit, string runtime, string[] options, params string[] words)
     {
         var id = Host.NewId("bad");
         string[] line = options.Contains("--config")
@@ -236,7 +241,8 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
         result.Took.Should().BeLessThan(limit, result.Stderr);
         result.Stdout.Should().BeEmpty();
         // One error: what ctr prints is its own line with ours in it, once.
-        result.Stderr.Split('\n').Count(l => l.StartsWith("ctr: ", StringComparison.Ordinal)).Should().Be(1, result.Stderr);
+        result.Stderr.Split('\n').Count(l => l.StartsWith("ctr: ", StringComparison.Ordinal))
+            .Should().Be(1, result.Stderr);
         foreach (var word in words)
             result.Stderr.Should().ContainEquivalentOf(word);
         return result;
@@ -245,7 +251,8 @@ public sealed class BadInputTests(PrivateContainerd host) : EndToEndTest(host)
     private IDisposable StandIn(string script)
     {
         var path = ScriptAsync("qemu", script).GetAwaiter().GetResult();
-        return Host.Configuration.With((Qemu, "path", KataConfiguration.Text(path)), ("agent.kata", "dial_timeout", "8"));
+        return Host.Configuration.With(
+            (Qemu, "path", KataConfiguration.Text(path)), ("agent.kata", "dial_timeout", "8"));
     }
 
     private async Task<string> ScriptAsync(string name, string script)

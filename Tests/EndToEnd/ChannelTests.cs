@@ -33,7 +33,8 @@ public sealed class ChannelTests(PrivateContainerd host) : EndToEndTest(host)
         var id = Host.NewId("channel");
         (await Host.CtrAsync(PrivateContainerd.RunArguments(id, ["--detach", "--null-io"], "sleep", "1000"))).Exited(0);
 
-        var exec = await Host.CtrAsync("task", "exec", "--exec-id", "x", id, "sh", "-c", "echo through the channel; exit 6");
+        var exec = await Host.CtrAsync(
+            "task", "exec", "--exec-id", "x", id, "sh", "-c", "echo through the channel; exit 6");
         var state = (await Host.InsideAsync("grep", "-r", "-l", "-i", name, $"/run/vc/sbs/{id}")).Stdout;
 
         await Host.CtrAsync("task", "delete", "--force", id);

@@ -27,7 +27,8 @@ public sealed class CrashTests(PrivateContainerd host) : EndToEndTest(host)
     public async Task Kill_of_each_process_in_each_phase_of_a_start_leaves_nothing()
     {
         var phases = await PhasesAsync();
-        var table = new StringBuilder("| phase | killed | ctr said | exit | ctr ended after | task gone after | left |\n|---|---|---|---|---|---|---|\n");
+        var table = new StringBuilder(
+            "| phase | killed | ctr said | exit | ctr ended after | task gone after | left |\n|---|---|---|---|---|---|---|\n");
         var wrong = new List<string>();
 
         foreach (var phase in phases)
@@ -38,7 +39,8 @@ public sealed class CrashTests(PrivateContainerd host) : EndToEndTest(host)
                 table.Append(CultureInfo.InvariantCulture,
                     $"| {phase} | {victim} | {row.Said} | {row.Exit} | {Seconds(row.Ended)} | {Seconds(row.Gone)} | {row.Left} |\n");
                 if (row.Left != "nothing" || row.Gone > GoneLimit)
-                    wrong.Add($"{victim} killed in {phase}: ctr ended after {Seconds(row.Ended)}, task gone after {Seconds(row.Gone)}, left: {row.Left}");
+                    wrong.Add(
+                        $"{victim} killed in {phase}: ctr ended after {Seconds(row.Ended)}, task gone after {Seconds(row.Gone)}, left: {row.Left}");
             }
         }
 
@@ -61,7 +63,8 @@ public sealed class CrashTests(PrivateContainerd host) : EndToEndTest(host)
     {
         var unchanged = new HostUnchanged(Host);
         var id = Host.NewId("crash");
-        await using var ctr = Host.StartCtr(PrivateContainerd.RunArguments(id, ["--rm"], "sh", "-c", "echo container runs; sleep 1000"));
+        await using var ctr = Host.StartCtr(
+            PrivateContainerd.RunArguments(id, ["--rm"], "sh", "-c", "echo container runs; sleep 1000"));
 
         if (phase == Running)
             await ctr.WaitForOutputAsync("container runs", TestSettings.StartLimit);
@@ -120,7 +123,8 @@ public sealed class CrashTests(PrivateContainerd host) : EndToEndTest(host)
                 if (!line.EndsWith('}'))
                     continue;
                 using var entry = JsonDocument.Parse(line);
-                if (entry.RootElement.TryGetProperty("phase", out var phase) && entry.RootElement.GetProperty("event").GetString() == "begin")
+                if (entry.RootElement.TryGetProperty("phase", out var phase)
+                    && entry.RootElement.GetProperty("event").GetString() == "begin")
                     begun.Add(phase.GetString()!);
             }
         }
@@ -141,10 +145,15 @@ public sealed class CrashTests(PrivateContainerd host) : EndToEndTest(host)
             var found = HostPicture.Processes(Host.InitPid)
                 .Where(p => victim switch
                 {
-                    "shim" => p.Line.Contains("containerd-shim-", StringComparison.Ordinal) && p.Line.Contains(id, StringComparison.Ordinal)
-                        && !p.Line.EndsWith(" start", StringComparison.Ordinal) && !p.Line.EndsWith(" delete", StringComparison.Ordinal)
+                    "shim" =>
+                        p.Line.Contains("containerd-shim-", StringComparison.Ordinal)
+                            && p.Line.Contains(id, StringComparison.Ordinal)
+                        && !p.Line.EndsWith(" start", StringComparison.Ordinal)
+                        && !p.Line.EndsWith(" delete", StringComparison.Ordinal)
                         && !p.Line.Contains(" spawn ", StringComparison.Ordinal),
-                    "VMM" => p.Name.StartsWith("qemu-system", StringComparison.Ordinal) && p.Line.Contains(id, StringComparison.Ordinal),
+                    "VMM" =>
+                        p.Name.StartsWith("qemu-system", StringComparison.Ordinal)
+                            && p.Line.Contains(id, StringComparison.Ordinal),
                     _ => p.Name == "virtiofsd" && p.Line.Contains(id, StringComparison.Ordinal),
                 })
                 .OrderBy(p => p.Pid).ToList();

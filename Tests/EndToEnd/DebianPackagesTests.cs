@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Kata.Tests.EndToEnd;
 
-/// <summary>The script that unpacks what the guest and the file daemon are made of, with an apt that is played.</summary>
+/// <summary>
+/// The script that unpacks what the guest and the file daemon are made of, with an apt that is played.
+/// </summary>
 [Trait("peers", "no")]
 public sealed class DebianPackagesTests : IDisposable
 {
@@ -80,7 +82,8 @@ public sealed class DebianPackagesTests : IDisposable
         var packages = Path.Combine(_folder, "packages");
         (await Command.RunAsync(
             Path.Combine(Repository.Root, "Apps", "Agent", "image", "debian.sh"), ["trixie", packages, "tool"],
-            environment: new Dictionary<string, string> { ["PATH"] = $"{_folder}:/usr/bin:/bin", ["PLAYED"] = _folder })).Exited(0);
+            environment: new Dictionary<string,
+            string> { ["PATH"] = $"{_folder}:/usr/bin:/bin", ["PLAYED"] = _folder })).Exited(0);
         return await File.ReadAllTextAsync(Path.Combine(packages, "versions"));
     }
 }

@@ -68,7 +68,8 @@ public sealed class ExecTests(PrivateContainerd host, SharedContainerLife life) 
     {
         var id = Container.NewExecId();
         // Said by who gets the signal: a shell takes no SIGQUIT until it has become another program.
-        await using var exec = Container.StartExec(id, "sh", "-c", "echo ready > /dev/shm/$$; exec tail -f /dev/shm/$$");
+        await using var exec = Container.StartExec(
+            id, "sh", "-c", "echo ready > /dev/shm/$$; exec tail -f /dev/shm/$$");
         await exec.WaitForOutputAsync("ready", TestSettings.StartLimit);
 
         (await Host.CtrAsync("task", "kill", "--signal", $"SIG{signal}", "--exec-id", id, Container.Id)).Exited(0);
@@ -88,7 +89,8 @@ public sealed class ExecTests(PrivateContainerd host, SharedContainerLife life) 
     [Fact]
     public async Task Exec_when_the_user_is_given_runs_as_that_user()
     {
-        var result = await Host.CtrAsync("task", "exec", "--exec-id", Container.NewExecId(), "--user", "65534:65534", "--cwd", "/tmp",
+        var result = await Host.CtrAsync(
+            "task", "exec", "--exec-id", Container.NewExecId(), "--user", "65534:65534", "--cwd", "/tmp",
             Container.Id, "sh", "-c", "id -u; pwd");
 
         result.Exited(0).Stdout.Should().Be("65534\n/tmp\n");

@@ -43,8 +43,8 @@ public sealed class HostLife : IAsyncLifetime
     }
 
     /// <summary>
-    /// Runs a test, which must leave the host as it was. If the emulation fails it meanwhile, which says nothing about what is
-    /// tested, a fresh host takes its place and the test begins anew.
+    /// Runs a test, which must leave the host as it was. If the emulation fails it meanwhile, which says nothing about
+    /// what is tested, a fresh host takes its place and the test begins anew.
     /// </summary>
     internal async Task RunAsync(Func<HostContainerd, Task> test, [CallerMemberName] string name = "")
     {
@@ -76,7 +76,8 @@ public sealed class HostLife : IAsyncLifetime
     {
         var disk = Path.Combine(_directory, "disk");
         await TestHostMachine.CreateDiskAsync(disk, 1024);
-        Machine = await TestHostMachine.StartAsync(new TestHostOptions { Directory = TestSettings.LogDirectory, Disk = disk });
+        Machine = await TestHostMachine.StartAsync(
+            new TestHostOptions { Directory = TestSettings.LogDirectory, Disk = disk });
         Containerd = await HostContainerd.StartAsync(Machine, _share!);
     }
 }
@@ -101,7 +102,9 @@ public sealed class HostMatrixTests(HostLife life)
         var id = host.NewId("ways");
         (await host.RunAsync(HostContainerd.Run(id, "sleep 1000", "--detach --null-io"))).Exited(0);
 
-        var qemu = (await host.RunAsync("for p in $(pgrep qemu-system); do tr '\\0' ' ' < /proc/$p/cmdline; cat /proc/$p/cgroup; done")).Exited(0).Stdout;
+        var qemu = (
+            await host.RunAsync(
+                "for p in $(pgrep qemu-system); do tr '\\0' ' ' < /proc/$p/cmdline; cat /proc/$p/cgroup; done")).Exited(0).Stdout;
         var state = (await host.RunAsync($"cat /run/vc/sbs/{id}/*.json* 2> /dev/null")).Stdout;
         var metrics = await host.RunAsync($"ctr task metrics --format json {id}");
         var said = await host.RunAsync($"ctr task exec --exec-id x {id} sh -c 'cat; exit 5' < /etc/hostname");
@@ -117,9 +120,14 @@ public sealed class HostMatrixTests(HostLife life)
     public Task Kill_of_a_process_ends_its_container_alone_and_leaves_nothing() => life.RunAsync(async host =>
     {
         // At once: what one loses is nothing to the others.
-        (string Name, string Pattern)[] victims = [("shim", "containerd-shim-kata"), ("vmm", "qemu-system-"), ("files", "virtiofsd")];
+        (string Name, string Pattern)[] victims = [("shim", "containerd-shim-kata"), ("vmm", "qemu-system-"),
+            ("files", "virtiofsd")];
         var ids = victims.Select(victim => host.NewId($"kill-{victim.Name}")).ToList();
-        var running = ids.Select(id => host.RunAsync(HostContainerd.Run(id, "sh -c 'echo container runs; sleep 1000'") + $" > /run/out-{id} 2>&1")).ToList();
+        var running = ids.Select(
+            id =>
+                host.RunAsync(
+                    HostContainerd.Run(id, "sh -c 'echo container runs; sleep 1000'")
+                        + $" > /run/out-{id} 2>&1")).ToList();
         foreach (var id in ids)
         {
             (await host.RunAsync(
@@ -130,7 +138,8 @@ public sealed class HostMatrixTests(HostLife life)
         for (var i = 0; i < victims.Length; i++)
         {
             running[i].IsCompleted.Should().BeFalse(victims[i].Name);
-            (await host.RunAsync($"pid=$(pgrep -o -f '^[^ ]*{victims[i].Pattern}.*{ids[i]}') && kill -KILL $pid")).Exited(0);
+            (await host.RunAsync($"pid=$(pgrep -o -f '^[^ ]*{victims[i].Pattern}.*{ids[i]}') && kill -KILL $pid"))
+                .Exited(0);
             (await running[i].WaitAsync(TimeSpan.FromSeconds(60))).ExitCode.Should().NotBe(0, victims[i].Name);
             await host.RunAsync($"ctr task delete -f {ids[i]}; ctr containers delete {ids[i]}");
         }

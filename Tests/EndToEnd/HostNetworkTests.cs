@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Kata.Tests.EndToEnd;
 
-/// <summary>Kinds of links and rules that only a host with every kernel module has, and the kernel's own network backend.</summary>
+/// <summary>
+/// Kinds of links and rules that only a host with every kernel module has, and the kernel's own network backend.
+/// </summary>
 [Trait("category", "matrix")]
 [Collection(HostTests.Name)]
 public sealed class HostNetworkTests(HostLife life)
@@ -45,14 +47,16 @@ public sealed class HostNetworkTests(HostLife life)
     private const string Away = "ip netns delete pod; umount /run/netns; rmdir /run/netns; for link in br9 v9 up1 up2; do ip link delete $link 2> /dev/null; done; :";
 
     [MachineFact]
-    public Task Pod_reaches_what_is_behind_veth_macvlan_and_ipvlan_and_leaves_the_links_as_they_were() => life.RunAsync(async host =>
+    public Task Pod_reaches_what_is_behind_veth_macvlan_and_ipvlan_and_leaves_the_links_as_they_were() =>
+        life.RunAsync(async host =>
     {
         var id = host.NewId("links");
         try
         {
             (await host.RunAsync(Links)).Exited(0);
             var before = (await host.RunAsync(Look)).Exited(0).Stdout;
-            (await host.RunAsync(HostContainerd.Run(id, "sleep 1000", "--detach --null-io --with-ns network:/run/netns/pod"))).Exited(0);
+            (await host.RunAsync(HostContainerd.Run(id, "sleep 1000",
+                "--detach --null-io --with-ns network:/run/netns/pod"))).Exited(0);
             var reached = await host.RunAsync($"ctr task exec --exec-id x {id} sh -c '{Ping("ping", to: 1)} ip route'");
             var toGuest = await host.RunAsync(Ping("busybox ping", to: 2));
             var traces = reached.ExitCode + toGuest.ExitCode == 0 ? "" : (await host.RunAsync(Traces)).Stdout;
@@ -87,7 +91,8 @@ public sealed class HostNetworkTests(HostLife life)
         tail -40 /run/containerd.log
         """;
 
-    // A link of the pod's by macvtap, and a client that knows the host's address alone: rules of nftables lead it to the pod.
+    // A link of the pod's by macvtap, and a client that knows the host's address alone: rules of nftables lead it to
+    // the pod.
     private const string Rules =
         """
         set -e
@@ -117,7 +122,8 @@ public sealed class HostNetworkTests(HostLife life)
     private const string NoRules = "nft delete table ip pods; ip netns delete client;";
 
     [MachineFact]
-    public Task Pod_behind_a_macvtap_is_reached_through_rules_of_nftables_and_its_link_is_given_back() => life.RunAsync(async host =>
+    public Task Pod_behind_a_macvtap_is_reached_through_rules_of_nftables_and_its_link_is_given_back() =>
+        life.RunAsync(async host =>
     {
         var id = host.NewId("rules");
         try
@@ -145,8 +151,8 @@ public sealed class HostNetworkTests(HostLife life)
         }
     });
 
-    // Counters and times are others afterwards; links, addresses, qdiscs and filters are not. The kernel says of a link that
-    // it runs only some time after it does.
+    // Counters and times are others afterwards; links, addresses, qdiscs and filters are not. The kernel says of a link
+    // that it runs only some time after it does.
     private const string Look =
         """
         for i in $(seq 100); do ip -n pod -o link | grep -q NO-CARRIER || break; sleep 0.1; done

@@ -16,9 +16,11 @@ public sealed class HostPodTests(HostLife life)
     [MachineFact]
     public Task Pod_of_two_containers_serves_itself_and_the_host_and_leaves_nothing() => life.RunAsync(async host =>
     {
-        var result = await host.RunAsync($"TMPDIR=/var/lib KEEP_LOG=/run/pod.log {Repository.Root}/Apps/Shim/packaging/run-pod.sh", Limit);
+        var result = await host.RunAsync(
+            $"TMPDIR=/var/lib KEEP_LOG=/run/pod.log {Repository.Root}/Apps/Shim/packaging/run-pod.sh", Limit);
 
-        result.Exited(0).Stdout.Should().Contain("container  hello from shop").And.Contain("host       hello from shop").And.Contain("stats      server")
+        result.Exited(0).Stdout.Should().Contain("container  hello from shop")
+            .And.Contain("host       hello from shop").And.Contain("stats      server")
             .And.Contain("host       unchanged");
     });
 }

@@ -50,7 +50,8 @@ public sealed class HostStorageTests(HostLife life)
         """;
 
     [MachineFact]
-    public Task Root_from_the_device_mapper_snapshotter_is_the_guests_disk_and_not_mounted_on_the_host() => life.RunAsync(async host =>
+    public Task Root_from_the_device_mapper_snapshotter_is_the_guests_disk_and_not_mounted_on_the_host() =>
+        life.RunAsync(async host =>
     {
         try
         {

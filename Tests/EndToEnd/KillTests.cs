@@ -51,9 +51,11 @@ public sealed class KillTests(PrivateContainerd host) : EndToEndTest(host)
     public async Task Kill_of_all_when_execs_run_ends_everything()
     {
         var id = Host.NewId("all");
-        await using var container = Host.StartCtr(PrivateContainerd.RunArguments(id, ["--rm"], "sh", "-c", "echo ready; exec sleep 1000"));
+        await using var container = Host.StartCtr(
+            PrivateContainerd.RunArguments(id, ["--rm"], "sh", "-c", "echo ready; exec sleep 1000"));
         await container.WaitForOutputAsync("ready", TestSettings.StartLimit);
-        await using var exec = Host.StartCtr("task", "exec", "--exec-id", "other", id, "sh", "-c", "echo ready; exec sleep 1000");
+        await using var exec = Host.StartCtr(
+            "task", "exec", "--exec-id", "other", id, "sh", "-c", "echo ready; exec sleep 1000");
         await exec.WaitForOutputAsync("ready", TestSettings.StartLimit);
 
         (await Host.CtrAsync("task", "kill", "--all", "--signal", "SIGKILL", id)).Exited(0);
@@ -67,7 +69,8 @@ public sealed class KillTests(PrivateContainerd host) : EndToEndTest(host)
     {
         var id = Host.NewId("gone");
         (await Host.CtrAsync(PrivateContainerd.RunArguments(id, ["--detach", "--null-io"], "true"))).Exited(0);
-        await Until.TrueAsync(async () => (await Host.CtrAsync("task", "list")).Stdout.Contains("STOPPED", StringComparison.Ordinal),
+        await Until.TrueAsync(
+            async () => (await Host.CtrAsync("task", "list")).Stdout.Contains("STOPPED", StringComparison.Ordinal),
             TestSettings.StartLimit, () => "the container does not stop");
 
         var kill = await Host.CtrAsync("task", "kill", id);

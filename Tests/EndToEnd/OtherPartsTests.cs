@@ -31,13 +31,15 @@ public sealed class OtherPartsTests
             environment: new Dictionary<string, string> { ["GUEST_SUITE"] = "bookworm" })).Exited(0);
 
         await RunAsync(
-            "guest-bookworm", $"needs!=newest&({Files}|{More})", "KATA_TEST_GUEST_DIR", Path.Combine(Repository.Artifacts, "guest-bookworm", "current"));
+            "guest-bookworm", $"needs!=newest&({Files}|{More})", "KATA_TEST_GUEST_DIR",
+            Path.Combine(Repository.Artifacts, "guest-bookworm", "current"));
     }
 
     private static async Task RunAsync(string name, string filter, string variable, string value)
     {
         var run = await Command.RunAsync("dotnet",
-            ["test", typeof(OtherPartsTests).Assembly.Location, "--filter", filter, "--logger", "console;verbosity=normal"],
+            ["test", typeof(OtherPartsTests).Assembly.Location, "--filter", filter, "--logger",
+                "console;verbosity=normal"],
             limit: Limit, environment: new Dictionary<string, string> { [variable] = value });
 
         Directory.CreateDirectory(TestSettings.LogDirectory);

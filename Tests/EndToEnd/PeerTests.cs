@@ -18,7 +18,8 @@ public sealed class PeerTests
     private static readonly (string Suite, string Version)[] Newer = [("trixie", "1.7"), ("sid", "2.")];
 
     [Fact]
-    public Task Containers_of_newer_containerds_behave_alike() => RunAsync("suite", "category!=matrix&peers!=no&area!=pods");
+    public Task Containers_of_newer_containerds_behave_alike() =>
+        RunAsync("suite", "category!=matrix&peers!=no&area!=pods");
 
     [Fact]
     public Task Pods_of_newer_containerds_behave_alike() => RunAsync("pods", "category!=matrix&peers!=no&area=pods");
@@ -30,7 +31,8 @@ public sealed class PeerTests
     private static async Task RunAsync(string suite, string version, string name, string filter)
     {
         var programs = await Peers.UnpackAsync(suite);
-        (await Command.RunAsync(Path.Combine(programs, "containerd"), ["--version"])).Exited(0).Stdout.Should().Contain($" {version}");
+        (await Command.RunAsync(Path.Combine(programs, "containerd"), ["--version"])).Exited(0)
+            .Stdout.Should().Contain($" {version}");
 
         var run = await Command.RunAsync("dotnet",
             ["test", typeof(PeerTests).Assembly.Location, "--filter", filter, "--logger", "console;verbosity=normal"],
@@ -38,8 +40,10 @@ public sealed class PeerTests
             environment: new Dictionary<string, string> { ["KATA_TEST_CONTAINERD_DIR"] = programs });
 
         Directory.CreateDirectory(TestSettings.LogDirectory);
-        await File.WriteAllTextAsync(Path.Combine(TestSettings.LogDirectory, $"{name}-{suite}.txt"), run.Stdout + run.Stderr);
-        run.ExitCode.Should().Be(0, "{0}", string.Join("; ", Failures(run.Stdout).DefaultIfEmpty(run.Stdout + run.Stderr)));
+        await File.WriteAllTextAsync(
+            Path.Combine(TestSettings.LogDirectory, $"{name}-{suite}.txt"), run.Stdout + run.Stderr);
+        run.ExitCode.Should().Be(
+            0, "{0}", string.Join("; ", Failures(run.Stdout).DefaultIfEmpty(run.Stdout + run.Stderr)));
     }
 
     // The failed tests of a run, each with the beginning of what it says.

@@ -7,13 +7,14 @@ using Xunit;
 namespace Kata.Tests.EndToEnd;
 
 /// <summary>
-/// Six power cuts at random moments of a start or a stop, each followed by a boot that must find a usable host; on two hosts at
-/// once, as one leaves the machine idle half of the time.
+/// Six power cuts at random moments of a start or a stop, each followed by a boot that must find a usable host; on two
+/// hosts at once, as one leaves the machine idle half of the time.
 /// </summary>
 [Trait("category", "matrix")]
 public sealed class PowerCutTests : IAsyncLifetime
 {
-    private static readonly int Cuts = int.Parse(Environment.GetEnvironmentVariable("KATA_TEST_POWER_CUTS") ?? "6", CultureInfo.InvariantCulture);
+    private static readonly int Cuts = int.Parse(
+        Environment.GetEnvironmentVariable("KATA_TEST_POWER_CUTS") ?? "6", CultureInfo.InvariantCulture);
 
     private const int Hosts = 2;
 
@@ -70,7 +71,8 @@ public sealed class PowerCutTests : IAsyncLifetime
         first.ExitCode.Should().Be(0, $"{because}: {first.Stdout}");
         first.Stdout.Should().Contain("works\n", because);
         // The records of the last life's containers are containerd's; its user can remove them at once.
-        (await host.RunAsync("for c in $(ctr containers ls -q); do ctr containers delete $c || exit 1; done")).ExitCode.Should().Be(0, because);
+        (await host.RunAsync("for c in $(ctr containers ls -q); do ctr containers delete $c || exit 1; done"))
+            .ExitCode.Should().Be(0, because);
         (await host.DifferenceAsync()).Should().BeEmpty(because);
         (await host.RunAsync("find /var/lib -path '*kata*' -not -path '/var/lib/containerd/*'; find /var/lib/containerd/io.containerd.runtime.v2.task -type f")).Stdout.Should().BeEmpty(because);
         if (isLast)

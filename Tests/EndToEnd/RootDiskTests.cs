@@ -20,14 +20,18 @@ public sealed class RootDiskTests(PrivateContainerd host) : EndToEndTest(host)
         var loop = (await Host.InsideAsync("losetup", "-f", "--show", image)).Exited(0).Stdout.Trim();
         var id = Host.NewId("root-disk");
         using var tasks = new TasksApi(Host);
-        (await Host.CtrAsync("containers", "create", "--runtime", TestSettings.Runtime, BusyboxImage.Name, id, "sleep", "1000")).Exited(0);
+        (await Host.CtrAsync("containers", "create", "--runtime", TestSettings.Runtime, BusyboxImage.Name, id, "sleep",
+            "1000")).Exited(0);
 
         await tasks.CreateAsync(id, ("ext4", loop, ["rw"]));
         await tasks.StartAsync(id);
-        var seen = await Host.CtrAsync("task", "exec", "--exec-id", "x", id, "sh", "-c", "grep ' / ' /proc/mounts; echo written > /note; sync");
+        var seen = await Host.CtrAsync(
+            "task", "exec", "--exec-id", "x", id, "sh", "-c", "grep ' / ' /proc/mounts; echo written > /note; sync");
         var mounts = await Host.InsideAsync("cat", "/proc/mounts");
         await Host.CtrAsync("task", "kill", "-s", "SIGKILL", id);
-        await Until.TrueAsync(async () => (await Host.CtrAsync("task", "delete", id)).ExitCode == 0, TimeSpan.FromSeconds(20), () => $"{id} is not deleted");
+        await Until.TrueAsync(
+            async () => (await Host.CtrAsync("task", "delete", id)).ExitCode == 0, TimeSpan.FromSeconds(20),
+            () => $"{id} is not deleted");
         (await Host.CtrAsync("containers", "delete", id)).Exited(0);
 
         seen.Exited(0).Stdout.Should().MatchRegex("/dev/vd[a-z] / ext4");
@@ -50,7 +54,8 @@ public sealed class RootDiskTests(PrivateContainerd host) : EndToEndTest(host)
             ("hypervisor.qemu", "disable_image_nvdimm", asDisk));
 
         // As root with every right, and with a node of its own for the guest's disk.
-        var result = await Host.CtrAsync(PrivateContainerd.RunArguments(Host.NewId("image"), ["--rm", "--privileged"], "sh", "-c",
+        var result = await Host.CtrAsync(
+            PrivateContainerd.RunArguments(Host.NewId("image"), ["--rm", "--privileged"], "sh", "-c",
             $"mknod /disk b $(sed 's/:/ /' /sys/block/{disk}/dev) && dd if=/disk bs=4096 count=1 2> /dev/null | wc -c; echo x | dd of=/disk bs=4096 conv=sync,fsync 2> /dev/null && echo written || echo refused"));
 
         result.Exited(0).Stdout.Should().Be("4096\nrefused\n");

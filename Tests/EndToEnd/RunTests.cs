@@ -21,7 +21,8 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     [Fact]
     public async Task Run_when_it_has_no_input_lets_the_command_see_its_end_at_once()
     {
-        var result = await Host.CtrAsync(PrivateContainerd.RunArguments(Host.NewId("noinput"), ["--rm", "--null-io"], "sh", "-c", "cat; exit 5"));
+        var result = await Host.CtrAsync(
+            PrivateContainerd.RunArguments(Host.NewId("noinput"), ["--rm", "--null-io"], "sh", "-c", "cat; exit 5"));
 
         result.ExitCode.Should().Be(5, result.Stderr);
     }
@@ -41,7 +42,8 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
         var runtime = await BrokenShim.MakeAsync(Host, "umask", "sed -i 's/\"user\":{/&\"umask\":23,/' config.json");
 
         var result = await Host.CtrAsync(
-            "run", "--runtime", runtime, "--rm", BusyboxImage.Name, Host.NewId("umask"), "sh", "-c", "umask; touch /tmp/f; stat -c %a /tmp/f");
+            "run", "--runtime", runtime, "--rm", BusyboxImage.Name, Host.NewId("umask"), "sh", "-c",
+            "umask; touch /tmp/f; stat -c %a /tmp/f");
 
         result.Exited(0).Stdout.Should().Be("0027\n640\n");
     }
@@ -53,7 +55,8 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
         var host = (await File.ReadAllTextAsync("/proc/version")).Trim();
         var boot = (await File.ReadAllTextAsync("/proc/sys/kernel/random/boot_id")).Trim();
 
-        var result = await Host.RunAsync(Host.NewId("uname"), "cat", "/proc/version", "/proc/sys/kernel/random/boot_id");
+        var result = await Host.RunAsync(
+            Host.NewId("uname"), "cat", "/proc/version", "/proc/sys/kernel/random/boot_id");
 
         result.Exited(0).Stdout.Should().NotContain(host).And.NotContain(boot).And.Contain("Linux version");
     }
@@ -66,7 +69,8 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
     {
         using var _ = Host.Configuration.With(
             ("hypervisor.qemu", "initrd", KataConfiguration.Text("")),
-            ("hypervisor.qemu", "image", KataConfiguration.Text(Path.Combine(TestSettings.GuestDirectory, "rootfs.img"))),
+            ("hypervisor.qemu", "image",
+                KataConfiguration.Text(Path.Combine(TestSettings.GuestDirectory, "rootfs.img"))),
             ("hypervisor.qemu", "disable_image_nvdimm", asDisk));
 
         var result = await Host.RunAsync(Host.NewId("image"), "cat", "/proc/cmdline");
@@ -93,7 +97,8 @@ public sealed class RunTests(PrivateContainerd host) : EndToEndTest(host)
         await File.WriteAllTextAsync(file, "");
 
         var result = await Host.CtrAsync(PrivateContainerd.RunArguments(
-            Host.NewId("denied"), ["--rm", "--mount", $"type=bind,src={file},dst=/tmp/no-program,options=rbind:ro"], "/tmp/no-program"));
+            Host.NewId("denied"), ["--rm", "--mount", $"type=bind,src={file},dst=/tmp/no-program,options=rbind:ro"],
+            "/tmp/no-program"));
 
         result.ExitCode.Should().NotBe(0);
         result.Stderr.Should().Contain("/tmp/no-program").And.Contain("ermission denied");

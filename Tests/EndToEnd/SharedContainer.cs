@@ -25,7 +25,8 @@ public sealed class SharedContainer : IAsyncDisposable
     public static async Task<SharedContainer> StartAsync(PrivateContainerd host)
     {
         var container = new SharedContainer(host);
-        (await host.CtrAsync(PrivateContainerd.RunArguments(container.Id, ["--detach", "--null-io"], "sleep", "100000"))).Exited(0);
+        (await host.CtrAsync(PrivateContainerd.RunArguments(container.Id, ["--detach", "--null-io"], "sleep",
+            "100000"))).Exited(0);
         return container;
     }
 
@@ -44,7 +45,9 @@ public sealed class SharedContainer : IAsyncDisposable
     {
         (await Host.CtrAsync("task", "kill", "--signal", "SIGKILL", Id)).Exited(0);
         // delete says 137 in its own exit code: the task's status.
-        await Until.TrueAsync(async () => (await Host.CtrAsync("task", "delete", Id)).Stderr.Contains("not found", StringComparison.Ordinal),
+        await Until.TrueAsync(
+            async () => (await Host.CtrAsync("task", "delete", Id))
+                .Stderr.Contains("not found", StringComparison.Ordinal),
             TestSettings.StartLimit, () => $"{Id} does not go");
         (await Host.CtrAsync("containers", "delete", Id)).Exited(0);
         await _unchanged.AssertAsync(Id);
@@ -56,7 +59,8 @@ public sealed class SharedContainerLife : IAsyncLifetime
 {
     private SharedContainer? _container;
 
-    public async Task<SharedContainer> GetAsync(PrivateContainerd host) => _container ??= await SharedContainer.StartAsync(host);
+    public async Task<SharedContainer> GetAsync(PrivateContainerd host) =>
+        _container ??= await SharedContainer.StartAsync(host);
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -69,7 +73,8 @@ public sealed class SharedContainerLife : IAsyncLifetime
 
 /// <summary>Base of the classes whose tests look at one running container.</summary>
 [Collection(ContainerdTests.Name)]
-public abstract class SharedContainerTest(PrivateContainerd host, SharedContainerLife life) : IAsyncLifetime, IClassFixture<SharedContainerLife>
+public abstract class SharedContainerTest(
+    PrivateContainerd host, SharedContainerLife life) : IAsyncLifetime, IClassFixture<SharedContainerLife>
 {
     protected PrivateContainerd Host { get; } = host;
 

@@ -37,12 +37,15 @@ public sealed class StdioTests(PrivateContainerd host) : EndToEndTest(host)
 
         var clock = Stopwatch.StartNew();
         (await Host.CtrAsync("task", "kill", "--signal", "SIGKILL", id)).Exited(0);
-        await Until.TrueAsync(async () => !(await Host.CtrAsync("task", "list")).Stdout.Contains($"{id} ", StringComparison.Ordinal)
-            || (await Host.CtrAsync("task", "list")).Stdout.Split('\n').Any(l => l.StartsWith(id, StringComparison.Ordinal) && l.Contains("STOPPED", StringComparison.Ordinal)),
+        await Until.TrueAsync(
+            async () => !(await Host.CtrAsync("task", "list")).Stdout.Contains($"{id} ", StringComparison.Ordinal)
+            || (await Host.CtrAsync("task", "list")).Stdout.Split('\n').Any(
+                l => l.StartsWith(id, StringComparison.Ordinal) && l.Contains("STOPPED", StringComparison.Ordinal)),
             TimeSpan.FromSeconds(20), () => "the flooding container does not end");
 
         clock.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(20));
-        // The client removes what it ran. Killed in the midst of that, it would leave a shim that its daemon has forgotten.
+        // The client removes what it ran. Killed in the midst of that, it would leave a shim that its daemon has
+        // forgotten.
         await File.WriteAllTextAsync(readOn, "");
         await flood.ExitAsync(TimeSpan.FromSeconds(30));
         (await Host.CtrAsync("containers", "list")).Exited(0).Stdout.Should().NotContain(id);
@@ -66,7 +69,8 @@ public sealed class StdioTests(PrivateContainerd host) : EndToEndTest(host)
         var log = Path.Combine(Host.Directory, "made", "by", "shim", "out.log");
 
         (await Host.CtrAsync(PrivateContainerd.RunArguments(
-            id, ["--detach", "--log-uri", $"file://{log}"], "sh", "-c", "echo to the log; echo errors too >&2"))).Exited(0);
+            id, ["--detach", "--log-uri", $"file://{log}"], "sh", "-c",
+            "echo to the log; echo errors too >&2"))).Exited(0);
 
         await DeleteWhenStoppedAsync(id);
         (await File.ReadAllTextAsync(log)).Should().Contain("to the log\n").And.Contain("errors too\n");
@@ -91,17 +95,20 @@ public sealed class StdioTests(PrivateContainerd host) : EndToEndTest(host)
         File.SetUnixFileMode(program, (UnixFileMode)0b111_101_101);
 
         (await Host.CtrAsync(PrivateContainerd.RunArguments(
-            id, ["--detach", "--log-uri", $"binary://{program}?to={log}"], "sh", "-c", "echo to the log; echo errors too >&2"))).Exited(0);
+            id, ["--detach", "--log-uri", $"binary://{program}?to={log}"], "sh", "-c",
+            "echo to the log; echo errors too >&2"))).Exited(0);
 
         await DeleteWhenStoppedAsync(id);
         (await File.ReadAllTextAsync(log)).Should()
-            .Contain($"arguments to {log}, container {id} of {Host.Namespace}\n").And.Contain("to the log\n").And.Contain("errors too\n");
+            .Contain($"arguments to {log}, container {id} of {Host.Namespace}\n").And.Contain("to the log\n")
+                .And.Contain("errors too\n");
     }
 
     private async Task DeleteWhenStoppedAsync(string id)
     {
         await Until.TrueAsync(async () => (await Host.CtrAsync("task", "list")).Stdout.Split('\n')
-                .Any(l => l.StartsWith(id, StringComparison.Ordinal) && l.Contains("STOPPED", StringComparison.Ordinal)),
+                .Any(
+                    l => l.StartsWith(id, StringComparison.Ordinal) && l.Contains("STOPPED", StringComparison.Ordinal)),
             TestSettings.StartLimit, () => $"{id} does not stop");
         (await Host.CtrAsync("task", "delete", id)).Exited(0);
         (await Host.CtrAsync("containers", "delete", id)).Exited(0);

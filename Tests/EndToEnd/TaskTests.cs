@@ -13,7 +13,8 @@ public sealed class TaskTests(PrivateContainerd host, SharedContainerLife life) 
     public async Task Pause_and_resume_when_the_container_works_stop_it_and_let_it_go_on()
     {
         var exec = Container.NewExecId();
-        await using var counter = Container.StartExec(exec, "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done");
+        await using var counter = Container.StartExec(
+            exec, "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done");
         await counter.WaitForOutputAsync("\n3\n", TestSettings.StartLimit);
 
         (await Host.CtrAsync("task", "pause", Container.Id)).Exited(0);
@@ -67,12 +68,16 @@ public sealed class TaskTests(PrivateContainerd host, SharedContainerLife life) 
         var ps = (await Host.CtrAsync("task", "ps", Container.Id)).Exited(0);
 
         ps.Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Should().NotBeEmpty()
-            .And.AllSatisfy(l => int.Parse(l.Split(' ', '\t')[0], System.Globalization.CultureInfo.InvariantCulture).Should().BePositive());
+            .And.AllSatisfy(
+                l =>
+                    int.Parse(l.Split(' ', '\t')[0], System.Globalization.CultureInfo.InvariantCulture)
+                        .Should().BePositive());
     }
 
     private async Task<string> StatusAsync() =>
         (await Host.CtrAsync("task", "list")).Exited(0).Stdout.Split('\n')
-            .First(l => l.StartsWith(Container.Id, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
+            .First(l => l.StartsWith(Container.Id, StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
 
     // What was under way when the pause came still arrives; afterwards nothing may.
     private static async Task<string> SettledAsync(Func<string> output)
@@ -109,6 +114,8 @@ public sealed class TaskTests(PrivateContainerd host, SharedContainerLife life) 
     private static ulong CpuUsage(JsonDocument metrics)
     {
         var cpu = metrics.RootElement.GetProperty("cpu");
-        return cpu.TryGetProperty("usage", out var v1) ? v1.GetProperty("total").GetUInt64() : cpu.GetProperty("usage_usec").GetUInt64();
+        return cpu.TryGetProperty("usage", out var v1)
+            ? v1.GetProperty("total").GetUInt64()
+            : cpu.GetProperty("usage_usec").GetUInt64();
     }
 }

@@ -18,7 +18,8 @@ public sealed class TerminalTests(PrivateContainerd host) : EndToEndTest(host)
     {
         var id = Host.NewId("tty");
 
-        await FollowAsync(PrivateContainerd.RunArguments(id, ["--rm", "--tty"], "sh", "-c", $"tty; {TwoSizes}; exit 5"));
+        await FollowAsync(
+            PrivateContainerd.RunArguments(id, ["--rm", "--tty"], "sh", "-c", $"tty; {TwoSizes}; exit 5"));
     }
 
     [Fact]
@@ -26,9 +27,12 @@ public sealed class TerminalTests(PrivateContainerd host) : EndToEndTest(host)
     {
         await using var container = await SharedContainer.StartAsync(Host);
 
-        await FollowAsync(["task", "exec", "--exec-id", "tty", "--tty", container.Id, "sh", "-c", $"tty; {TwoSizes}; exit 5"]);
+        await FollowAsync(
+            ["task", "exec", "--exec-id", "tty", "--tty", container.Id, "sh", "-c", $"tty; {TwoSizes}; exit 5"]);
 
-        await using var shell = Script(["task", "exec", "--exec-id", "keys", "--tty", container.Id, "sh", "-c", "stty -echo; echo ready; sleep 1000; echo not reached"]);
+        await using var shell = Script(
+            ["task", "exec", "--exec-id", "keys", "--tty", container.Id, "sh", "-c",
+                "stty -echo; echo ready; sleep 1000; echo not reached"]);
         await shell.WaitForOutputAsync("ready", TestSettings.StartLimit);
         await shell.WriteAsync("\u0003");
         (await shell.ExitAsync(TestSettings.StartLimit)).ExitCode.Should().Be(130);
@@ -51,6 +55,8 @@ public sealed class TerminalTests(PrivateContainerd host) : EndToEndTest(host)
     private RunningCommand Script(string[] ctr)
     {
         var words = string.Join(' ', ctr.Select(w => $"'{w.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
-        return Host.StartInside("script", "--quiet", "--return", "--command", $"stty rows 33 cols 101; echo outer $(tty); exec ctr {words}", "/dev/null");
+        return Host.StartInside(
+            "script", "--quiet", "--return", "--command", $"stty rows 33 cols 101; echo outer $(tty); exec ctr {words}",
+            "/dev/null");
     }
 }

@@ -11,7 +11,9 @@ public enum FaultKind
     /// <summary>The call fails with an exception that no port may let out.</summary>
     Bug,
 
-    /// <summary>The call does not return until its token fires; an agent's call also ends with its deadline or its connection.</summary>
+    /// <summary>
+    /// The call does not return until its token fires; an agent's call also ends with its deadline or its connection.
+    /// </summary>
     Hang,
 
     /// <summary>The call takes a while, then goes on.</summary>
@@ -66,7 +68,8 @@ public sealed class FaultSchedule
     {
         var ofName = _counts[call] = _counts.GetValueOrDefault(call) + 1;
         var ofAny = _counts["*"] = _counts.GetValueOrDefault("*") + 1;
-        return _faults.Find(fault => fault.Call == "*" ? fault.Occurrence == ofAny : fault.Call == call && fault.Occurrence == ofName);
+        return _faults.Find(
+            fault => fault.Call == "*" ? fault.Occurrence == ofAny : fault.Call == call && fault.Occurrence == ofName);
     }
 
     /// <summary>A schedule drawn from a seed: the same seed gives the same faults.</summary>
@@ -75,6 +78,7 @@ public sealed class FaultSchedule
         var kinds = Enum.GetValues<FaultKind>();
         var errors = new[] { ErrorKind.Internal, ErrorKind.Unavailable, ErrorKind.NotFound, ErrorKind.ResourceExhausted, ErrorKind.PermissionDenied };
         return new FaultSchedule(Enumerable.Range(0, random.Next(most + 1)).Select(_ =>
-            new Fault("*", random.Next(1, 60), kinds[random.Next(kinds.Length)]) { Error = errors[random.Next(errors.Length)] }));
+            new Fault("*", random.Next(1, 60),
+                kinds[random.Next(kinds.Length)]) { Error = errors[random.Next(errors.Length)] }));
     }
 }

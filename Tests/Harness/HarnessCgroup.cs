@@ -12,7 +12,8 @@ public sealed class HarnessCgroup(HarnessHost host) : ISandboxCgroup
     public bool IsUnified { get; set; } = true;
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<HostPath>> CreateAsync(string? cgroupsPath, IResourceLedger ledger, CancellationToken ct)
+    public async Task<IReadOnlyList<HostPath>> CreateAsync(
+        string? cgroupsPath, IResourceLedger ledger, CancellationToken ct)
     {
         await host.EnterAsync("cgroup.create", ct);
         if (string.IsNullOrEmpty(cgroupsPath))
@@ -36,7 +37,8 @@ public sealed class HarnessCgroup(HarnessHost host) : ISandboxCgroup
     }
 
     /// <inheritdoc/>
-    public Task MoveThreadsAsync(IReadOnlyList<HostPath> cgroups, IReadOnlyList<int> threadIds, CancellationToken ct) => host.EnterAsync("cgroup.move-threads", ct);
+    public Task MoveThreadsAsync(IReadOnlyList<HostPath> cgroups, IReadOnlyList<int> threadIds, CancellationToken ct) =>
+        host.EnterAsync("cgroup.move-threads", ct);
 
     /// <inheritdoc/>
     public async Task LeaveAsync(IReadOnlyList<HostPath> cgroups, CancellationToken ct)

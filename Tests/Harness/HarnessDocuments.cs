@@ -56,11 +56,19 @@ public sealed class HarnessSettings(HarnessHost host) : ISettingsSource
     public RuntimeSettings Settings { get; set; } = new()
     {
         Source = "the harness",
-        Hypervisor = new HypervisorSettings { Name = "qemu", Path = "/usr/bin/qemu", Kernel = "/boot/kernel", Initrd = "/boot/initrd", MaxMemoryMib = 8192 },
+        Hypervisor = new HypervisorSettings
+        {
+            Name = "qemu",
+            Path = "/usr/bin/qemu",
+            Kernel = "/boot/kernel",
+            Initrd = "/boot/initrd",
+            MaxMemoryMib = 8192
+        },
     };
 
     /// <inheritdoc/>
-    public async Task<RuntimeSettings> ReadAsync(RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct)
+    public async Task<RuntimeSettings> ReadAsync(
+        RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct)
     {
         await host.EnterAsync("settings.read", ct);
         return Settings;
@@ -89,7 +97,8 @@ public sealed class HarnessAssets(HarnessHost host) : IBootAssets
     }
 
     private HostPath Find(string path, string key) => Missing.Contains(path)
-        ? throw new KataException(ErrorKind.NotFound, $"{key} {path} is missing: build the guest image or name another one by the key {key}")
+        ? throw new KataException(
+            ErrorKind.NotFound, $"{key} {path} is missing: build the guest image or name another one by the key {key}")
         : HostPath.Parse(path, key);
 }
 

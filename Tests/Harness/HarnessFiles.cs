@@ -17,9 +17,17 @@ public sealed class HarnessFiles(HarnessHost host) : IHostFiles
     public HashSet<string> MountedBelow { get; } = [];
 
     /// <summary>Puts a file there.</summary>
-    public HostFile Put(string path, HostFileKind kind, DeviceNumber number = default, Func<HostFile, HostFile>? change = null)
+    public HostFile Put(
+        string path, HostFileKind kind, DeviceNumber number = default, Func<HostFile, HostFile>? change = null)
     {
-        var file = new HostFile { Kind = kind, RealPath = HostPath.Parse(path, "path"), Number = number, FsType = "ext4", Identity = $"{kind} {path} {number}" };
+        var file = new HostFile
+        {
+            Kind = kind,
+            RealPath = HostPath.Parse(path, "path"),
+            Number = number,
+            FsType = "ext4",
+            Identity = $"{kind} {path} {number}"
+        };
         _files[path] = file = change?.Invoke(file) ?? file;
         return file;
     }
@@ -62,7 +70,8 @@ public sealed class HarnessFiles(HarnessHost host) : IHostFiles
     public async Task<HostPath?> FindBlockDeviceAsync(DeviceNumber number, CancellationToken ct)
     {
         await host.EnterAsync("files.find-device", ct);
-        return _files.Values.FirstOrDefault(file => file is { Kind: HostFileKind.BlockDevice } && file.Number == number)?.RealPath;
+        return _files.Values.FirstOrDefault(
+            file => file is { Kind: HostFileKind.BlockDevice } && file.Number == number)?.RealPath;
     }
 }
 

@@ -7,7 +7,9 @@ using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Tests.Harness;
 
-/// <summary>The host on which the harness's ports act: what is held there, what is under way, and what goes wrong.</summary>
+/// <summary>
+/// The host on which the harness's ports act: what is held there, what is under way, and what goes wrong.
+/// </summary>
 public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time = null)
 {
     private readonly List<AcquiredResource> _held = [];
@@ -155,7 +157,8 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
     public int NewPid() => _nextPid++;
 
     /// <summary>Writes a thing down, then takes it.</summary>
-    public AcquiredResource Take(IResourceLedger ledger, ResourceKind kind, string name, ContainerId? owner = null, int pid = 0)
+    public AcquiredResource Take(
+        IResourceLedger ledger, ResourceKind kind, string name, ContainerId? owner = null, int pid = 0)
     {
         var resource = new AcquiredResource(kind, name) { Owner = owner, ProcessId = pid };
         ledger.Record(resource);
@@ -188,9 +191,13 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
         if (resource.Kind == ResourceKind.Cgroup && _held.Any(held => held.Kind == ResourceKind.Process))
             throw new KataException(ErrorKind.Internal, $"cgroup {resource.Name} is busy: a child is in it");
         if (resource.Kind == ResourceKind.Directory
-            && _held.Find(held => held.Kind == ResourceKind.Mount && held.Name.StartsWith(resource.Name + "/", StringComparison.Ordinal)) is { } mount)
+            && _held.Find(
+                held =>
+                    held.Kind == ResourceKind.Mount
+                        && held.Name.StartsWith(resource.Name + "/", StringComparison.Ordinal)) is { } mount)
         {
-            throw new KataException(ErrorKind.Internal, $"directory {resource.Name} is busy: {mount.Name} is mounted in it");
+            throw new KataException(
+                ErrorKind.Internal, $"directory {resource.Name} is busy: {mount.Name} is mounted in it");
         }
 
         _held.RemoveAt(index);

@@ -17,7 +17,8 @@ public sealed class HarnessHotplug(HarnessHost host) : IDeviceHotplug
     public async Task<AttachedDevice> AttachAsync(Device device, CancellationToken ct)
     {
         await host.EnterAsync("hotplug.attach", ct);
-        if (device is BlockDevice block && _attached.Any(a => a.Device is BlockDevice other && (other.Id == block.Id || other.Path == block.Path)))
+        if (device is BlockDevice block
+            && _attached.Any(a => a.Device is BlockDevice other && (other.Id == block.Id || other.Path == block.Path)))
             throw new KataException(ErrorKind.FailedPrecondition, $"{block.Path} is attached already");
         var attached = new AttachedDevice(device, $"02/{_next++:x2}");
         _attached.Add(attached);

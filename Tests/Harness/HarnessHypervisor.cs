@@ -35,7 +35,8 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
     public string Name => "qemu";
 
     /// <inheritdoc/>
-    public async Task<IVirtualMachine> LaunchAsync(VmSpec spec, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
+    public async Task<IVirtualMachine> LaunchAsync(
+        VmSpec spec, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)
     {
         Launched.Add(spec);
         Placed.Add(placement);
@@ -45,7 +46,8 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
             await host.EnterAsync("hypervisor.launch", ct);
             taken.Add(host.Take(ledger, ResourceKind.SocketFile, $"{placement.StateDirectory}/qmp.sock"));
             taken.Add(host.Take(ledger, ResourceKind.Process, "vmm", pid: host.NewPid()));
-            var guest = new HarnessGuest(host, Programs) { Vcpus = spec.Resources.Vcpus, MemoryMib = spec.Resources.MemoryMib };
+            var guest = new HarnessGuest(host,
+                Programs) { Vcpus = spec.Resources.Vcpus, MemoryMib = spec.Resources.MemoryMib };
             var machine = new HarnessMachine(host, ledger, taken, guest, placement.StateDirectory)
             {
                 WaitingShare = KeptWaiting,
@@ -76,7 +78,9 @@ public sealed class HarnessMachine : IVirtualMachine
     private readonly TimeSpan _launched;
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    internal HarnessMachine(HarnessHost host, IResourceLedger ledger, IReadOnlyList<AcquiredResource> taken, HarnessGuest guest, HostPath state)
+    internal HarnessMachine(
+        HarnessHost host, IResourceLedger ledger, IReadOnlyList<AcquiredResource> taken, HarnessGuest guest,
+        HostPath state)
     {
         _host = host;
         _ledger = ledger;
@@ -111,7 +115,8 @@ public sealed class HarnessMachine : IVirtualMachine
     public double WaitingShare { get; init; }
 
     /// <inheritdoc/>
-    public TimeSpan KeptWaiting => Exited.IsCompleted ? TimeSpan.Zero : WaitedBefore + ((_host.Time.Elapsed - _launched) * WaitingShare);
+    public TimeSpan KeptWaiting =>
+        Exited.IsCompleted ? TimeSpan.Zero : WaitedBefore + ((_host.Time.Elapsed - _launched) * WaitingShare);
 
     /// <summary>What it was kept waiting besides.</summary>
     public TimeSpan WaitedBefore { get; set; }
@@ -164,7 +169,12 @@ public sealed class HarnessMachine : IVirtualMachine
     }
 
     /// <summary>The failure of whoever needs it alive.</summary>
-    public KataException Ended() => new(ErrorKind.Unavailable, "the VMM has ended") { Report = new FailureReport { Phase = "", After = default, Vmm = _exited.Task.Result.End } };
+    public KataException Ended() =>
+        new(ErrorKind.Unavailable,
+            "the VMM has ended")
+            {
+                Report = new FailureReport { Phase = "", After = default, Vmm = _exited.Task.Result.End }
+            };
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero, CancellationToken.None);

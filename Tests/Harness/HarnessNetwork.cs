@@ -12,7 +12,9 @@ namespace Kata.Tests.Harness;
 /// <summary>Network namespaces in memory.</summary>
 public sealed class HarnessNetwork(HarnessHost host) : ISandboxNetwork
 {
-    /// <summary>The links that the namespace of the sandbox has; a test may change them and then call <see cref="Changed"/>.</summary>
+    /// <summary>
+    /// The links that the namespace of the sandbox has; a test may change them and then call <see cref="Changed"/>.
+    /// </summary>
     public List<GuestInterface> Links { get; } = [];
 
     /// <summary>The routes of the namespace.</summary>
@@ -27,7 +29,8 @@ public sealed class HarnessNetwork(HarnessHost host) : ISandboxNetwork
     public void Changed() => Changes.Writer.TryWrite(true);
 
     /// <inheritdoc/>
-    public async Task<ISandboxLinks> OpenAsync(NetworkNamespacePath? path, NetworkOptions options, IResourceLedger ledger, CancellationToken ct)
+    public async Task<ISandboxLinks> OpenAsync(
+        NetworkNamespacePath? path, NetworkOptions options, IResourceLedger ledger, CancellationToken ct)
     {
         await host.EnterAsync("network.open", ct);
         if (path is null)
@@ -42,7 +45,9 @@ public sealed class HarnessNetwork(HarnessHost host) : ISandboxNetwork
 }
 
 /// <summary>The links of a namespace in memory.</summary>
-public sealed class HarnessLinks(HarnessHost host, HarnessNetwork network, NetworkNamespacePath path, IResourceLedger ledger, NetworkOptions options) : ISandboxLinks
+public sealed class HarnessLinks(
+    HarnessHost host, HarnessNetwork network, NetworkNamespacePath path, IResourceLedger ledger,
+    NetworkOptions options) : ISandboxLinks
 {
     private readonly Dictionary<MacAddress, (NetworkDevice Card, AcquiredResource Tap)> _connected = [];
     private readonly CancellationTokenSource _closed = new();
@@ -59,7 +64,8 @@ public sealed class HarnessLinks(HarnessHost host, HarnessNetwork network, Netwo
             throw new KataException(ErrorKind.Aborted, "the sandbox is being stopped");
         if (options.Model == InterworkingModel.None)
             return NetworkPlan.Empty;
-        var fresh = network.Links.Where(link => !_connected.ContainsKey(link.Mac)).OrderBy(link => link.Name, StringComparer.Ordinal).ToList();
+        var fresh = network.Links.Where(link => !_connected.ContainsKey(link.Mac))
+            .OrderBy(link => link.Name, StringComparer.Ordinal).ToList();
         if (fresh.Count == 0)
             return NetworkPlan.Empty;
         var cards = new List<NetworkDevice>();

@@ -25,7 +25,8 @@ public sealed class HarnessRootfs(HarnessHost host) : IRootfsMounter
             taken = host.Take(ledger, ResourceKind.Mount, target.Value, container);
             await host.EnterAsync("rootfs.mount", ct);
             if (Missing.Contains(root.Mounts.Count > 0 ? root.Mounts[0].Source : root.Source.Value))
-                throw new Core.Domain.KataException(Core.Domain.ErrorKind.InvalidArgument, $"the root of container {container} is missing");
+                throw new Core.Domain.KataException(
+                    Core.Domain.ErrorKind.InvalidArgument, $"the root of container {container} is missing");
             Mounted[container] = root;
         }
         catch
@@ -37,7 +38,8 @@ public sealed class HarnessRootfs(HarnessHost host) : IRootfsMounter
     }
 
     /// <inheritdoc/>
-    public async Task MakeMountPointAsync(ContainerId container, HostPath target, IResourceLedger ledger, CancellationToken ct)
+    public async Task MakeMountPointAsync(
+        ContainerId container, HostPath target, IResourceLedger ledger, CancellationToken ct)
     {
         await host.EnterAsync("rootfs.mount-point", ct);
         host.Take(ledger, ResourceKind.Directory, target.Value, container);

@@ -14,7 +14,8 @@ namespace Kata.Tests.Harness;
 public sealed class HarnessShares(HarnessHost host) : ISharedFilesystem
 {
     /// <inheritdoc/>
-    public Task<FileDaemon> FindAsync(HypervisorSettings settings, CancellationToken ct) => Task.FromResult(host.FileDaemon);
+    public Task<FileDaemon> FindAsync(HypervisorSettings settings, CancellationToken ct) =>
+        Task.FromResult(host.FileDaemon);
 
     /// <inheritdoc/>
     public async Task<ISharedDirectory> StartAsync(
@@ -40,7 +41,9 @@ public sealed class HarnessShares(HarnessHost host) : ISharedFilesystem
 }
 
 /// <summary>A share in memory.</summary>
-public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, SandboxId id, AcquiredResource process, AcquiredResource socket, AcquiredResource directory) : ISharedDirectory
+public sealed class HarnessShare(
+    HarnessHost host, IResourceLedger ledger, SandboxId id, AcquiredResource process, AcquiredResource socket,
+    AcquiredResource directory) : ISharedDirectory
 {
     private readonly List<(ContainerId Container, HostPath Source, AcquiredResource Mount)> _shared = [];
     private readonly Channel<GuestPath> _takenBack = Channel.CreateUnbounded<GuestPath>();
@@ -53,7 +56,8 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
     public FileDaemon Daemon => host.FileDaemon;
 
     /// <inheritdoc/>
-    public Device VmDevice { get; } = new SharedDirectoryDevice(HostPath.Parse(socket.Name, "socket"), GuestPaths.ShareTag, 1024, 0);
+    public Device VmDevice { get; } = new SharedDirectoryDevice(
+        HostPath.Parse(socket.Name, "socket"), GuestPaths.ShareTag, 1024, 0);
 
     /// <inheritdoc/>
     public Task<string> Exited => _exited.Task;
@@ -63,7 +67,8 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
 
     /// <inheritdoc/>
     public async Task<SharedPath> ShareAsync(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart, CancellationToken ct)
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation,
+        bool mayBePart, CancellationToken ct)
     {
         await host.EnterAsync("share.share", ct);
         if (_exited.Task.IsCompleted)
@@ -74,7 +79,8 @@ public sealed class HarnessShare(HarnessHost host, IResourceLedger ledger, Sandb
             throw new KataException(ErrorKind.InvalidArgument, $"{source} is missing");
         while (Encoding.UTF8.GetByteCount(name) > 255)
             name = name[..^1];
-        var mount = _shared.Find(shared => shared.Source == source).Mount?.Name ?? $"{SandboxPaths.Share(id)}/mounts/{name}";
+        var mount = _shared.Find(shared => shared.Source == source).Mount?.Name
+            ?? $"{SandboxPaths.Share(id)}/mounts/{name}";
         _shared.Add((container, source, host.Take(ledger, ResourceKind.Mount, mount, container)));
         return new SharedPath(GuestPaths.Share.Append(mount[(mount.LastIndexOf('/') + 1)..]));
     }

@@ -25,7 +25,9 @@ public sealed class HarnessShim : IAsyncDisposable
 
     private readonly ServiceProvider _services;
 
-    /// <summary>A shim of one sandbox. Its agent is the harness's unless <paramref name="connector"/> makes another.</summary>
+    /// <summary>
+    /// A shim of one sandbox. Its agent is the harness's unless <paramref name="connector"/> makes another.
+    /// </summary>
     public HarnessShim(
         FaultSchedule? faults = null,
         string sandbox = "pod",
@@ -152,7 +154,9 @@ public sealed class HarnessShim : IAsyncDisposable
         $"under way: {Host.Pending}; last calls: {string.Join(", ", Host.Calls.TakeLast(10))}; log: {string.Join("\n", Log.Lines.TakeLast(12).Select(line => line.Text))}");
 
     /// <summary>Writes a bundle.</summary>
-    public HostPath Bundle(string id, ContainerKind kind = ContainerKind.Single, string program = "sleep", Func<OciSpec, OciSpec>? change = null)
+    public HostPath Bundle(
+        string id, ContainerKind kind = ContainerKind.Single, string program = "sleep", Func<OciSpec,
+        OciSpec>? change = null)
     {
         var path = HostPath.Parse($"/bundles/{id}", "bundle");
         var spec = PlayedBundle.Write(Sandbox, kind, program);
@@ -182,18 +186,26 @@ public sealed class HarnessShim : IAsyncDisposable
         bool terminal = false,
         Func<OciSpec, OciSpec>? change = null,
         CancellationToken ct = default) =>
-        SendAsync(new CreateContainer(ContainerId.Parse(id), Bundle(id, kind, program, change), [], Streams(id, stdin, terminal), null), ct);
+        SendAsync(
+            new CreateContainer(
+                ContainerId.Parse(id), Bundle(id, kind, program, change), [], Streams(id, stdin, terminal), null), ct);
 
     /// <summary>Task Start.</summary>
     public Task<StartProcessReply> StartAsync(string id, string? exec = null, CancellationToken ct = default) =>
         SendAsync(new StartProcess(ProcessRef.Parse(id, exec)), ct);
 
     /// <summary>Task Exec.</summary>
-    public Task ExecAsync(string id, string exec, string program = "sleep", bool stdin = false, bool terminal = false, CancellationToken ct = default) =>
-        SendAsync(new AddExec(ProcessRef.Parse(id, exec), Streams($"{id}-{exec}", stdin, terminal), Encoding.UTF8.GetBytes(program)), ct);
+    public Task ExecAsync(
+        string id, string exec, string program = "sleep", bool stdin = false, bool terminal = false,
+        CancellationToken ct = default) =>
+        SendAsync(
+            new AddExec(
+                ProcessRef.Parse(id, exec), Streams($"{id}-{exec}", stdin, terminal),
+                Encoding.UTF8.GetBytes(program)), ct);
 
     /// <summary>Task Kill.</summary>
-    public Task KillAsync(string id, string? exec = null, uint signal = 9, bool all = false, CancellationToken ct = default) =>
+    public Task KillAsync(
+        string id, string? exec = null, uint signal = 9, bool all = false, CancellationToken ct = default) =>
         SendAsync(new SignalProcess(ProcessRef.Parse(id, exec), Signal.Parse(signal), all), ct);
 
     /// <summary>Task Wait.</summary>
@@ -205,7 +217,8 @@ public sealed class HarnessShim : IAsyncDisposable
         SendAsync(new DeleteProcess(ProcessRef.Parse(id, exec)), ct);
 
     /// <summary>Task State.</summary>
-    public Task<GetProcessStateReply> StateAsync(string id, string? exec = null) => SendAsync(new GetProcessState(ProcessRef.Parse(id, exec)));
+    public Task<GetProcessStateReply> StateAsync(string id, string? exec = null) =>
+        SendAsync(new GetProcessState(ProcessRef.Parse(id, exec)));
 
     /// <summary>Task Update.</summary>
     public Task UpdateAsync(string id, OciResources update)
@@ -222,7 +235,8 @@ public sealed class HarnessShim : IAsyncDisposable
     public Task ResumeAsync(string id) => SendAsync(new ResumeContainer(ContainerId.Parse(id)));
 
     /// <summary>Task CloseIO.</summary>
-    public Task CloseStdinAsync(string id, string? exec = null) => SendAsync(new CloseStdin(ProcessRef.Parse(id, exec)));
+    public Task CloseStdinAsync(string id, string? exec = null) =>
+        SendAsync(new CloseStdin(ProcessRef.Parse(id, exec)));
 
     /// <summary>Task ResizePty.</summary>
     public Task ResizeAsync(string id, uint columns, uint rows, string? exec = null) =>

@@ -4,7 +4,9 @@ using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Tests.Harness;
 
-/// <summary>State directories in memory, as one shim sees them; they lie on the host, where others see them too.</summary>
+/// <summary>
+/// State directories in memory, as one shim sees them; they lie on the host, where others see them too.
+/// </summary>
 public sealed class HarnessStore(HarnessHost host) : ISandboxStore
 {
     /// <summary>The phases that were written.</summary>
@@ -65,7 +67,8 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
     }
 
     /// <inheritdoc/>
-    public async Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(SandboxId id, CancellationToken ct)
+    public async Task<(bool HolderIsAlive, IReadOnlyList<AcquiredResource>? Held)> LookAsync(
+        SandboxId id, CancellationToken ct)
     {
         await host.EnterAsync("store.look", ct);
         return !host.Directories.TryGetValue(id, out var found) ? (false, null)
@@ -87,7 +90,8 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
         Task.FromResult(host.Directories.GetValueOrDefault(id)?.Snapshot);
 
     /// <inheritdoc/>
-    public void WritePhase(SandboxId id, ContainerId container, string phase, bool isEnd, TimeSpan sinceBegin) => Phases.Add((phase, isEnd, sinceBegin));
+    public void WritePhase(SandboxId id, ContainerId container, string phase, bool isEnd, TimeSpan sinceBegin) =>
+        Phases.Add((phase, isEnd, sinceBegin));
 
     /// <inheritdoc/>
     public async Task DeleteAsync(SandboxId id, CancellationToken ct)
@@ -106,7 +110,8 @@ public sealed class HarnessStore(HarnessHost host) : ISandboxStore
     private void Remove(SandboxId id)
     {
         var path = SandboxPaths.State(id).Value;
-        foreach (var inside in host.Held.Where(held => held.Kind == ResourceKind.SocketFile && held.Name.StartsWith(path + "/", StringComparison.Ordinal)).ToList())
+        foreach (var inside in host.Held.Where(held => held.Kind == ResourceKind.SocketFile
+            && held.Name.StartsWith(path + "/", StringComparison.Ordinal)).ToList())
             host.Drop(inside);
         host.Drop(new AcquiredResource(ResourceKind.Directory, path));
         host.Directories.Remove(id);
@@ -158,7 +163,8 @@ public sealed class HarnessReleaser(HarnessHost host) : IResourceReleaser
     public async Task ReleaseAsync(AcquiredResource resource, CancellationToken ct)
     {
         await host.EnterAsync("releaser.release", ct);
-        if (resource.Kind == ResourceKind.Process && host.Machine is { } machine && machine.Resource.IsSameThing(resource))
+        if (resource.Kind == ResourceKind.Process && host.Machine is { } machine
+            && machine.Resource.IsSameThing(resource))
             machine.Die(new Core.Domain.VmmEnd(null, 9));
         if (resource.Kind == ResourceKind.Process && host.Share is { } share && share.Resource.IsSameThing(resource))
             share.Die("signal 9");

@@ -1,6 +1,8 @@
 namespace Kata.Tests.Harness;
 
-/// <summary>A clock that stands still until it is moved; timers fire on the caller of the move, in the order of their due times.</summary>
+/// <summary>
+/// A clock that stands still until it is moved; timers fire on the caller of the move, in the order of their due times.
+/// </summary>
 public sealed class ManualTime : TimeProvider
 {
     private readonly Lock _lock = new();

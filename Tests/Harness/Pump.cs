@@ -3,13 +3,13 @@ using System.Runtime.ExceptionServices;
 namespace Kata.Tests.Harness;
 
 /// <summary>
-/// Runs asynchronous code on the calling thread and moves a <see cref="ManualTime"/> whenever nothing is left to run: what
-/// takes minutes of virtual time takes milliseconds, and nothing sleeps.
+/// Runs asynchronous code on the calling thread and moves a <see cref="ManualTime"/> whenever nothing is left to run:
+/// what takes minutes of virtual time takes milliseconds, and nothing sleeps.
 /// </summary>
 public sealed class Pump : SynchronizationContext
 {
-    // A continuation may pass through the thread pool on its way here. So many work items behind one another in the pool
-    // without a new post mean that nothing is on its way.
+    // A continuation may pass through the thread pool on its way here. So many work items behind one another in the
+    // pool without a new post mean that nothing is on its way.
     private const int QuietRounds = 5;
 
     // Before a scenario is called stuck, so that a pool thread that the kernel keeps waiting is not mistaken for none.
@@ -29,7 +29,9 @@ public sealed class Pump : SynchronizationContext
 
     private Pump(ManualTime time) => _time = time;
 
-    /// <summary>Runs <paramref name="body"/> to its end; fails if it waits for something that no timer and no work can bring.</summary>
+    /// <summary>
+    /// Runs <paramref name="body"/> to its end; fails if it waits for something that no timer and no work can bring.
+    /// </summary>
     /// <param name="time">The clock that is moved.</param>
     /// <param name="body">What to run.</param>
     /// <param name="limit">Virtual time within which it must end.</param>

@@ -9,6 +9,7 @@ public static class SharedDirectoryCalls
 {
     /// <summary>Shares something, which may become a part of what is shared already.</summary>
     public static Task<SharedPath> ShareAsync(
-        this ISharedDirectory share, ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, CancellationToken ct) =>
+        this ISharedDirectory share, ContainerId container, HostPath source, string name, ShareAccess access,
+        SharePropagation propagation, CancellationToken ct) =>
         share.ShareAsync(container, source, name, access, propagation, mayBePart: true, ct);
 }

@@ -2,7 +2,9 @@ using static Kata.Tests.Parity.IntendedDifference;
 
 namespace Kata.Tests.Parity;
 
-/// <summary>Where our calls to the agent differ from upstream's for the same requests. A test holds it to the truth both ways.</summary>
+/// <summary>
+/// Where our calls to the agent differ from upstream's for the same requests. A test holds it to the truth both ways.
+/// </summary>
 internal static class AgentDifferences
 {
     private const string SameDirectory = "the same directory, without the slash at its end";
@@ -21,12 +23,15 @@ internal static class AgentDifferences
     [
         Upstreams("CreateSandbox storages[/run/kata-containers/shared/containers/]*", SameDirectory),
         Ours("CreateSandbox storages[/run/kata-containers/shared/containers].*", SameDirectory),
-        Upstreams("CreateSandbox dns=*", "each container has its resolv.conf mounted; the guest itself looks nothing up"),
+        Upstreams(
+            "CreateSandbox dns=*", "each container has its resolv.conf mounted; the guest itself looks nothing up"),
         Upstreams("call UpdateInterface", NoNetwork),
         Upstreams("call UpdateRoutes", NoNetwork),
         Upstreams("CreateContainer OCI.Annotations.nerdctl/network-namespace=*", NoNetwork),
 
-        Ours("CreateContainer OCI.Annotations.io.katacontainers.pkg.oci.*", "the guest is told of what kind a container is also where the bundle has no annotations"),
+        Ours(
+            "CreateContainer OCI.Annotations.io.katacontainers.pkg.oci.*",
+            "the guest is told of what kind a container is also where the bundle has no annotations"),
         Ours("CreateContainer OCI.Linux.Resources.Devices[*", DeviceRules),
         Upstreams("CreateContainer devices[0].*", VirtioBlk),
         Ours("CreateContainer devices[0].*", VirtioBlk),
@@ -40,12 +45,17 @@ internal static class AgentDifferences
         Upstreams("call OnlineCPUMem", NothingAdded),
         Upstreams("call CreateContainer c1", GrownFirst),
         Ours("call CreateContainer c1", GrownFirst),
-        Upstreams("call UpdateEphemeralMounts", "no storage of the sandbox has a size that follows the machine's memory"),
-        Upstreams("call RemoveStaleVirtiofsShareMounts", "the host detaches its mounts lazily, so nothing waits for the share's daemon to let go"),
+        Upstreams(
+            "call UpdateEphemeralMounts", "no storage of the sandbox has a size that follows the machine's memory"),
+        Upstreams(
+            "call RemoveStaleVirtiofsShareMounts",
+            "the host detaches its mounts lazily, so nothing waits for the share's daemon to let go"),
 
         Ours("ReadStdout container_id=pod exec_id=pod len=32768", Drained),
         Ours("ReadStderr container_id=pod exec_id=pod len=32768", Drained),
-        Ours("CloseStdin container_id=*", "a process without input sees its end at once, not an open pipe that nobody writes to"),
+        Ours(
+            "CloseStdin container_id=*",
+            "a process without input sees its end at once, not an open pipe that nobody writes to"),
         Ours("ExecProcess process.*", AsAsked),
 
         Ours("SignalProcess exec_id=*", OwnProcess),

@@ -61,7 +61,8 @@ public sealed class AgentReplayTests
 
         string.Join('\n', answers.Where(answer => answer.Message is null).Except(MayBeRefused(answers, expected)))
             .Should().BeEmpty("the guest said {0}", machine.Said);
-        MayBeRefused(answers, expected).Should().OnlyContain(answer => answer.Message == null, "what is not refused needs no mention");
+        MayBeRefused(answers, expected)
+            .Should().OnlyContain(answer => answer.Message == null, "what is not refused needs no mention");
         foreach (var (process, code) in expected.Exits)
             ExitOf(answers, process).Should().Be(code, "of {0}", process);
         foreach (var (process, output) in expected.Output)
@@ -69,19 +70,24 @@ public sealed class AgentReplayTests
         await machine.EndedAsync(PowerOffLimit);
     }
 
-    // Two refusals are the protocol's: who waits a second time for a process finds none, since the first wait took it away;
-    // and who waits for a container out of memory when the sandbox goes is sent away.
+    // Two refusals are the protocol's: who waits a second time for a process finds none, since the first wait took it
+    // away; and who waits for a container out of memory when the sandbox goes is sent away.
     private static IReadOnlyList<Answer> MayBeRefused(IReadOnlyList<Answer> answers, Expected expected)
     {
         var again = answers.Where(answer => answer.Call.Method == "WaitProcess")
             .GroupBy(answer => answer.Call.Message.ToString())
             .SelectMany(waits => waits.Skip(1))
             .ToList();
-        return [.. again.Where(answer => answer.Status.StatusCode == StatusCode.NotFound), .. answers.Where(answer => answer.Call.Method == "GetOOMEvent" || expected.Refused.ContainsKey(answer.Call.Method))];
+        return [.. again.Where(answer => answer.Status.StatusCode == StatusCode.NotFound),
+            .. answers.Where(
+                answer => answer.Call.Method == "GetOOMEvent" || expected.Refused.ContainsKey(answer.Call.Method))];
     }
 
     private static string OutputOf(IEnumerable<Answer> answers, string exec) => string.Concat(answers
-        .Where(answer => answer.Call.Method == "ReadStdout" && answer.Call.Message is ReadStreamRequest request && request.ExecId == exec)
+        .Where(
+            answer =>
+                answer.Call.Method == "ReadStdout" && answer.Call.Message is ReadStreamRequest request
+                    && request.ExecId == exec)
         .Select(answer => ((ReadStreamResponse)answer.Message!).Data.ToStringUtf8()));
 
     private static int ExitOf(IEnumerable<Answer> answers, string exec) => ((WaitProcessResponse)answers

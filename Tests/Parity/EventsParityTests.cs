@@ -5,12 +5,17 @@ using static Kata.Tests.Parity.IntendedDifference;
 
 namespace Kata.Tests.Parity;
 
-/// <summary>The events that containerd gets from us, in their order, against those that it got from upstream's shim for the same requests.</summary>
+/// <summary>
+/// The events that containerd gets from us, in their order, against those that it got from upstream's shim for the same
+/// requests.
+/// </summary>
 public sealed class EventsParityTests
 {
     private static readonly IReadOnlyList<IntendedDifference> Table =
     [
-        Upstreams("/tasks/exec-added container_id=pod exec_id=e5", "an exec of a paused container is refused when it is asked for, not when it is started"),
+        Upstreams(
+            "/tasks/exec-added container_id=pod exec_id=e5",
+            "an exec of a paused container is refused when it is asked for, not when it is started"),
     ];
 
     public static TheoryData<string> LifeNames => new(Lives.Names);

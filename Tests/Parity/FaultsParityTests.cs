@@ -30,16 +30,20 @@ public sealed class FaultsParityTests
     public void Create_when_the_vmm_never_answers_ends_with_its_deadline_and_leaves_nothing() => HarnessShim.Run(
         async shim =>
         {
-            await shim.Invoking(s => s.CreateAsync("pod")).Should().ThrowAsync<KataException>().Where(e => e.Kind == ErrorKind.DeadlineExceeded);
+            await shim.Invoking(s => s.CreateAsync("pod")).Should().ThrowAsync<KataException>()
+                .Where(e => e.Kind == ErrorKind.DeadlineExceeded);
 
             shim.Time.Elapsed.Should().BeLessThan(shim.Settings.Settings.CreateContainerTimeout + AtOnce);
             shim.Host.Leftovers().Should().BeEmpty();
         },
         new FaultSchedule(new Fault("hypervisor.handshake", 1, FaultKind.Hang)));
 
-    /// <summary>Upstream's then answers nothing any more: the client holds the fifo open while it waits for the answer.</summary>
+    /// <summary>
+    /// Upstream's then answers nothing any more: the client holds the fifo open while it waits for the answer.
+    /// </summary>
     [Fact]
-    public void CloseIO_when_the_client_holds_its_fifo_and_the_guest_takes_no_input_answers_and_blocks_nobody() => SingleThread.Run(async () =>
+    public void CloseIO_when_the_client_holds_its_fifo_and_the_guest_takes_no_input_answers_and_blocks_nobody() =>
+        SingleThread.Run(async () =>
     {
         await using var shim = new RecordedShim(new Recording("detached-exec-kill"), fifos: true);
         await shim.CreateAsync("pod");

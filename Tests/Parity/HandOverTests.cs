@@ -26,7 +26,8 @@ public sealed class HandOverTests : IDisposable
 
     public static TheoryData<string> Names => new(HandOver.All());
 
-    public static TheoryData<string> Guests => new(HandOver.All().Where(name => !IsOnHostNetwork(name) && !IsOnAnothersNetwork(name)));
+    public static TheoryData<string> Guests =>
+        new(HandOver.All().Where(name => !IsOnHostNetwork(name) && !IsOnAnothersNetwork(name)));
 
     public static TheoryData<string> OnHostNetwork => new(HandOver.All().Where(IsOnHostNetwork));
 

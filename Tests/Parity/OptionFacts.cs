@@ -10,7 +10,8 @@ internal static class OptionFacts
     private static readonly string[] Typed = ["device", "object", "chardev", "netdev", "numa"];
 
     /// <summary>How the parts of a command line refer to each other, which each writer does by its own names.</summary>
-    private static readonly string[] References = ["id", "chardev", "memdev", "drive", "netdev", "rng", "serial", "node-name"];
+    private static readonly string[] References = ["id", "chardev", "memdev", "drive", "netdev", "rng", "serial",
+        "node-name"];
 
     public static IReadOnlySet<string> Of(IReadOnlyList<string> arguments)
     {
@@ -31,7 +32,9 @@ internal static class OptionFacts
 
     private static IEnumerable<string> Split(string name, string value)
     {
-        var words = value.Split(',').Select(word => word.StartsWith("driver=", StringComparison.Ordinal) && name == "device" ? word[7..] : word).ToList();
+        var words = value.Split(',').Select(
+            word =>
+                word.StartsWith("driver=", StringComparison.Ordinal) && name == "device" ? word[7..] : word).ToList();
         var subject = name;
         if (Typed.Contains(name))
         {

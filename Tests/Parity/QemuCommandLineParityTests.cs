@@ -20,11 +20,15 @@ public sealed class QemuCommandLineParityTests
         ["default"] = WithImage(Vm(), ImageDriver.Nvdimm, "ext4"),
         ["image-block"] = WithImage(Vm(), ImageDriver.VirtioBlk, "ext4"),
         ["image-erofs"] = WithImage(Vm(), ImageDriver.Nvdimm, "erofs"),
-        ["seccomp"] = Vm(m => m with { SeccompSandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny" }),
+        ["seccomp"] = Vm(
+            m => m with { SeccompSandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny" }),
         ["debug"] = WithDebugParameters(WithImage(Vm(m => m with { Debug = true }), ImageDriver.Nvdimm, "ext4")),
         ["firmware"] = Vm(m => m with { Firmware = P("/usr/share/OVMF.fd") }),
         ["cache-always-dax"] = Vm() with { Devices = [Rng, new SharedDirectoryDevice(Socket, "kataShared", 512, 512)] },
-        ["net-tcfilter"] = Vm() with { Devices = [.. Vm().Devices, new NetworkDevice("network-0", "tap0_kata", new MacAddress(0x020000000101), 1)] },
+        ["net-tcfilter"] = Vm() with
+        {
+            Devices = [.. Vm().Devices, new NetworkDevice("network-0", "tap0_kata", new MacAddress(0x020000000101), 1)]
+        },
     };
 
     private static HostPath Socket => P("/run/vc/sbs/pod1/vhost-fs.sock");
@@ -64,12 +68,18 @@ public sealed class QemuCommandLineParityTests
             QmpDescriptor = 3,
             Channel = [KernelVsock.Device("${CID}", 4)],
         }));
-        return [.. upstream.Except(ours).Select(fact => (false, fact)), .. ours.Except(upstream).Select(fact => (true, fact))];
+        return [.. upstream.Except(ours).Select(fact => (false, fact)),
+            .. ours.Except(upstream).Select(fact => (true, fact))];
     }
 
     private static VmSpec Vm(Func<MachineOptions, MachineOptions>? change = null)
     {
-        var machine = new MachineOptions { Program = P("/usr/bin/qemu-system-x86_64"), MachineType = "q35", CpuFeatures = "pmu=off" };
+        var machine = new MachineOptions
+        {
+            Program = P("/usr/bin/qemu-system-x86_64"),
+            MachineType = "q35",
+            CpuFeatures = "pmu=off"
+        };
         return new VmSpec
         {
             Sandbox = SandboxId.Parse("pod1"),
@@ -100,7 +110,10 @@ public sealed class QemuCommandLineParityTests
 
     private static VmSpec WithDebugParameters(VmSpec vm) => vm with
     {
-        Boot = vm.Boot with { KernelParameters = ["agent.log=debug", "agent.debug_console", "agent.debug_console_vport=1026", .. vm.Boot.KernelParameters] },
+        Boot = vm.Boot with
+        {
+            KernelParameters = ["agent.log=debug", "agent.debug_console", "agent.debug_console_vport=1026", .. vm.Boot.KernelParameters]
+        },
     };
 
     private static HostPath P(string path) => HostPath.Parse(path, "path");

@@ -2,7 +2,9 @@ using static Kata.Tests.Parity.IntendedDifference;
 
 namespace Kata.Tests.Parity;
 
-/// <summary>Where our QEMU command lines differ from upstream's for the same settings. A test holds it to the truth both ways.</summary>
+/// <summary>
+/// Where our QEMU command lines differ from upstream's for the same settings. A test holds it to the truth both ways.
+/// </summary>
 internal static class QemuDifferences
 {
     private const string Names = "the same option by its other name or form";
@@ -16,13 +18,16 @@ internal static class QemuDifferences
     public static IReadOnlyList<IntendedDifference> Table { get; } =
     [
         Upstreams("uuid ${UUID}", "nobody reads it"),
-        Upstreams("pidfile *", "pid and start time are in the ledger, which the shim's own process id reuse cannot fool"),
+        Upstreams(
+            "pidfile *", "pid and start time are in the ledger, which the shim's own process id reuse cannot fool"),
         Upstreams("qmp unix:fd=3", Listener),
         Upstreams("qmp server=on", Listener),
         Upstreams("qmp wait=off", Listener),
         Ours("chardev socket fd=3", Listener),
         Ours("mon mode=control", Listener),
-        Upstreams("qmp unix:path=/run/vc/vm/${SANDBOX_ID}/extra-monitor.sock", "a second monitor would let others change the machine behind our back"),
+        Upstreams(
+            "qmp unix:path=/run/vc/vm/${SANDBOX_ID}/extra-monitor.sock",
+            "a second monitor would let others change the machine behind our back"),
 
         Upstreams("device virtio-serial-pci*", SerialConsole),
         Upstreams("device virtconsole*", SerialConsole),
@@ -50,10 +55,13 @@ internal static class QemuDifferences
         Upstreams("device vhost-vsock-pci bus=pcie.0", AutoPlaced),
         Upstreams("device vhost-vsock-pci disable-modern=false", AutoPlaced),
         Upstreams("device vhost-user-fs-pci bus=pcie.0", AutoPlaced),
-        Upstreams("chardev socket path=/run/vc/vm/${SANDBOX_ID}/vhost-fs.sock", "one state directory for the whole sandbox"),
+        Upstreams(
+            "chardev socket path=/run/vc/vm/${SANDBOX_ID}/vhost-fs.sock", "one state directory for the whole sandbox"),
         Ours("chardev socket path=/run/vc/sbs/pod1/vhost-fs.sock", "one state directory for the whole sandbox"),
 
-        Upstreams("device virtio-blk-pci *", "the image is opened read-only by the block layer, so nothing that would let the guest write or share applies"),
+        Upstreams(
+            "device virtio-blk-pci *",
+            "the image is opened read-only by the block layer, so nothing that would let the guest write or share applies"),
         Upstreams("drive *", Names),
         Ours("blockdev *", Names),
 

@@ -15,7 +15,8 @@ public sealed class VirtiofsdParityTests
         Upstreams("--syslog", "what it says is read from its standard error, so that a failed start can repeat it"),
         Ours("--sandbox=namespace", "its default, said so that a changed default cannot take it away"),
         Ours("--seccomp=kill", "its default, said so that a changed default cannot take it away"),
-        Ours("--inode-file-handles=prefer", "what the host deletes or unmounts is not held by what the guest remembers"),
+        Ours(
+            "--inode-file-handles=prefer", "what the host deletes or unmounts is not held by what the guest remembers"),
         Ours("--xattr", "files keep their capabilities and other attributes, as with a runtime without machines"),
     ];
 
@@ -47,9 +48,12 @@ public sealed class VirtiofsdParityTests
                     VirtioFsExtraArguments = ["--thread-pool-size=1", "--announce-submounts"],
                 });
 
-            var differences = upstream.Except(ours).Select(a => (IsOurs: false, Fact: a)).Concat(ours.Except(upstream).Select(a => (IsOurs: true, Fact: a))).ToList();
-            differences.Should().OnlyContain(d => Table.Any(entry => entry.Covers(d.IsOurs, d.Fact)), "in case {0}", name);
-            Table.Should().OnlyContain(entry => differences.Any(d => entry.Covers(d.IsOurs, d.Fact)), "in case {0}", name);
+            var differences = upstream.Except(ours).Select(a => (IsOurs: false, Fact: a))
+                .Concat(ours.Except(upstream).Select(a => (IsOurs: true, Fact: a))).ToList();
+            differences.Should().OnlyContain(
+                d => Table.Any(entry => entry.Covers(d.IsOurs, d.Fact)), "in case {0}", name);
+            Table.Should().OnlyContain(
+                entry => differences.Any(d => entry.Covers(d.IsOurs, d.Fact)), "in case {0}", name);
         }
     }
 }

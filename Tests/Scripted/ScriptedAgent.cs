@@ -25,8 +25,8 @@ public enum ScriptedChannel
 public sealed record ScriptedCall(string Method, IMessage Request);
 
 /// <summary>
-/// A peer on the wire that plays a guest's agent: it keeps containers and processes in memory, and tests decide what the
-/// processes print and when they end. It answers like upstream's agent unless told to keep unread output.
+/// A peer on the wire that plays a guest's agent: it keeps containers and processes in memory, and tests decide what
+/// the processes print and when they end. It answers like upstream's agent unless told to keep unread output.
 /// </summary>
 public sealed class ScriptedAgent : IAsyncDisposable
 {
@@ -88,10 +88,12 @@ public sealed class ScriptedAgent : IAsyncDisposable
     }
 
     /// <summary>Listens on a unix socket that does not exist yet.</summary>
-    public static ScriptedAgent Listen(string socket, ScriptedChannel channel = ScriptedChannel.Hybrid) => new(socket, channel);
+    public static ScriptedAgent Listen(string socket, ScriptedChannel channel = ScriptedChannel.Hybrid) =>
+        new(socket, channel);
 
     /// <summary>The same, with a version and a way with unread output.</summary>
-    public static ScriptedAgent Listen(string socket, ScriptedChannel channel, string version, bool dropsUnreadOutput) =>
+    public static ScriptedAgent Listen(
+        string socket, ScriptedChannel channel, string version, bool dropsUnreadOutput) =>
         new(socket, channel) { Version = version, DropsUnreadOutput = dropsUnreadOutput };
 
     /// <summary>The requests of one method.</summary>
@@ -122,7 +124,8 @@ public sealed class ScriptedAgent : IAsyncDisposable
     public void Mend(string method) => _failures.TryRemove(method, out _);
 
     /// <summary>From now on a method does not answer until it is released.</summary>
-    public void Hold(string method) => _held.TryAdd(method, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+    public void Hold(string method) =>
+        _held.TryAdd(method, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
 
     /// <summary>Lets a held method answer.</summary>
     public void Release(string method)
@@ -189,7 +192,8 @@ public sealed class ScriptedAgent : IAsyncDisposable
             throw new RpcException(new Status(StatusCode.Internal, $"\"process {exec} already exists\""));
     }
 
-    internal void Forget(string container, string exec) => _processes.TryRemove((container, exec.Length == 0 ? container : exec), out _);
+    internal void Forget(string container, string exec) =>
+        _processes.TryRemove((container, exec.Length == 0 ? container : exec), out _);
 
     internal void RemoveContainer(string container)
     {
@@ -202,7 +206,8 @@ public sealed class ScriptedAgent : IAsyncDisposable
         _containers.TryRemove(container, out _);
     }
 
-    internal IEnumerable<ScriptedProcess> ProcessesOf(string container) => _processes.Where(p => p.Key.Container == container).Select(p => p.Value);
+    internal IEnumerable<ScriptedProcess> ProcessesOf(string container) =>
+        _processes.Where(p => p.Key.Container == container).Select(p => p.Value);
 
     private async Task ServeAsync()
     {
@@ -265,7 +270,8 @@ public sealed class ScriptedAgent : IAsyncDisposable
             length += n > 0 ? n : throw new EndOfStreamException();
         }
 
-        if (!hello.AsSpan().StartsWith((ReadOnlySpan<byte>)[255, 255, 255, 255]) || !hello.AsSpan(4).StartsWith("KATAHX"u8))
+        if (!hello.AsSpan().StartsWith((ReadOnlySpan<byte>)[255, 255, 255, 255])
+            || !hello.AsSpan(4).StartsWith("KATAHX"u8))
             throw new EndOfStreamException();
         await socket.SendAsync(hello, SocketFlags.None, ct);
     }

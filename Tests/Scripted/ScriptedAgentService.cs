@@ -11,22 +11,33 @@ internal sealed class ScriptedAgentService(ScriptedAgent agent) : AgentService.A
 {
     private static readonly Empty Done = new();
 
-    public override Task<Empty> CreateSandbox(CreateSandboxRequest request, ServerCallContext context) => DoneAsync("CreateSandbox", request);
+    public override Task<Empty> CreateSandbox(CreateSandboxRequest request, ServerCallContext context) =>
+        DoneAsync("CreateSandbox", request);
 
-    public override Task<Empty> DestroySandbox(DestroySandboxRequest request, ServerCallContext context) => DoneAsync("DestroySandbox", request);
+    public override Task<Empty> DestroySandbox(DestroySandboxRequest request, ServerCallContext context) =>
+        DoneAsync("DestroySandbox", request);
 
-    public override Task<Empty> OnlineCPUMem(OnlineCPUMemRequest request, ServerCallContext context) => DoneAsync("OnlineCPUMem", request);
+    public override Task<Empty> OnlineCPUMem(OnlineCPUMemRequest request, ServerCallContext context) =>
+        DoneAsync("OnlineCPUMem", request);
 
-    public override Task<Empty> UpdateEphemeralMounts(UpdateEphemeralMountsRequest request, ServerCallContext context) => DoneAsync("UpdateEphemeralMounts", request);
+    public override Task<Empty> UpdateEphemeralMounts(UpdateEphemeralMountsRequest request,
+        ServerCallContext context) => DoneAsync("UpdateEphemeralMounts", request);
 
-    public override async Task<GuestDetailsResponse> GetGuestDetails(GuestDetailsRequest request, ServerCallContext context)
+    public override async Task<GuestDetailsResponse> GetGuestDetails(
+        GuestDetailsRequest request, ServerCallContext context)
     {
         await agent.PlayAsync("GetGuestDetails", request);
         return new GuestDetailsResponse
         {
             MemBlockSizeBytes = request.MemBlockSize ? 128UL << 20 : 0,
             SupportMemHotplugProbe = false,
-            AgentDetails = new AgentDetails { Version = agent.Version, InitDaemon = true, SupportsSeccomp = true, StorageHandlers = { "virtio-fs", "ephemeral" } },
+            AgentDetails = new AgentDetails
+            {
+                Version = agent.Version,
+                InitDaemon = true,
+                SupportsSeccomp = true,
+                StorageHandlers = { "virtio-fs", "ephemeral" }
+            },
         };
     }
 
@@ -62,13 +73,17 @@ internal sealed class ScriptedAgentService(ScriptedAgent agent) : AgentService.A
         return Done;
     }
 
-    public override Task<Empty> PauseContainer(PauseContainerRequest request, ServerCallContext context) => OnContainerAsync("PauseContainer", request, request.ContainerId);
+    public override Task<Empty> PauseContainer(PauseContainerRequest request, ServerCallContext context) =>
+        OnContainerAsync("PauseContainer", request, request.ContainerId);
 
-    public override Task<Empty> ResumeContainer(ResumeContainerRequest request, ServerCallContext context) => OnContainerAsync("ResumeContainer", request, request.ContainerId);
+    public override Task<Empty> ResumeContainer(ResumeContainerRequest request, ServerCallContext context) =>
+        OnContainerAsync("ResumeContainer", request, request.ContainerId);
 
-    public override Task<Empty> UpdateContainer(UpdateContainerRequest request, ServerCallContext context) => OnContainerAsync("UpdateContainer", request, request.ContainerId);
+    public override Task<Empty> UpdateContainer(UpdateContainerRequest request, ServerCallContext context) =>
+        OnContainerAsync("UpdateContainer", request, request.ContainerId);
 
-    public override async Task<StatsContainerResponse> StatsContainer(StatsContainerRequest request, ServerCallContext context)
+    public override async Task<StatsContainerResponse> StatsContainer(
+        StatsContainerRequest request, ServerCallContext context)
     {
         await OnContainerAsync("StatsContainer", request, request.ContainerId);
         return agent.Stats;
@@ -87,7 +102,8 @@ internal sealed class ScriptedAgentService(ScriptedAgent agent) : AgentService.A
         await agent.PlayAsync("SignalProcess", request);
         if (request is { ExecId: "", Signal: 9 })
         {
-            RequireContainer(request.ContainerId, StatusCode.Internal, $"\"Invalid container id {request.ContainerId}\"");
+            RequireContainer(
+                request.ContainerId, StatusCode.Internal, $"\"Invalid container id {request.ContainerId}\"");
             foreach (var process in agent.ProcessesOf(request.ContainerId))
                 process.Exit(137);
         }
@@ -116,14 +132,17 @@ internal sealed class ScriptedAgentService(ScriptedAgent agent) : AgentService.A
         return new WaitProcessResponse { Status = code };
     }
 
-    public override Task<ReadStreamResponse> ReadStdout(ReadStreamRequest request, ServerCallContext context) => ReadAsync("ReadStdout", request, stderr: false);
+    public override Task<ReadStreamResponse> ReadStdout(ReadStreamRequest request, ServerCallContext context) =>
+        ReadAsync("ReadStdout", request, stderr: false);
 
-    public override Task<ReadStreamResponse> ReadStderr(ReadStreamRequest request, ServerCallContext context) => ReadAsync("ReadStderr", request, stderr: true);
+    public override Task<ReadStreamResponse> ReadStderr(ReadStreamRequest request, ServerCallContext context) =>
+        ReadAsync("ReadStderr", request, stderr: true);
 
     public override async Task<WriteStreamResponse> WriteStdin(WriteStreamRequest request, ServerCallContext context)
     {
         await agent.PlayAsync("WriteStdin", request);
-        var process = agent.Find(request.ContainerId, request.ExecId) ?? throw Refuse(StatusCode.Internal, "\"Process not found: invalid exec id\"");
+        var process = agent.Find(request.ContainerId, request.ExecId)
+            ?? throw Refuse(StatusCode.Internal, "\"Process not found: invalid exec id\"");
         if (request.Data.IsEmpty)
             process.EndInput();
         else
@@ -169,12 +188,15 @@ internal sealed class ScriptedAgentService(ScriptedAgent agent) : AgentService.A
     }
 
     private ScriptedProcess RequireLive(string container, string exec) =>
-        Require(container, exec) is { IsReaped: false } process ? process : throw Refuse(StatusCode.NotFound, "InvalidExecId");
+        Require(container, exec) is { IsReaped: false } process
+            ? process
+            : throw Refuse(StatusCode.NotFound, "InvalidExecId");
 
     private ScriptedProcess Require(string container, string exec)
     {
         RequireContainer(container, StatusCode.InvalidArgument, "InvalidContainerId");
-        return agent.Find(container, exec) ?? throw Refuse(StatusCode.NotFound, exec.Length == 0 ? "InitProcessNotFound" : "InvalidExecId");
+        return agent.Find(container, exec)
+            ?? throw Refuse(StatusCode.NotFound, exec.Length == 0 ? "InitProcessNotFound" : "InvalidExecId");
     }
 
     private void RequireContainer(string container, StatusCode code, string text)

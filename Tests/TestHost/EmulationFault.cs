@@ -15,8 +15,8 @@ public enum EmulationFault
 
     /// <summary>
     /// A processor of the test host runs a nested machine and does not come back from it: its kernel says for how long
-    /// it has been stuck with the VMM, or, before that, that the processor holds up all others (RCU). What runs in user mode
-    /// cannot do that.
+    /// it has been stuck with the VMM, or, before that, that the processor holds up all others (RCU). What runs in user
+    /// mode cannot do that.
     /// </summary>
     HostStuck,
 
@@ -30,7 +30,8 @@ public enum EmulationFault
 }
 
 /// <summary>What is known of a test that failed in a test host.</summary>
-/// <param name="Failure">What the test says: of a start that failed, the shim's sentence with the machine's last words.</param>
+/// <param name="Failure">What the test says: of a start that failed, the shim's sentence with the machine's last
+/// words.</param>
 /// <param name="HostConsole">Everything the test host's kernel has said.</param>
 /// <param name="HostAnswers">Whether its shell still answers.</param>
 public sealed record EmulationEvidence(string Failure, string HostConsole, bool HostAnswers);
@@ -53,10 +54,12 @@ public static partial class EmulationRule
     // The words of our first process; whatever the VMM said; and a kernel's own complaints, by which it knows why it
     // stopped.
     private static readonly string[] Words = ["kata-agent: ", "VMM said: ", "the VMM ended with signal"];
-    private static readonly string[] Complaints = ["panic", "BUG:", "Oops", "Call Trace", "not syncing", "segfault", "general protection"];
+    private static readonly string[] Complaints = ["panic", "BUG:", "Oops", "Call Trace", "not syncing", "segfault",
+        "general protection"];
 
     // Of memory or time that ran out in the host, which what runs in it can do.
-    private static readonly string[] Exhaustion = ["Out of memory", "oom-kill", "deadlocked on memory", "blocked for more than"];
+    private static readonly string[] Exhaustion = ["Out of memory", "oom-kill", "deadlocked on memory",
+        "blocked for more than"];
 
     /// <summary>Which fault of the emulation it is; null if it must be taken for ours.</summary>
     public static EmulationFault? Judge(EmulationEvidence evidence)
@@ -74,7 +77,8 @@ public static partial class EmulationRule
 
         // Every start that is told of must have failed so: beside one of ours, the emulation's says nothing.
         EmulationFault? fault = null;
-        foreach (var line in evidence.Failure.Split('\n').Where(line => line.Contains(Report, StringComparison.Ordinal)))
+        foreach (var line in evidence.Failure.Split('\n').Where(line => line.Contains(Report,
+            StringComparison.Ordinal)))
         {
             fault = JudgeStart(line);
             if (fault is null)
@@ -92,11 +96,13 @@ public static partial class EmulationRule
 
     private static EmulationFault? JudgeStart(string report)
     {
-        if (!report.Contains(WaitingForAgent, StringComparison.Ordinal) || Holds(report, Words) || Holds(report, Complaints))
+        if (!report.Contains(WaitingForAgent, StringComparison.Ordinal) || Holds(report, Words)
+            || Holds(report, Complaints))
             return null;
         if (report.Contains(Ended, StringComparison.Ordinal))
             return EmulationFault.MachineGone;
-        return report.Contains(NoAnswer, StringComparison.Ordinal) && !report.Contains("the VMM ended", StringComparison.Ordinal)
+        return report.Contains(NoAnswer, StringComparison.Ordinal)
+            && !report.Contains("the VMM ended", StringComparison.Ordinal)
             ? EmulationFault.MachineSilent
             : null;
     }
@@ -104,5 +110,6 @@ public static partial class EmulationRule
     [GeneratedRegex(@"BUG: soft lockup - CPU#\d+ stuck for \d+s! \[qemu-system-|rcu: INFO: rcu_\w+ (self-detected stall on CPU|detected stalls on CPUs)")]
     private static partial Regex Stuck();
 
-    private static bool Holds(string text, string[] parts) => parts.Any(part => text.Contains(part, StringComparison.OrdinalIgnoreCase));
+    private static bool Holds(string text, string[] parts) =>
+        parts.Any(part => text.Contains(part, StringComparison.OrdinalIgnoreCase));
 }

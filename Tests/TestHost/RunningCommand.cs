@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Kata.Tests.TestHost;
 
-/// <summary>A process the test has started: its output is collected from the first byte, its input is open until closed.</summary>
+/// <summary>
+/// A process the test has started: its output is collected from the first byte, its input is open until closed.
+/// </summary>
 public sealed class RunningCommand : IAsyncDisposable
 {
     private readonly Process _process;
@@ -83,7 +85,8 @@ public sealed class RunningCommand : IAsyncDisposable
             }
             catch (OperationCanceledException)
             {
-                throw new TimeoutException(Describe($"did not print the awaited output within {limit.TotalSeconds:0.#} s"));
+                throw new TimeoutException(
+                    Describe($"did not print the awaited output within {limit.TotalSeconds:0.#} s"));
             }
         }
     }
@@ -91,7 +94,9 @@ public sealed class RunningCommand : IAsyncDisposable
     public Task WaitForOutputAsync(string text, TimeSpan limit) =>
         WaitForOutputAsync(printed => printed.Contains(text, StringComparison.Ordinal), limit);
 
-    /// <summary>Waits for the end of the process and of its output; past the limit it is killed and the test fails.</summary>
+    /// <summary>
+    /// Waits for the end of the process and of its output; past the limit it is killed and the test fails.
+    /// </summary>
     public async Task<CommandResult> ExitAsync(TimeSpan limit)
     {
         using var deadline = new CancellationTokenSource(limit);

@@ -11,8 +11,8 @@ namespace Kata.Tests.TestHost;
 /// kernel module and cgroup v2 alone, whatever the machine outside has; and its power can be cut.
 /// </summary>
 /// <remarks>
-/// It runs in a newer QEMU than the host's own may be: 7.2's emulation sets wrong flags for <c>cmpxchg16b</c>, and now and
-/// then a processor does not come back from a nested machine.
+/// It runs in a newer QEMU than the host's own may be: 7.2's emulation sets wrong flags for <c>cmpxchg16b</c>, and now
+/// and then a processor does not come back from a nested machine.
 /// </remarks>
 public sealed class TestHostMachine : IAsyncDisposable
 {
@@ -21,7 +21,8 @@ public sealed class TestHostMachine : IAsyncDisposable
     private static readonly TimeSpan DefaultLimit = TimeSpan.FromMinutes(3);
 
     // Where build.sh unpacks QEMU, its libraries, the loader that they need and its firmware.
-    private static readonly string Programs = Path.Combine(Repository.Artifacts, "peers", "testhost-qemu", "root", "usr");
+    private static readonly string Programs = Path.Combine(
+        Repository.Artifacts, "peers", "testhost-qemu", "root", "usr");
 
     private static int _starts;
 
@@ -50,11 +51,12 @@ public sealed class TestHostMachine : IAsyncDisposable
     /// <summary>
     /// The machine's own kernel has panicked: nothing can be asked of it any more.
     /// </summary>
-    public bool KernelPanicked => File.Exists(ConsoleFile) && File.ReadAllText(ConsoleFile).Contains("Kernel panic", StringComparison.Ordinal);
+    public bool KernelPanicked =>
+        File.Exists(ConsoleFile) && File.ReadAllText(ConsoleFile).Contains("Kernel panic", StringComparison.Ordinal);
 
     /// <summary>
-    /// True if a failure is the emulation's by <see cref="EmulationRule"/>, and may once more be: what failed then begins anew on
-    /// a fresh machine.
+    /// True if a failure is the emulation's by <see cref="EmulationRule"/>, and may once more be: what failed then
+    /// begins anew on a fresh machine.
     /// </summary>
     public async Task<bool> IsExcusedAsync(Exception failure, string what)
     {
@@ -67,7 +69,8 @@ public sealed class TestHostMachine : IAsyncDisposable
     /// <summary>Boots a machine and waits until it takes command lines.</summary>
     public static async Task<TestHostMachine> StartAsync(TestHostOptions options)
     {
-        (await Command.RunAsync(Path.Combine(Repository.Root, "Tests", "TestHost", "build.sh"), [], limit: TimeSpan.FromMinutes(5))).Exited(0);
+        (await Command.RunAsync(Path.Combine(Repository.Root, "Tests", "TestHost", "build.sh"), [],
+            limit: TimeSpan.FromMinutes(5))).Exited(0);
         Directory.CreateDirectory(options.Directory);
         var name = $"host-{Interlocked.Increment(ref _starts).ToString(CultureInfo.InvariantCulture)}";
         var console = Path.Combine(options.Directory, $"{name}.console");
@@ -75,7 +78,8 @@ public sealed class TestHostMachine : IAsyncDisposable
         var socketDirectory = Directory.CreateTempSubdirectory("kata-host-").FullName;
         var socket = Path.Combine(socketDirectory, "port");
 
-        var qemu = RunningCommand.Start(Path.Combine(Programs, "lib", Libraries, "ld-linux-x86-64.so.2"), Arguments(options, console, socket));
+        var qemu = RunningCommand.Start(
+            Path.Combine(Programs, "lib", Libraries, "ld-linux-x86-64.so.2"), Arguments(options, console, socket));
         try
         {
             var port = await ConnectAsync(socket, qemu, options.StartLimit);
@@ -89,7 +93,8 @@ public sealed class TestHostMachine : IAsyncDisposable
         {
             await qemu.DisposeAsync();
             var said = File.Exists(console) ? await File.ReadAllTextAsync(console) : "";
-            throw new InvalidOperationException($"{e.Message}; QEMU: {qemu.Stderr}; console: {said[Math.Max(0, said.Length - 3000)..]}", e);
+            throw new InvalidOperationException(
+                $"{e.Message}; QEMU: {qemu.Stderr}; console: {said[Math.Max(0, said.Length - 3000)..]}", e);
         }
         finally
         {
@@ -113,12 +118,14 @@ public sealed class TestHostMachine : IAsyncDisposable
     {
         var clock = System.Diagnostics.Stopwatch.StartNew();
         var id = Interlocked.Increment(ref _ids);
-        var done = new TaskCompletionSource<(int Code, byte[] Output)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var done = new TaskCompletionSource<(int Code, byte[] Output)>(
+            TaskCreationOptions.RunContinuationsAsynchronously);
         _running[id] = done;
         await _writing.WaitAsync();
         try
         {
-            await _lines.WriteLineAsync($"{id.ToString(CultureInfo.InvariantCulture)} {Convert.ToBase64String(Encoding.UTF8.GetBytes(commandLine))}");
+            await _lines.WriteLineAsync(
+                $"{id.ToString(CultureInfo.InvariantCulture)} {Convert.ToBase64String(Encoding.UTF8.GetBytes(commandLine))}");
         }
         finally
         {
@@ -134,7 +141,8 @@ public sealed class TestHostMachine : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"`{commandLine}` did not end in the test host within {(limit ?? DefaultLimit).TotalSeconds:0} s; console: {ConsoleFile}");
+            throw new TimeoutException(
+                $"`{commandLine}` did not end in the test host within {(limit ?? DefaultLimit).TotalSeconds:0} s; console: {ConsoleFile}");
         }
     }
 
@@ -154,7 +162,9 @@ public sealed class TestHostMachine : IAsyncDisposable
         }
     }
 
-    /// <summary>The machine is gone from one instruction to the next; what its disk had not been told to keep is lost.</summary>
+    /// <summary>
+    /// The machine is gone from one instruction to the next; what its disk had not been told to keep is lost.
+    /// </summary>
     public async Task PowerCutAsync()
     {
         _qemu.Kill();
@@ -178,7 +188,8 @@ public sealed class TestHostMachine : IAsyncDisposable
         var libraries = Path.Combine(Programs, "lib", Libraries);
         List<string> arguments =
         [
-            "--library-path", $"{libraries}:{libraries}/pulseaudio", Path.Combine(Programs, "bin", "qemu-system-x86_64"),
+            "--library-path", $"{libraries}:{libraries}/pulseaudio",
+            Path.Combine(Programs, "bin", "qemu-system-x86_64"),
             "-L", Path.Combine(Programs, "share", "qemu"), "-L", Path.Combine(Programs, "share", "seabios"),
             "-L", Path.Combine(Programs, "lib", "ipxe", "qemu"),
             "-M", "q35,accel=tcg",
@@ -189,7 +200,8 @@ public sealed class TestHostMachine : IAsyncDisposable
             "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
             "-kernel", Path.Combine(assets, "vmlinuz"), "-initrd", Path.Combine(assets, "initrd.img"),
             // norandmaps: a program that is at the same addresses each time is not translated anew each time.
-            "-append", $"console=ttyS0 loglevel=4 reboot=t panic=-1 tsc=reliable cryptomgr.notests=1 norandmaps repository={Repository.Root} modules={modules}",
+            "-append",
+            $"console=ttyS0 loglevel=4 reboot=t panic=-1 tsc=reliable cryptomgr.notests=1 norandmaps repository={Repository.Root} modules={modules}",
             "-serial", $"file:{console}",
             "-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap",
             "-device", "virtio-serial-pci",
@@ -236,8 +248,10 @@ public sealed class TestHostMachine : IAsyncDisposable
                 }
 
                 var words = line.Split(' ');
-                if (words.Length == 3 && int.TryParse(words[0], CultureInfo.InvariantCulture, out var id) && _running.TryRemove(id, out var done))
-                    done.TrySetResult((int.Parse(words[1], CultureInfo.InvariantCulture), Convert.FromBase64String(words[2])));
+                if (words.Length == 3 && int.TryParse(words[0], CultureInfo.InvariantCulture, out var id)
+                    && _running.TryRemove(id, out var done))
+                    done.TrySetResult(
+                        (int.Parse(words[1], CultureInfo.InvariantCulture), Convert.FromBase64String(words[2])));
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)

@@ -8,7 +8,9 @@ public sealed record TestHostOptions
 
     public int Cpus { get; init; } = 2;
 
-    /// <summary>An ext4 file to be mounted at /var/lib, which a power cut leaves as a disk would be left; null for none.</summary>
+    /// <summary>
+    /// An ext4 file to be mounted at /var/lib, which a power cut leaves as a disk would be left; null for none.
+    /// </summary>
     public string? Disk { get; init; }
 
     /// <summary>Where the console's text and the sockets lie.</summary>

@@ -38,7 +38,11 @@ internal sealed class Machine : IAsyncDisposable
     {
         var scratch = new Scratch();
         var socket = scratch["agent.sock"];
-        var start = new ProcessStartInfo(ShimConfiguration.Qemu) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(ShimConfiguration.Qemu)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         string[] words =
         [
             "-M", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "512M",
@@ -74,15 +78,18 @@ internal sealed class Machine : IAsyncDisposable
         {
             await machine.DisposeAsync();
             lock (said)
-                throw new InvalidOperationException($"the machine of {files.Initrd} did not answer: {e.Message}; it said: {said}", e);
+                throw new InvalidOperationException(
+                    $"the machine of {files.Initrd} did not answer: {e.Message}; it said: {said}", e);
         }
     }
 
     /// <summary>What the agent says of its own memory, in bytes.</summary>
     public async Task<double> AgentResidentAsync()
     {
-        var metrics = (await new AgentService.AgentServiceClient(_agent!).GetMetricsAsync(new GetMetricsRequest())).Metrics_;
-        var line = metrics.Split('\n').First(text => text.StartsWith("kata_agent_total_rss ", StringComparison.Ordinal));
+        var metrics = (await new AgentService.AgentServiceClient(_agent!).GetMetricsAsync(new GetMetricsRequest()))
+            .Metrics_;
+        var line = metrics.Split('\n')
+            .First(text => text.StartsWith("kata_agent_total_rss ", StringComparison.Ordinal));
         return double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
     }
 
@@ -106,7 +113,8 @@ internal sealed class Machine : IAsyncDisposable
             {
                 var socket = await DialResilience.BoundedAsync(dialer.DialOnceAsync, TimeProvider.System, ct);
                 _agent = new TtrpcClient(socket);
-                await new Health.HealthClient(_agent).CheckAsync(new CheckRequest(), new CallOptions(cancellationToken: ct));
+                await new Health.HealthClient(_agent)
+                    .CheckAsync(new CheckRequest(), new CallOptions(cancellationToken: ct));
                 return;
             }
             catch (NotListeningException)

@@ -4,8 +4,8 @@ using Kata.Tests.TestHost;
 namespace Kata.Tests.Benchmarks.Boot;
 
 /// <summary>
-/// The same kernel and agent, booted as one does who does not look: the distribution's bzImage, an initrd with gzip, and
-/// every module, with its signature, before the agent listens.
+/// The same kernel and agent, booted as one does who does not look: the distribution's bzImage, an initrd with gzip,
+/// and every module, with its signature, before the agent listens.
 /// </summary>
 internal static class NaiveGuest
 {
@@ -38,18 +38,21 @@ internal static class NaiveGuest
     /// <summary>Makes it, unless it was made of the same guest.</summary>
     public static async Task<GuestFiles> MakeAsync()
     {
-        var guest = new DirectoryInfo(ShimConfiguration.Guest).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? ShimConfiguration.Guest;
+        var guest = new DirectoryInfo(ShimConfiguration.Guest).ResolveLinkTarget(returnFinalTarget: true)?.FullName
+            ?? ShimConfiguration.Guest;
         var package = Path.Combine(Repository.Artifacts, "packages", "guest-trixie", "root");
         var directory = Path.Combine(Repository.Artifacts, "bench", Path.GetFileName(guest));
         var files = new GuestFiles(
-            Path.Combine(directory, "bzImage"), Path.Combine(directory, "initrd.gz"), $"panic=-1 reboot=t {GuestFiles.Emulated}");
+            Path.Combine(directory, "bzImage"), Path.Combine(directory, "initrd.gz"),
+            $"panic=-1 reboot=t {GuestFiles.Emulated}");
         if (File.Exists(files.Initrd))
             return files;
 
         if (Directory.Exists(Path.Combine(Repository.Artifacts, "bench")))
             Directory.Delete(Path.Combine(Repository.Artifacts, "bench"), recursive: true);
         Directory.CreateDirectory(directory);
-        (await Command.RunAsync("bash", ["-c", Script, "naive", guest, package, directory], limit: TimeSpan.FromMinutes(3))).Exited(0);
+        (await Command.RunAsync("bash", ["-c", Script, "naive", guest, package, directory],
+            limit: TimeSpan.FromMinutes(3))).Exited(0);
         return files;
     }
 }

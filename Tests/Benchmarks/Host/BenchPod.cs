@@ -6,7 +6,8 @@ internal sealed class BenchPod : IAsyncDisposable
     private readonly Scratch _scratch;
     private readonly string _network;
 
-    private BenchPod(Scratch scratch, Shim shim, string id, string network, string root) => (_scratch, Shim, Id, _network, Root) = (scratch, shim, id, network, root);
+    private BenchPod(Scratch scratch, Shim shim, string id, string network, string root) =>
+        (_scratch, Shim, Id, _network, Root) = (scratch, shim, id, network, root);
 
     public Shim Shim { get; }
 
@@ -16,7 +17,8 @@ internal sealed class BenchPod : IAsyncDisposable
     public string Root { get; }
 
     /// <summary>Starts one with the network of the n-th pod.</summary>
-    public static async Task<BenchPod> StartAsync(ShimKind kind, Containerd containerd, Scratch scratch, string configuration, int number, string name)
+    public static async Task<BenchPod> StartAsync(
+        ShimKind kind, Containerd containerd, Scratch scratch, string configuration, int number, string name)
     {
         var id = $"{name}-{(kind == ShimKind.Ours ? "ours" : "runc")}-{number}";
         var network = await PodNetwork.MakeAsync(number);
@@ -44,7 +46,10 @@ internal sealed class BenchPod : IAsyncDisposable
         await Shim.StartAsync(id);
     }
 
-    /// <summary>Runs a script in a container of its own and answers what it wrote into its file, named by the variable <c>OUT</c>.</summary>
+    /// <summary>
+    /// Runs a script in a container of its own and answers what it wrote into its file, named by the variable
+    /// <c>OUT</c>.
+    /// </summary>
     public async Task<string> RunAsync(string name, string script)
     {
         var file = $"{Id}-{name}";

@@ -3,7 +3,9 @@ using Kata.Platform.Protos.Containerd.Types;
 
 namespace Kata.Tests.Benchmarks.Host;
 
-/// <summary>What a container manager makes of an image: a bundle of a container that sleeps, with a root of busybox.</summary>
+/// <summary>
+/// What a container manager makes of an image: a bundle of a container that sleeps, with a root of busybox.
+/// </summary>
 internal sealed class Bundle
 {
     private readonly string _root;
@@ -29,22 +31,28 @@ internal sealed class Bundle
     public string Root => _root;
 
     /// <summary>
-    /// Writes one; with a pod, its first container is the pod's own. It sleeps, unless it is given a script, and has a network
-    /// of its own, unless it is given one by its path.
+    /// Writes one; with a pod, its first container is the pod's own. It sleeps, unless it is given a script, and has a
+    /// network of its own, unless it is given one by its path.
     /// </summary>
-    public static Bundle Write(string parent, string id, string? pod = null, string? script = null, string? network = null, string? device = null)
+    public static Bundle Write(
+        string parent, string id, string? pod = null, string? script = null, string? network = null,
+        string? device = null)
     {
         var root = System.IO.Path.Combine(parent, "busybox");
         if (!Directory.Exists(root))
         {
             foreach (var name in new[] { "bin", "dev", "out", "proc", "sys", "tmp" })
                 Directory.CreateDirectory(System.IO.Path.Combine(root, name));
-            File.Copy(new[] { "/bin/busybox", "/usr/bin/busybox" }.First(File.Exists), System.IO.Path.Combine(root, "bin", "busybox"));
+            File.Copy(
+                new[] { "/bin/busybox", "/usr/bin/busybox" }.First(File.Exists),
+                System.IO.Path.Combine(root, "bin", "busybox"));
         }
 
         var path = System.IO.Path.Combine(parent, id);
         Directory.CreateDirectory(System.IO.Path.Combine(path, "rootfs"));
-        File.WriteAllText(System.IO.Path.Combine(path, "config.json"), Config(id, pod, script ?? "exec /bin/busybox sleep 100000", network).ToJsonString());
+        File.WriteAllText(
+            System.IO.Path.Combine(path, "config.json"),
+            Config(id, pod, script ?? "exec /bin/busybox sleep 100000", network).ToJsonString());
         return new Bundle(path, root) { Device = device };
     }
 
@@ -79,7 +87,9 @@ internal sealed class Bundle
             ["namespaces"] = new JsonArray(
             [
                 .. new[] { "pid", "ipc", "uts", "mount" }.Select(type => new JsonObject { ["type"] = type }),
-                network is null ? new JsonObject { ["type"] = "network" } : new JsonObject { ["type"] = "network", ["path"] = network },
+                network is null
+                    ? new JsonObject { ["type"] = "network" }
+                    : new JsonObject { ["type"] = "network", ["path"] = network },
             ]),
         },
     };

@@ -2,7 +2,10 @@ using Kata.Tests.TestHost;
 
 namespace Kata.Tests.Benchmarks.Host;
 
-/// <summary>A containerd with its own root and socket. The shims are started and called by the benchmarks; it takes their events.</summary>
+/// <summary>
+/// A containerd with its own root and socket. The shims are started and called by the benchmarks; it takes their
+/// events.
+/// </summary>
 internal sealed class Containerd : IAsyncDisposable
 {
     private readonly Scratch _scratch = new();
@@ -30,7 +33,9 @@ internal sealed class Containerd : IAsyncDisposable
               address = "{containerd.Address}"
             """);
         containerd._daemon = RunningCommand.Start("containerd", ["--config", config]);
-        await Until.TrueAsync(() => File.Exists(containerd.TtrpcAddress) || containerd._daemon.HasExited, TimeSpan.FromSeconds(60), "start of containerd");
+        await Until.TrueAsync(
+            () => File.Exists(containerd.TtrpcAddress) || containerd._daemon.HasExited, TimeSpan.FromSeconds(60),
+            "start of containerd");
         if (containerd._daemon.HasExited)
             throw new InvalidOperationException($"containerd did not start: {containerd._daemon.Stderr}");
         return containerd;

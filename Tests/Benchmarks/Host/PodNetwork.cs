@@ -2,7 +2,9 @@ using Kata.Tests.TestHost;
 
 namespace Kata.Tests.Benchmarks.Host;
 
-/// <summary>A bridge on the private host, and namespaces with a card on it, as the usual CNI plugin makes them.</summary>
+/// <summary>
+/// A bridge on the private host, and namespaces with a card on it, as the usual CNI plugin makes them.
+/// </summary>
 internal static class PodNetwork
 {
     private const string Bridge = "bench0";
@@ -17,13 +19,16 @@ internal static class PodNetwork
     {
         var name = $"pod{number}";
         if (!_hasBridge)
-            await IpAsync($"link add {Bridge} type bridge", $"addr add 10.99.0.1/24 dev {Bridge}", $"link set {Bridge} up");
+            await IpAsync(
+                $"link add {Bridge} type bridge", $"addr add 10.99.0.1/24 dev {Bridge}", $"link set {Bridge} up");
         _hasBridge = true;
         if (!File.Exists($"/run/netns/{name}"))
         {
             await IpAsync(
-                $"netns add {name}", $"link add v{number} type veth peer name eth0 netns {name}", $"link set v{number} master {Bridge} up",
-                $"-n {name} link set lo up", $"-n {name} addr add {Address(number)}/24 dev eth0", $"-n {name} link set eth0 up",
+                $"netns add {name}", $"link add v{number} type veth peer name eth0 netns {name}",
+                $"link set v{number} master {Bridge} up",
+                $"-n {name} link set lo up", $"-n {name} addr add {Address(number)}/24 dev eth0",
+                $"-n {name} link set eth0 up",
                 $"-n {name} route add default via 10.99.0.1");
         }
 

@@ -23,7 +23,8 @@ internal static class PrivateHost
         {
             ArgumentList =
             {
-                "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc", "--net", "--kill-child=SIGKILL",
+                "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc", "--net",
+                "--kill-child=SIGKILL",
                 "busybox", "sh", "-c", Init, "init",
                 Environment.ProcessPath!, "exec", typeof(PrivateHost).Assembly.Location,
             },

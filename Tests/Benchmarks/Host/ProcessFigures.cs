@@ -47,14 +47,17 @@ internal static class ProcessFigures
 
     /// <summary>CPU time of the threads that it has now, in ms; finer than the ticks of <c>stat</c>.</summary>
     public static double Cpu(int pid) => Directory.EnumerateDirectories($"/proc/{pid}/task")
-        .Sum(task => double.Parse(File.ReadAllText($"{task}/schedstat").Split(' ')[0], CultureInfo.InvariantCulture)) / 1e6;
+        .Sum(task => double.Parse(File.ReadAllText($"{task}/schedstat").Split(' ')[0],
+            CultureInfo.InvariantCulture)) / 1e6;
 
     /// <summary>CPU time of the children of this process that have ended, in ms, in ticks of 10.</summary>
     public static double EndedChildrenCpu()
     {
         var text = File.ReadAllText("/proc/self/stat");
         var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
-        return 10.0 * (long.Parse(fields[13], CultureInfo.InvariantCulture) + long.Parse(fields[14], CultureInfo.InvariantCulture));
+        return 10.0 * (
+            long.Parse(fields[13], CultureInfo.InvariantCulture) + long.Parse(
+                fields[14], CultureInfo.InvariantCulture));
     }
 
     private static double Kilobytes(string line) =>

@@ -37,7 +37,8 @@ internal sealed class Shim : IAsyncDisposable
     public TimeSpan ToAddress { get; }
 
     /// <summary>Runs <c>start</c> in a bundle.</summary>
-    public static async Task<Shim> StartAsync(ShimKind kind, Containerd containerd, Bundle bundle, string id, string? configuration = null)
+    public static async Task<Shim> StartAsync(
+        ShimKind kind, Containerd containerd, Bundle bundle, string id, string? configuration = null)
     {
         var start = new ProcessStartInfo(kind.Program)
         {
@@ -71,7 +72,9 @@ internal sealed class Shim : IAsyncDisposable
             throw new InvalidOperationException($"{kind.Program} start exited {process.ExitCode}: {error}");
         var address = Encoding.UTF8.GetString(answer, 0, length).Trim();
         int? server = null;
-        await Until.TrueAsync(() => (server = FindServer(kind, id, process.Id)) is not null, TimeSpan.FromSeconds(3), $"server of {kind.Name} for {id} ({error})");
+        await Until.TrueAsync(
+            () => (server = FindServer(kind, id, process.Id)) is not null, TimeSpan.FromSeconds(3),
+            $"server of {kind.Name} for {id} ({error})");
         return new Shim(id, address, server!.Value, took, log);
     }
 
@@ -90,13 +93,16 @@ internal sealed class Shim : IAsyncDisposable
     }
 
     /// <summary>Starts it.</summary>
-    public async System.Threading.Tasks.Task StartAsync(string id) => await (await CallAsync()).StartAsync(new StartRequest { Id = id }, Options());
+    public async System.Threading.Tasks.Task StartAsync(string id) =>
+        await (await CallAsync()).StartAsync(new StartRequest { Id = id }, Options());
 
     /// <summary>Waits for a container's end.</summary>
-    public async Task<uint> WaitAsync(string id) => (await (await CallAsync()).WaitAsync(new WaitRequest { Id = id }, Options())).ExitStatus;
+    public async Task<uint> WaitAsync(string id) =>
+        (await (await CallAsync()).WaitAsync(new WaitRequest { Id = id }, Options())).ExitStatus;
 
     /// <summary>Removes an ended container.</summary>
-    public async System.Threading.Tasks.Task DeleteAsync(string id) => await (await CallAsync()).DeleteAsync(new DeleteRequest { Id = id }, Options());
+    public async System.Threading.Tasks.Task DeleteAsync(string id) =>
+        await (await CallAsync()).DeleteAsync(new DeleteRequest { Id = id }, Options());
 
     /// <summary>Ends containers, waits for them and deletes them.</summary>
     public async System.Threading.Tasks.Task RemoveAsync(string id)
@@ -159,7 +165,8 @@ internal sealed class Shim : IAsyncDisposable
             try
             {
                 var words = File.ReadAllText($"{directory}/cmdline").Split('\0');
-                if (Path.GetFileName(words[0]) == Path.GetFileName(kind.Program) && words.Contains(id) && !words.Contains("start"))
+                if (Path.GetFileName(words[0]) == Path.GetFileName(kind.Program) && words.Contains(id)
+                    && !words.Contains("start"))
                     return pid;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -8,12 +8,14 @@ namespace Kata.Tests.Benchmarks.Host;
 internal sealed record ShimKind(string Name, string Program)
 {
     /// <summary>Ours, as published.</summary>
-    public static ShimKind Ours { get; } = new("kata (ours)", Path.Combine(Repository.Artifacts, "publish", "containerd-shim-kata-v2"));
+    public static ShimKind Ours { get; } = new(
+        "kata (ours)", Path.Combine(Repository.Artifacts, "publish", "containerd-shim-kata-v2"));
 
     /// <summary>The one of containerd, in Go.</summary>
     public static ShimKind Runc { get; } = new("runc's (Go)", Find("containerd-shim-runc-v2"));
 
     private static string Find(string name) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(directory => Path.Combine(directory, name)).FirstOrDefault(File.Exists)
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+            .Select(directory => Path.Combine(directory, name)).FirstOrDefault(File.Exists)
         ?? throw new FileNotFoundException($"{name} is not in PATH");
 }

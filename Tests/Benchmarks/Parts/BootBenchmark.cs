@@ -5,7 +5,9 @@ using Kata.Tests.Benchmarks.Reporting;
 
 namespace Kata.Tests.Benchmarks.Parts;
 
-/// <summary>From the VMM's execution to the agent's first answer: our way of booting beside the naive one, in turn.</summary>
+/// <summary>
+/// From the VMM's execution to the agent's first answer: our way of booting beside the naive one, in turn.
+/// </summary>
 internal static class BootBenchmark
 {
     public static async Task RunAsync(Report report, int rounds)
@@ -32,8 +34,12 @@ internal static class BootBenchmark
         }
 
         report.Row("boot", "exec of the VMM to the agent's first answer, quick", quickTime.ToString(),
-            string.Create(CultureInfo.InvariantCulture, $"{quickTime.Median / naiveTime.Median:0.00} of the naive one, aim at most 0.7"));
-        report.Row("boot", "the same, naive (bzImage, gzip initrd, 2 CPUs, every signed module first)", naiveTime.ToString(), "");
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{quickTime.Median / naiveTime.Median:0.00} of the naive one, aim at most 0.7"));
+        report.Row(
+            "boot", "the same, naive (bzImage, gzip initrd, 2 CPUs, every signed module first)", naiveTime.ToString(),
+            "");
         report.Row("boot", "agent in the guest, resident", agent.ToString(), "aim at most 8 MB");
         report.Row("boot", "VMM with 512 MB, resident after the boot", vmm.ToString(), "");
     }

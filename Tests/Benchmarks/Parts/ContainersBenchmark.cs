@@ -15,15 +15,22 @@ internal static class ContainersBenchmark
         await using var containerd = await Containerd.StartAsync();
         var ours = await MeasureAsync(report, ShimKind.Ours, containerd, scratch, configuration, count);
         var runcs = await MeasureAsync(report, ShimKind.Runc, containerd, scratch, configuration, count);
-        foreach (var (what, from, to) in new[] { ("the 2nd", 2, 2), ("the 3rd to the 10th", 3, 10), ($"the last ten, up to the {count}th", count - 9, count) })
+        foreach (var (what, from,
+            to) in new[] { ("the 2nd", 2, 2), ("the 3rd to the 10th", 3, 10),
+            ($"the last ten, up to the {count}th", count - 9, count) })
         {
             var (own, others) = (Median(ours.Times, from, to), Median(runcs.Times, from, to));
             report.Row("containers", $"Create and Start of {what} container of a pod", own.ToString(),
-                string.Create(CultureInfo.InvariantCulture, $"runc {others.Median:0} ms, ours {own.Median / others.Median:0.0} times that"));
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"runc {others.Median:0} ms, ours {own.Median / others.Median:0.0} times that"));
         }
 
-        report.Row("containers", $"memory on the host of one more (mean of {count - 1}; PSS of shim, VMM, virtiofsd, and runc's process)",
-            string.Create(CultureInfo.InvariantCulture, $"{ours.Memory:0.0} MB"), string.Create(CultureInfo.InvariantCulture, $"runc {runcs.Memory:0.0} MB"));
+        report.Row(
+            "containers",
+            $"memory on the host of one more (mean of {count - 1}; PSS of shim, VMM, virtiofsd, and runc's process)",
+            string.Create(CultureInfo.InvariantCulture, $"{ours.Memory:0.0} MB"),
+            string.Create(CultureInfo.InvariantCulture, $"runc {runcs.Memory:0.0} MB"));
     }
 
     private static async Task<(List<double> Times, double Memory)> MeasureAsync(

@@ -51,9 +51,17 @@ internal static class CreateBenchmark
         }
 
         report.Row("create", "Create, the whole call", total.ToString(), "");
-        report.Row("create", "Create's arrival to the launch of the VMM, without the wait for virtiofsd", toLaunch.ToString(), $"virtiofsd {daemon}");
-        report.Row("create", "the agent's answer to Create's reply, without the guest's own work", afterAnswer.ToString(), $"guest {guest}");
-        report.Row("create", "our share of the wall time, both together", own.ToString(), $"launch of the VMM to the agent's answer {boot}");
-        report.Row("create", "CPU of the server from its exec to Create's reply", cpu.ToString(), "aim at most 40 ms, with start's CPU");
+        report.Row(
+            "create", "Create's arrival to the launch of the VMM, without the wait for virtiofsd", toLaunch.ToString(),
+            $"virtiofsd {daemon}");
+        report.Row(
+            "create", "the agent's answer to Create's reply, without the guest's own work", afterAnswer.ToString(),
+            $"guest {guest}");
+        report.Row(
+            "create", "our share of the wall time, both together", own.ToString(),
+            $"launch of the VMM to the agent's answer {boot}");
+        report.Row(
+            "create", "CPU of the server from its exec to Create's reply", cpu.ToString(),
+            "aim at most 40 ms, with start's CPU");
     }
 }

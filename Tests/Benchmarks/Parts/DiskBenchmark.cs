@@ -5,7 +5,9 @@ using Kata.Tests.TestHost;
 
 namespace Kata.Tests.Benchmarks.Parts;
 
-/// <summary>Reading and writing in a container's root, which is shared by virtio-fs or a disk of its own, ours beside runc's.</summary>
+/// <summary>
+/// Reading and writing in a container's root, which is shared by virtio-fs or a disk of its own, ours beside runc's.
+/// </summary>
 internal static class DiskBenchmark
 {
     private const int Megabytes = 256;
@@ -33,7 +35,8 @@ internal static class DiskBenchmark
         }
     }
 
-    private static async Task MeasureAsync(Report report, Containerd containerd, Scratch scratch, string configuration, int rounds)
+    private static async Task MeasureAsync(
+        Report report, Containerd containerd, Scratch scratch, string configuration, int rounds)
     {
         var writes = new[] { new Samples("MB/s", "0"), new Samples("MB/s", "0") };
         var reads = new[] { new Samples("MB/s", "0"), new Samples("MB/s", "0") };
@@ -45,8 +48,16 @@ internal static class DiskBenchmark
                 // In the host's cache, not in the guest's: what is measured is the way between them.
                 var input = $"{pod.Root}/out/in-{index}-{round}";
                 await File.WriteAllBytesAsync(input, new byte[Megabytes * 1024 * 1024]);
-                reads[index].Add(Megabytes / NetworkBenchmark.Seconds(await pod.RunAsync($"read{round}", $"busybox time -p busybox dd if=/out/{Path.GetFileName(input)} of=/dev/null bs=1M 2>$OUT")));
-                writes[index].Add(Megabytes / NetworkBenchmark.Seconds(await pod.RunAsync($"write{round}", $"busybox time -p busybox dd if=/dev/zero of=/out/written bs=1M count={Megabytes} conv=fsync 2>$OUT")));
+                reads[index].Add(
+                    Megabytes / NetworkBenchmark.Seconds(
+                        await pod.RunAsync(
+                            $"read{round}",
+                            $"busybox time -p busybox dd if=/out/{Path.GetFileName(input)} of=/dev/null bs=1M 2>$OUT")));
+                writes[index].Add(
+                    Megabytes / NetworkBenchmark.Seconds(
+                        await pod.RunAsync(
+                            $"write{round}",
+                            $"busybox time -p busybox dd if=/dev/zero of=/out/written bs=1M count={Megabytes} conv=fsync 2>$OUT")));
                 File.Delete(input);
                 File.Delete($"{pod.Root}/out/written");
             }
@@ -58,7 +69,8 @@ internal static class DiskBenchmark
         Row(report, "virtio-fs: writing, with fsync at the end", writes[0], writes[1]);
     }
 
-    private static async Task MeasureDiskAsync(Report report, Containerd containerd, Scratch scratch, string configuration, string device)
+    private static async Task MeasureDiskAsync(
+        Report report, Containerd containerd, Scratch scratch, string configuration, string device)
     {
         var (writes, reads) = (new List<Samples>(), new List<Samples>());
         foreach (var kind in new[] { ShimKind.Ours, ShimKind.Runc })
@@ -87,7 +99,11 @@ internal static class DiskBenchmark
     }
 
     private static void Row(Report report, string what, Samples ours, Samples runcs) =>
-        report.Row("disk", what, ours.ToString(), string.Create(CultureInfo.InvariantCulture, $"runc {runcs.Median:0} MB/s; ours {ours.Median / runcs.Median:0.00} of it"));
+        report.Row(
+            "disk", what, ours.ToString(),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"runc {runcs.Median:0} MB/s; ours {ours.Median / runcs.Median:0.00} of it"));
 
     /// <summary>An ext4 with busybox on a loop device; null where there is none.</summary>
     private static async Task<string?> DiskAsync(Scratch scratch)

@@ -4,7 +4,9 @@ using Kata.Tests.Benchmarks.Reporting;
 
 namespace Kata.Tests.Benchmarks.Parts;
 
-/// <summary>What a container's root on virtio-fs gives with the file daemon that comes along, beside QEMU's of Debian 12.</summary>
+/// <summary>
+/// What a container's root on virtio-fs gives with the file daemon that comes along, beside QEMU's of Debian 12.
+/// </summary>
 internal static class FilesBenchmark
 {
     private const int Megabytes = 128;
@@ -12,14 +14,18 @@ internal static class FilesBenchmark
     private const string Create = ": > /out/many/$i; i=$((i+1))";
     private const string QemusDaemon = "/usr/lib/qemu/virtiofsd";
 
-    /// <summary>A kind of work: its script and how much of its unit that does, in requests to the daemon if it is no throughput.</summary>
+    /// <summary>
+    /// A kind of work: its script and how much of its unit that does, in requests to the daemon if it is no throughput.
+    /// </summary>
     private static readonly (string What, string Unit, string Script, double Amount)[] Works =
     [
-        ("writing, with fsync at the end", "MB/s", $"dd if=/dev/zero of=/out/big bs=1M count={Megabytes} conv=fsync", Megabytes),
+        ("writing, with fsync at the end", "MB/s", $"dd if=/dev/zero of=/out/big bs=1M count={Megabytes} conv=fsync",
+            Megabytes),
         // Its pages have left the guest with the caches that are dropped before.
         ("reading what the host has cached", "MB/s", "dd if=/out/big of=/dev/null bs=1M", Megabytes),
         ("writing 4 KiB at a time", "/s", $"dd if=/dev/zero of=/out/small bs=4k count={Files}", Files),
-        ("creating files", "/s", $"sh -c 'busybox mkdir /out/many; i=0; while [ $i -lt {Files} ]; do {Create}; done'", Files),
+        ("creating files", "/s", $"sh -c 'busybox mkdir /out/many; i=0; while [ $i -lt {Files} ]; do {Create}; done'",
+            Files),
         ("asking for the attributes of files of a folder", "/s", "ls -l /out/many", Files),
         ("removing files", "/s", "rm -r /out/many", Files),
     ];
@@ -33,11 +39,13 @@ internal static class FilesBenchmark
             ? await MeasureAsync(report, containerd, scratch, QemusDaemon, "qemus", rounds)
             : null;
         foreach (var (index, (what, unit, _, _)) in Works.Index())
-            report.Row("files", what, along[index].ToString(), qemus is null ? "" : Beside(along[index], qemus[index], unit));
+            report.Row(
+                "files", what, along[index].ToString(), qemus is null ? "" : Beside(along[index], qemus[index], unit));
     }
 
     private static string Beside(Samples along, Samples qemus, string unit) => string.Create(
-        CultureInfo.InvariantCulture, $"QEMU's {qemus.Median:0} {unit}; that along {along.Median / qemus.Median:0.00} of it");
+        CultureInfo.InvariantCulture,
+        $"QEMU's {qemus.Median:0} {unit}; that along {along.Median / qemus.Median:0.00} of it");
 
     private static async Task<Samples[]> MeasureAsync(
         Report report, Containerd containerd, Scratch scratch, string daemon, string name, int rounds)

@@ -37,7 +37,9 @@ internal static class MemoryBenchmark
             }
 
             await Task.Delay(Settle);
-            Row(report, kind, $"idle, among {count}", shims, kind == ShimKind.Ours ? "aim: PSS no more than runc's" : "");
+            Row(
+                report, kind, $"idle, among {count}", shims,
+                kind == ShimKind.Ours ? "aim: PSS no more than runc's" : "");
         }
         finally
         {
@@ -46,10 +48,12 @@ internal static class MemoryBenchmark
         }
     }
 
-    private static async Task PodAsync(Report report, ShimKind kind, Containerd containerd, Scratch scratch, string configuration, int count)
+    private static async Task PodAsync(
+        Report report, ShimKind kind, Containerd containerd, Scratch scratch, string configuration, int count)
     {
         var pod = $"pod-{(kind == ShimKind.Ours ? "ours" : "runc")}";
-        await using var shim = await Shim.StartAsync(kind, containerd, Bundle.Write(scratch.Path, pod, pod), pod, configuration);
+        await using var shim = await Shim.StartAsync(
+            kind, containerd, Bundle.Write(scratch.Path, pod, pod), pod, configuration);
         for (var i = 0; i < count; i++)
         {
             var id = i == 0 ? pod : $"{pod}-{i}";

@@ -26,7 +26,11 @@ internal static partial class NetworkBenchmark
         var ours = await MeasureAsync(report, ShimKind.Ours, containerd, scratch, configuration, rounds);
         var runcs = await MeasureAsync(report, ShimKind.Runc, containerd, scratch, configuration, rounds);
         foreach (var (what, own, others) in ours.Zip(runcs, (own, others) => (own.What, own.Samples, others.Samples)))
-            report.Row("network", what, own.ToString(), string.Create(CultureInfo.InvariantCulture, $"runc {others.Median:0.###}; ours {own.Median / others.Median:0.00} of it"));
+            report.Row(
+                "network", what, own.ToString(),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"runc {others.Median:0.###}; ours {own.Median / others.Median:0.00} of it"));
     }
 
     private static async Task<List<(string What, Samples Samples)>> MeasureAsync(
@@ -35,7 +39,8 @@ internal static partial class NetworkBenchmark
         await using var server = await BenchPod.StartAsync(kind, containerd, scratch, configuration, 1, "net");
         await using var client = await BenchPod.StartAsync(kind, containerd, scratch, configuration, 2, "net");
         // nc itself copies by the kilobyte; dd has the socket to itself.
-        await server.AddAsync("sink", $"while :; do busybox nc -l -p {SinkPort} -e /bin/busybox dd of=/dev/null bs=64k; done");
+        await server.AddAsync(
+            "sink", $"while :; do busybox nc -l -p {SinkPort} -e /bin/busybox dd of=/dev/null bs=64k; done");
         await server.AddAsync("echo", $"while :; do busybox nc -l -p {EchoPort} -e /bin/busybox cat; done");
         var size = kind == ShimKind.Ours ? Megabytes : Larger;
         var fromHost = new Samples("MB/s", "0.0");
@@ -47,14 +52,19 @@ internal static partial class NetworkBenchmark
             fromHost.Add(await SendAsync(size));
             latency.Add(await EchoAsync());
             between.Add(size / Seconds(await client.RunAsync(
-                $"dd{round}", $"until busybox time -p busybox nc {PodNetwork.Address(1)} {SinkPort} -e /bin/busybox dd if=/dev/zero bs=64k count={size * 16} 2>$OUT; do busybox usleep 100000; done")));
-            ping.Add(PingMean(await client.RunAsync($"ping{round}", $"busybox ping -q -c 20 -i 0.1 {PodNetwork.Address(1)} > $OUT")));
+                $"dd{round}",
+                $"until busybox time -p busybox nc {PodNetwork.Address(1)} {SinkPort} -e /bin/busybox dd if=/dev/zero bs=64k count={size * 16} 2>$OUT; do busybox usleep 100000; done")));
+            ping.Add(
+                PingMean(
+                    await client.RunAsync(
+                        $"ping{round}", $"busybox ping -q -c 20 -i 0.1 {PodNetwork.Address(1)} > $OUT")));
             report.Progress($"network: {kind.Name}, {round + 1} of {rounds} rounds");
         }
 
         await server.RemoveAsync("sink");
         await server.RemoveAsync("echo");
-        return [("host to pod: TCP throughput", fromHost), ("host to pod: TCP round trip of a byte", latency), ("pod to pod: TCP throughput", between), ("pod to pod: ping, mean", ping)];
+        return [("host to pod: TCP throughput", fromHost), ("host to pod: TCP round trip of a byte", latency),
+            ("pod to pod: TCP throughput", between), ("pod to pod: ping, mean", ping)];
     }
 
     private static async Task<double> SendAsync(int megabytes)
@@ -114,13 +124,17 @@ internal static partial class NetworkBenchmark
     internal static double Seconds(string text)
     {
         var found = TimeLine().Match(text);
-        return found.Success ? Math.Max(0.005, double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture)) : throw new InvalidOperationException($"time said '{text}'");
+        return found.Success
+            ? Math.Max(0.005, double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture))
+            : throw new InvalidOperationException($"time said '{text}'");
     }
 
     private static double PingMean(string text)
     {
         var found = PingLine().Match(text);
-        return found.Success ? double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : throw new InvalidOperationException($"ping said '{text}'");
+        return found.Success
+            ? double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture)
+            : throw new InvalidOperationException($"ping said '{text}'");
     }
 
     [GeneratedRegex(@"real ([0-9.]+)")]

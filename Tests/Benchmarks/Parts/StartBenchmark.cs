@@ -35,9 +35,13 @@ internal static class StartBenchmark
         var ratio = times[ShimKind.Ours].Median / times[ShimKind.Runc].Median;
         foreach (var kind in kinds)
         {
-            var beside = kind == ShimKind.Ours ? string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00} of runc's, aim at most 1") : "";
+            var beside = kind == ShimKind.Ours
+                ? string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00} of runc's, aim at most 1")
+                : "";
             report.Row("start", $"{kind.Name}: exec to address", times[kind].ToString(), beside);
-            report.Row("start", $"{kind.Name}: CPU of start, mean", string.Create(CultureInfo.InvariantCulture, $"{cpu[kind] / rounds:0.0} ms"), "");
+            report.Row(
+                "start", $"{kind.Name}: CPU of start, mean",
+                string.Create(CultureInfo.InvariantCulture, $"{cpu[kind] / rounds:0.0} ms"), "");
         }
     }
 }

@@ -14,7 +14,9 @@ internal static partial class TtrpcBenchmark
         foreach (var line in lines.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var parts = Gap().Split(line.Trim(), 2);
-            report.Row("ttrpc", parts[0], Gap().Replace(parts[^1], ", "), parts[0].Contains("1 in flight", StringComparison.Ordinal) ? "aim at most 3.5 x raw" : "");
+            report.Row(
+                "ttrpc", parts[0], Gap().Replace(parts[^1], ", "),
+                parts[0].Contains("1 in flight", StringComparison.Ordinal) ? "aim at most 3.5 x raw" : "");
         }
     }
 

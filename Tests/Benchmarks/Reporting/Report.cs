@@ -21,11 +21,16 @@ internal sealed class Report(TextWriter output, TextWriter progress)
     public void End()
     {
         output.WriteLine();
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Load average at the end: {Load()}; took {_clock.Elapsed.TotalSeconds:0} s."));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Load average at the end: {Load()}; took {_clock.Elapsed.TotalSeconds:0} s."));
     }
 
     /// <summary>A line for whoever waits.</summary>
-    public void Progress(string line) => progress.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{_clock.Elapsed.TotalSeconds,4:0} s] {line}"));
+    public void Progress(string line) =>
+        progress.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"[{_clock.Elapsed.TotalSeconds,4:0} s] {line}"));
 
     /// <summary>A row.</summary>
     public void Row(string part, string what, string value, string beside)

@@ -17,7 +17,9 @@ internal sealed class Samples(string unit, string format = "0.0")
         {
             var sorted = _values.Order().ToList();
             var middle = sorted.Count / 2;
-            return sorted.Count == 0 ? double.NaN : sorted.Count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+            return sorted.Count == 0
+                ? double.NaN
+                : sorted.Count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
         }
     }
 

@@ -38,11 +38,16 @@ public static class TtrpcBenchmarks
                 foreach (var inFlight in new[] { 1, 64 })
                 {
                     var result = await UnaryAsync(reader, inline, inFlight, calls);
-                    Write(output, $"ttrpc, {reader}, handlers {(inline ? "inline" : "on the pool")}, {inFlight} in flight", result, raw);
+                    Write(
+                        output,
+                        $"ttrpc, {reader}, handlers {(inline ? "inline" : "on the pool")}, {inFlight} in flight",
+                        result, raw);
                 }
             }
 
-            Write(output, $"ttrpc, {reader}, handlers inline, 1 in flight, blocking caller", await BlockingAsync(reader, calls), raw);
+            Write(
+                output, $"ttrpc, {reader}, handlers inline, 1 in flight, blocking caller",
+                await BlockingAsync(reader, calls), raw);
         }
     }
 

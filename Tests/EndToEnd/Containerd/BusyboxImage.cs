@@ -20,7 +20,8 @@ internal static class BusyboxImage
 
     public static Task WriteAsync(string path) => WriteAsync(path, Name, "sh");
 
-    public static Task WritePauseAsync(string path) => WriteAsync(path, Pause, "sh", "-c", "while :; do sleep 3600; done");
+    public static Task WritePauseAsync(string path) =>
+        WriteAsync(path, Pause, "sh", "-c", "while :; do sleep 3600; done");
 
     /// <summary>The files of the image alone, for managers that make an image of an archive.</summary>
     public static async Task WriteFilesAsync(string path) => await File.WriteAllBytesAsync(path, await LayerAsync());
@@ -56,9 +57,13 @@ internal static class BusyboxImage
                 await layer.WriteEntryAsync(new UstarTarEntry(TarEntryType.Directory, name) { Mode = Executable });
             await AddAsync(layer, "bin/busybox", await File.ReadAllBytesAsync(busybox));
             foreach (var applet in applets.Where(a => a != "busybox"))
-                await layer.WriteEntryAsync(new UstarTarEntry(TarEntryType.SymbolicLink, $"bin/{applet}") { LinkName = "busybox" });
-            await AddAsync(layer, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\nweb:x:1000:1001::/tmp:/bin/sh\n"u8.ToArray());
-            await AddAsync(layer, "etc/group", "root:x:0:\nnogroup:x:65534:\nweb:x:1001:\nshared:x:2000:web\n"u8.ToArray());
+                await layer.WriteEntryAsync(
+                    new UstarTarEntry(TarEntryType.SymbolicLink, $"bin/{applet}") { LinkName = "busybox" });
+            await AddAsync(
+                layer, "etc/passwd",
+                "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\nweb:x:1000:1001::/tmp:/bin/sh\n"u8.ToArray());
+            await AddAsync(
+                layer, "etc/group", "root:x:0:\nnogroup:x:65534:\nweb:x:1001:\nshared:x:2000:web\n"u8.ToArray());
         }
 
         return bytes.ToArray();

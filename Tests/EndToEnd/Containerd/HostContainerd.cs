@@ -2,10 +2,13 @@ using Kata.Tests.TestHost;
 
 namespace Kata.Tests.EndToEnd.Containerd;
 
-/// <summary>A containerd inside a test host, with its own root on the disk that survives, as on a user's machine.</summary>
+/// <summary>
+/// A containerd inside a test host, with its own root on the disk that survives, as on a user's machine.
+/// </summary>
 internal sealed class HostContainerd
 {
-    // The facts that a runtime could leave, one a line: what a HostPicture holds, for a host that is looked at by shell.
+    // The facts that a runtime could leave, one a line: what a HostPicture holds, for a host that is looked at by
+    // shell.
     private const string Picture =
         """
         busybox ps -o pid,args | grep -e containerd-shim- -e qemu-system- -e virtiofsd -e vhost-device | grep -v grep | sed 's/^/process /'
@@ -29,7 +32,9 @@ internal sealed class HostContainerd
     /// <summary>What the host held once the daemon was up.</summary>
     public string Before { get; private set; } = "";
 
-    /// <summary>Makes what a test host needs to see: image, configuration and scripts, in a folder it reads from.</summary>
+    /// <summary>
+    /// Makes what a test host needs to see: image, configuration and scripts, in a folder it reads from.
+    /// </summary>
     public static async Task<string> PrepareAsync()
     {
         // Not below /tmp or /run: there the test host has its own.
@@ -76,7 +81,9 @@ internal sealed class HostContainerd
 
     public async Task<string> PictureAsync() => (await _machine.RunAsync("sh /run/picture.sh | sort")).Exited(0).Stdout;
 
-    /// <summary>Waits a while for the host to be as when the daemon had come up; gives the difference, empty if none.</summary>
+    /// <summary>
+    /// Waits a while for the host to be as when the daemon had come up; gives the difference, empty if none.
+    /// </summary>
     public async Task<string> DifferenceAsync()
     {
         var lines = Before.Split('\n');
@@ -84,7 +91,8 @@ internal sealed class HostContainerd
         for (var attempt = 0; attempt < 10; attempt++)
         {
             var now = (await PictureAsync()).Split('\n');
-            difference = string.Join('\n', [.. now.Except(lines).Select(l => "+ " + l), .. lines.Except(now).Select(l => "- " + l)]);
+            difference = string.Join(
+                '\n', [.. now.Except(lines).Select(l => "+ " + l), .. lines.Except(now).Select(l => "- " + l)]);
             if (difference.Length == 0)
                 return difference;
             await Task.Delay(TimeSpan.FromSeconds(1));
@@ -96,6 +104,8 @@ internal sealed class HostContainerd
     public async Task KeepLogAsync(string name)
     {
         Directory.CreateDirectory(TestSettings.LogDirectory);
-        await File.WriteAllTextAsync(Path.Combine(TestSettings.LogDirectory, $"{name}.log"), (await _machine.RunAsync("cat /run/containerd.log")).Stdout);
+        await File.WriteAllTextAsync(
+            Path.Combine(TestSettings.LogDirectory, $"{name}.log"),
+            (await _machine.RunAsync("cat /run/containerd.log")).Stdout);
     }
 }

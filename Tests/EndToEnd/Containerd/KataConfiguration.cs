@@ -21,7 +21,9 @@ internal sealed class KataConfiguration
 
     public string Path => _path;
 
-    /// <summary>Sets keys until the result is disposed of. Values are written as TOML: quote strings with <see cref="Text"/>.</summary>
+    /// <summary>
+    /// Sets keys until the result is disposed of. Values are written as TOML: quote strings with <see cref="Text"/>.
+    /// </summary>
     public IDisposable With(params (string Table, string Key, string Value)[] changes)
     {
         var changed = _tables.ToDictionary(t => t.Key, t => new SortedDictionary<string, string>(t.Value));

@@ -39,7 +39,10 @@ public class PrivateContainerd : IAsyncLifetime
     {
     }
 
-    /// <summary>A daemon whose clients use this namespace, from these folders of programs, else from the one that the run is told.</summary>
+    /// <summary>
+    /// A daemon whose clients use this namespace, from these folders of programs, else from the one that the run is
+    /// told.
+    /// </summary>
     protected PrivateContainerd(string containerdNamespace, params string[] programs)
     {
         Directory = System.IO.Directory.CreateTempSubdirectory("kata-e2e-").FullName;
@@ -49,7 +52,8 @@ public class PrivateContainerd : IAsyncLifetime
         System.IO.Directory.CreateDirectory(BinDirectory);
         var told = programs.Length > 0 ? null : TestSettings.ContainerdDirectory;
         string?[] path =
-            [BinDirectory, TestSettings.PublishDirectory, told, .. programs, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+            [BinDirectory, TestSettings.PublishDirectory, told, .. programs, "/usr/local/sbin", "/usr/local/bin",
+                "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
         _environment = new Dictionary<string, string>
         {
             ["PATH"] = string.Join(':', path.Where(p => p is not null)),
@@ -130,7 +134,9 @@ public class PrivateContainerd : IAsyncLifetime
         (await InsideAsync("busybox", "killall", "-KILL", "containerd")).Exited(0);
         await whileAway();
         File.Delete(down);
-        await Until.TrueAsync(async () => (await CtrAsync("version")).ExitCode == 0, TimeSpan.FromSeconds(30), () => $"containerd does not come back: {Log()}");
+        await Until.TrueAsync(
+            async () => (await CtrAsync("version")).ExitCode == 0, TimeSpan.FromSeconds(30),
+            () => $"containerd does not come back: {Log()}");
     }
 
     /// <summary>Until disposed of, a guest may panic without the run failing for it.</summary>
@@ -183,7 +189,8 @@ public class PrivateContainerd : IAsyncLifetime
     /// <summary>Starts ctr and leaves it running.</summary>
     public RunningCommand StartCtr(params string[] arguments) => StartInside(["ctr", .. arguments]);
 
-    public RunningCommand StartInside(params string[] line) => RunningCommand.Start("nsenter", Enter(line), _environment);
+    public RunningCommand StartInside(params string[] line) =>
+        RunningCommand.Start("nsenter", Enter(line), _environment);
 
     /// <summary>Runs a command on the private host.</summary>
     public Task<CommandResult> InsideAsync(params string[] line) => InsideAsync(TestSettings.StartLimit, line);
@@ -211,7 +218,8 @@ public class PrivateContainerd : IAsyncLifetime
     }
 
     private string[] Enter(string[] line) =>
-        ["--target", InitPid == 0 ? ChildOfNamespace() : InitPid.ToString(CultureInfo.InvariantCulture), "--mount", "--pid", "--net", "--", .. line];
+        ["--target", InitPid == 0 ? ChildOfNamespace() : InitPid.ToString(CultureInfo.InvariantCulture), "--mount",
+            "--pid", "--net", "--", .. line];
 
     private string ChildOfNamespace() =>
         File.ReadAllText($"/proc/{_namespace!.Pid}/task/{_namespace.Pid}/children").Split(' ')[0];

@@ -30,15 +30,20 @@ internal sealed class TasksApi : IDisposable
 
     public void Dispose() => _client.Dispose();
 
-    /// <summary>Sets new limits, given as the JSON of an OCI LinuxResources; throws with the daemon's words on refusal.</summary>
+    /// <summary>
+    /// Sets new limits, given as the JSON of an OCI LinuxResources; throws with the daemon's words on refusal.
+    /// </summary>
     public Task UpdateAsync(string id, string resources) =>
         CallAsync("Update", [.. Field(1, Encoding.UTF8.GetBytes(id)),
-            .. Field(2, [.. Field(1, Encoding.UTF8.GetBytes(ResourcesType)), .. Field(2, Encoding.UTF8.GetBytes(resources))])]);
+            .. Field(
+                2,
+                [.. Field(1, Encoding.UTF8.GetBytes(ResourcesType)), .. Field(2, Encoding.UTF8.GetBytes(resources))])]);
 
     /// <summary>Creates a task on one mount, without streams.</summary>
     public Task CreateAsync(string id, (string Type, string Source, string[] Options) root) =>
         CallAsync("Create", [.. Field(1, Encoding.UTF8.GetBytes(id)),
-            .. Field(3, [.. Field(1, Encoding.UTF8.GetBytes(root.Type)), .. Field(2, Encoding.UTF8.GetBytes(root.Source)),
+            .. Field(
+                3, [.. Field(1, Encoding.UTF8.GetBytes(root.Type)), .. Field(2, Encoding.UTF8.GetBytes(root.Source)),
                 .. root.Options.SelectMany(o => Field(4, Encoding.UTF8.GetBytes(o)))])]);
 
     /// <summary>Runs what a task was created for.</summary>
@@ -46,7 +51,8 @@ internal sealed class TasksApi : IDisposable
 
     private async Task CallAsync(string method, byte[] message)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://localhost/containerd.services.tasks.v1.Tasks/{method}")
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, $"http://localhost/containerd.services.tasks.v1.Tasks/{method}")
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -60,7 +66,8 @@ internal sealed class TasksApi : IDisposable
         await response.Content.ReadAsByteArrayAsync();
         var status = Read(response, "grpc-status");
         if (status != "0")
-            throw new InvalidOperationException($"{method}: status {status}, {WebUtility.UrlDecode(Read(response, "grpc-message"))}");
+            throw new InvalidOperationException(
+                $"{method}: status {status}, {WebUtility.UrlDecode(Read(response, "grpc-message"))}");
     }
 
     private static string Read(HttpResponseMessage response, string name) =>
@@ -68,13 +75,17 @@ internal sealed class TasksApi : IDisposable
             ? values.First()
             : "";
 
-    private static byte[] BigEndian(int value) => [(byte)(value >> 24), (byte)(value >> 16), (byte)(value >> 8), (byte)value];
+    private static byte[] BigEndian(int value) =>
+        [(byte)(value >> 24), (byte)(value >> 16), (byte)(value >> 8), (byte)value];
 
     private static byte[] Field(int number, byte[] content)
     {
         if (content.Length >= 1 << 14)
-            throw new ArgumentOutOfRangeException(nameof(content), content.Length.ToString(CultureInfo.InvariantCulture));
-        byte[] length = content.Length < 128 ? [(byte)content.Length] : [(byte)(content.Length | 0x80), (byte)(content.Length >> 7)];
+            throw new ArgumentOutOfRangeException(
+                nameof(content), content.Length.ToString(CultureInfo.InvariantCulture));
+        byte[] length = content.Length < 128
+            ? [(byte)content.Length]
+            : [(byte)(content.Length | 0x80), (byte)(content.Length >> 7)];
         return [(byte)((number << 3) | 2), .. length, .. content];
     }
 }

@@ -8,7 +8,10 @@ internal static class TestSettings
     /// <summary>A folder with containerd, ctr and runc's shim of another version; null for the installed one.</summary>
     public static string? ContainerdDirectory { get; } = Read("KATA_TEST_CONTAINERD_DIR");
 
-    /// <summary>The runtime under test. The suite also runs against runc's, which shows what is containerd's behaviour and what ours.</summary>
+    /// <summary>
+    /// The runtime under test. The suite also runs against runc's, which shows what is containerd's behaviour and what
+    /// ours.
+    /// </summary>
     public static string Runtime { get; } = Read("KATA_TEST_RUNTIME") ?? "io.containerd.kata.v2";
 
     /// <summary>True if containers of the runtime under test live in a virtual machine.</summary>
@@ -30,7 +33,9 @@ internal static class TestSettings
     public static string LogDirectory { get; } =
         Read("KATA_TEST_LOG_DIR") ?? Path.Combine(Repository.Artifacts, "e2e-logs");
 
-    /// <summary>Long enough for a machine to start on a busy host without KVM; nothing that works comes near it.</summary>
+    /// <summary>
+    /// Long enough for a machine to start on a busy host without KVM; nothing that works comes near it.
+    /// </summary>
     public static TimeSpan StartLimit { get; } = TimeSpan.FromSeconds(HasMachine ? 90 : 30);
 
     private static string? Read(string name) =>

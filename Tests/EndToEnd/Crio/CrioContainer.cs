@@ -12,7 +12,9 @@ using TaskClient = Kata.Platform.Protos.Containerd.TaskV2.Task.TaskClient;
 
 namespace Kata.Tests.EndToEnd.Crio;
 
-/// <summary>One container as CRI-O's runtime of type <c>vm</c> handles it: its own start, its own connection, its own Shutdown.</summary>
+/// <summary>
+/// One container as CRI-O's runtime of type <c>vm</c> handles it: its own start, its own connection, its own Shutdown.
+/// </summary>
 internal sealed class CrioContainer : IAsyncDisposable
 {
     private static readonly TimeSpan CreateTimeout = TimeSpan.FromSeconds(240);
@@ -25,9 +27,12 @@ internal sealed class CrioContainer : IAsyncDisposable
     private TtrpcClient _connection;
     private int _execs;
 
-    private CrioContainer(CrioHost crio, string id, string bundle, string address, SafeFileHandle log, CrioStreams streams, TtrpcClient connection, JsonObject specification)
+    private CrioContainer(
+        CrioHost crio, string id, string bundle, string address, SafeFileHandle log, CrioStreams streams,
+        TtrpcClient connection, JsonObject specification)
     {
-        (_crio, Id, Bundle, Address, _log, _streams, _connection, _specification) = (crio, id, bundle, address, log, streams, connection, specification);
+        (_crio, Id, Bundle, Address, _log, _streams, _connection, _specification) = (
+            crio, id, bundle, address, log, streams, connection, specification);
     }
 
     public string Id { get; }
@@ -61,7 +66,8 @@ internal sealed class CrioContainer : IAsyncDisposable
         var log = Fifo.OpenReader(fifo);
         var address = (await crio.StartAsync(bundle, id)).Stdout;
         var streams = new CrioStreams(crio.Host.Seen(""), await crio.MakeFifoDirectoryAsync(), id);
-        var container = new CrioContainer(crio, id, bundle, address, log, streams, await DialAsync(crio, address), specification);
+        var container = new CrioContainer(
+            crio, id, bundle, address, log, streams, await DialAsync(crio, address), specification);
         try
         {
             var created = await container.Task.CreateAsync(
@@ -71,7 +77,11 @@ internal sealed class CrioContainer : IAsyncDisposable
                     Bundle = bundle,
                     Stdout = streams.Stdout,
                     Stderr = streams.Stderr,
-                    Options = new Any { TypeUrl = "runtimeoptions.v1.Options", Value = new Options { ConfigPath = crio.Configuration }.ToByteString() },
+                    Options = new Any
+                    {
+                        TypeUrl = "runtimeoptions.v1.Options",
+                        Value = new Options { ConfigPath = crio.Configuration }.ToByteString()
+                    },
                 },
                 Deadline(CreateTimeout));
             container.Pid = created.Pid;
@@ -96,7 +106,8 @@ internal sealed class CrioContainer : IAsyncDisposable
         return await StateAsync();
     }
 
-    public async Task<StateResponse> StateAsync() => await Task.StateAsync(new StateRequest { Id = Id }, Deadline(Limit));
+    public async Task<StateResponse> StateAsync() =>
+        await Task.StateAsync(new StateRequest { Id = Id }, Deadline(Limit));
 
     /// <summary>IsContainerAlive: signal 0.</summary>
     public async Task<bool> IsAliveAsync()
@@ -112,14 +123,29 @@ internal sealed class CrioContainer : IAsyncDisposable
         }
     }
 
-    /// <summary>ExecSync: what has been written is taken at the moment at which Wait answers, without waiting for the fifos' end.</summary>
+    /// <summary>
+    /// ExecSync: what has been written is taken at the moment at which Wait answers, without waiting for the fifos'
+    /// end.
+    /// </summary>
     public async Task<(uint Code, string Output)> ExecSyncAsync(params string[] command)
     {
         var exec = $"{Id[..Math.Min(Id.Length, 12)]}-exec-{(++_execs).ToString(CultureInfo.InvariantCulture)}";
         using var streams = new CrioStreams(_crio.Host.Seen(""), await _crio.MakeFifoDirectoryAsync(), exec);
         var process = CrioSpecification.Exec(_specification, command);
-        var spec = new Any { TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/Process", Value = ByteString.CopyFromUtf8(process.ToJsonString()) };
-        await Task.ExecAsync(new ExecProcessRequest { Id = Id, ExecId = exec, Stdout = streams.Stdout, Stderr = streams.Stderr, Spec = spec }, Deadline(Limit));
+        var spec = new Any
+        {
+            TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/Process",
+            Value = ByteString.CopyFromUtf8(process.ToJsonString())
+        };
+        await Task.ExecAsync(
+            new ExecProcessRequest
+            {
+                Id = Id,
+                ExecId = exec,
+                Stdout = streams.Stdout,
+                Stderr = streams.Stderr,
+                Spec = spec
+            }, Deadline(Limit));
         await Task.StartAsync(new StartRequest { Id = Id, ExecId = exec }, Deadline(Limit));
         var ended = await Task.WaitAsync(new WaitRequest { Id = Id, ExecId = exec }, Deadline(Limit));
         var output = streams.Take();
@@ -132,11 +158,18 @@ internal sealed class CrioContainer : IAsyncDisposable
         new UpdateTaskRequest
         {
             Id = Id,
-            Resources = new Any { TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources", Value = ByteString.CopyFromUtf8(resources) },
+            Resources = new Any
+            {
+                TypeUrl = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources",
+                Value = ByteString.CopyFromUtf8(resources)
+            },
         },
         Deadline(Limit));
 
-    /// <summary>Stop: a Wait of its own first, the signal, after the grace SIGKILL whatever has become of it. Any error of a Kill fails it.</summary>
+    /// <summary>
+    /// Stop: a Wait of its own first, the signal, after the grace SIGKILL whatever has become of it. Any error of a
+    /// Kill fails it.
+    /// </summary>
     public async Task<WaitResponse> StopAsync(uint signal, TimeSpan grace)
     {
         var waiting = WaitAsync();
@@ -172,7 +205,9 @@ internal sealed class CrioContainer : IAsyncDisposable
         _streams = await CrioStreams.OpenAgainAsync(_crio.Host.Seen(""), state.Stdout, state.Stderr).WaitAsync(Limit);
     }
 
-    /// <summary>Delete, then Shutdown; a closed connection counts as success, any other failure of Delete fails it.</summary>
+    /// <summary>
+    /// Delete, then Shutdown; a closed connection counts as success, any other failure of Delete fails it.
+    /// </summary>
     public async System.Threading.Tasks.Task RemoveAsync()
     {
         _streams.Dispose();

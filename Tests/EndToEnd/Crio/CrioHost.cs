@@ -5,8 +5,8 @@ using Kata.Tests.TestHost;
 namespace Kata.Tests.EndToEnd.Crio;
 
 /// <summary>
-/// CRI-O's side of a runtime of type <c>vm</c>: directories, root filesystems, network namespaces and exit files as CRI-O
-/// makes them on the private host. What it makes it removes.
+/// CRI-O's side of a runtime of type <c>vm</c>: directories, root filesystems, network namespaces and exit files as
+/// CRI-O makes them on the private host. What it makes it removes.
 /// </summary>
 internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
 {
@@ -34,7 +34,8 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
     public static string BundleOf(string id) => $"{Storage}/overlay-containers/{id}/userdata";
 
     /// <summary>The pod's other namespaces, by that of its network.</summary>
-    public static string NamespaceBeside(string network, string kind) => $"{Namespaces}/{kind}ns/{Path.GetFileName(network)}";
+    public static string NamespaceBeside(string network, string kind) =>
+        $"{Namespaces}/{kind}ns/{Path.GetFileName(network)}";
 
     /// <summary>An overlay of busybox, mounted as CRI-O mounts an image, which has nothing but programs.</summary>
     public Task<string> MountRootAsync(string id) => MountAsync(id, "busybox", "bin/busybox");
@@ -55,7 +56,9 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
 
         var overlay = $"{Storage}/overlay/{id}";
         await MakeAsync($"{overlay}/diff", $"{overlay}/work", $"{overlay}/merged");
-        (await Host.InsideAsync("busybox", "mount", "-t", "overlay", "-o", $"lowerdir={lower},upperdir={overlay}/diff,workdir={overlay}/work", "overlay", $"{overlay}/merged")).Exited(0);
+        (await Host.InsideAsync("busybox", "mount", "-t", "overlay", "-o",
+            $"lowerdir={lower},upperdir={overlay}/diff,workdir={overlay}/work", "overlay",
+            $"{overlay}/merged")).Exited(0);
         _mounts.Add($"{overlay}/merged");
         return $"{overlay}/merged";
     }
@@ -66,8 +69,10 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
         _namespaces.Add(name);
         foreach (var line in new[]
         {
-            $"netns add {name}", $"link add {name} type veth peer name eth0 netns {name}", $"link set {name} up", $"addr add 10.88.0.1/24 dev {name}",
-            $"-n {name} link set lo up", $"-n {name} link set eth0 up", $"-n {name} addr add 10.88.0.2/24 dev eth0", $"-n {name} route add default via 10.88.0.1",
+            $"netns add {name}", $"link add {name} type veth peer name eth0 netns {name}", $"link set {name} up",
+            $"addr add 10.88.0.1/24 dev {name}",
+            $"-n {name} link set lo up", $"-n {name} link set eth0 up", $"-n {name} addr add 10.88.0.2/24 dev eth0",
+            $"-n {name} route add default via 10.88.0.1",
         })
             (await Host.InsideAsync(["ip", .. line.Split(' ')])).Exited(0);
         var network = $"/run/netns/{name}";
@@ -91,7 +96,8 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
         await File.WriteAllTextAsync(Host.Seen($"{bundle}/resolv.conf"), "nameserver 10.88.0.1\n");
         await File.WriteAllTextAsync(Host.Seen($"{bundle}/.containerenv"), "");
         await MakeAsync($"{bundle}/shm");
-        (await Host.InsideAsync("busybox", "mount", "-t", "tmpfs", "-o", "nosuid,nodev,noexec,mode=1777,size=65536k", "shm", $"{bundle}/shm")).Exited(0);
+        (await Host.InsideAsync("busybox", "mount", "-t", "tmpfs", "-o", "nosuid,nodev,noexec,mode=1777,size=65536k",
+            "shm", $"{bundle}/shm")).Exited(0);
         _mounts.Add($"{bundle}/shm");
         return bundle;
     }
@@ -113,9 +119,11 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
         // A shell, as nsenter itself would look for the directory before it is inside.
         const string script = "cd \"$1\" && shift && exec \"$@\" 2>&1";
         return (await Host.InsideAsync(
-            "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "GOMAXPROCS=2", "MAX_SHIM_VERSION=2",
+            "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "GOMAXPROCS=2",
+            "MAX_SHIM_VERSION=2",
             "TTRPC_ADDRESS=", "GRPC_ADDRESS=", "NAMESPACE=default",
-            "sh", "-c", script, "crio", bundle, Shim, "-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio", "-id", id, "start")).Exited(0);
+            "sh", "-c", script, "crio", bundle, Shim, "-namespace", "default", "-address", "", "-publish-binary",
+            "/usr/bin/crio", "-id", id, "start")).Exited(0);
     }
 
     public async ValueTask DisposeAsync()
@@ -130,8 +138,10 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
 
         // The first namespace makes its directory a mount of its own.
         await Host.InsideAsync("busybox", "umount", "/run/netns");
-        await Host.InsideAsync("rm", "-rf", "--one-file-system", "/run/netns", Namespaces, "/run/containers", "/run/crio", "/run/vc/crio");
+        await Host.InsideAsync(
+            "rm", "-rf", "--one-file-system", "/run/netns", Namespaces, "/run/containers", "/run/crio", "/run/vc/crio");
     }
 
-    private async Task MakeAsync(params string[] directories) => (await Host.InsideAsync(["mkdir", "-p", .. directories])).Exited(0);
+    private async Task MakeAsync(params string[] directories) =>
+        (await Host.InsideAsync(["mkdir", "-p", .. directories])).Exited(0);
 }

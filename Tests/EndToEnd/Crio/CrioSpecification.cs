@@ -3,12 +3,15 @@ using System.Text.Json.Nodes;
 namespace Kata.Tests.EndToEnd.Crio;
 
 /// <summary>
-/// Specifications as CRI-O writes them. The documents below <c>Recorded</c> are those of a real CRI-O 1.37 (built without
-/// seccomp), its values replaced by words in braces: what is not put in here is as it was recorded.
+/// Specifications as CRI-O writes them. The documents below <c>Recorded</c> are those of a real CRI-O 1.37 (built
+/// without seccomp), its values replaced by words in braces: what is not put in here is as it was recorded.
 /// </summary>
 internal static class CrioSpecification
 {
-    /// <summary>The container that keeps a pod, read-only and of an image of one file. It is never left out for this type of runtime.</summary>
+    /// <summary>
+    /// The container that keeps a pod, read-only and of an image of one file. It is never left out for this type of
+    /// runtime.
+    /// </summary>
     public static JsonObject Pod(string id, string root, string network, string cgroup)
     {
         var written = Write("sandbox", id, id, root, network, cgroup);
@@ -18,7 +21,8 @@ internal static class CrioSpecification
 
     /// <summary>A container of a pod, with recorded limits if none are given.</summary>
     public static JsonObject Container(
-        string id, string pod, string root, string network, string cgroup, JsonObject? resources, string script, bool readOnly = false)
+        string id, string pod, string root, string network, string cgroup, JsonObject? resources, string script,
+        bool readOnly = false)
     {
         var written = Write("container", id, pod, root, network, cgroup);
         written["process"]!["args"] = new JsonArray("/bin/sh", "-c", script);
@@ -65,10 +69,13 @@ internal static class CrioSpecification
 
     private static JsonNode? Fill(JsonNode? node, Dictionary<string, string> values) => node switch
     {
-        JsonObject fields => new JsonObject(fields.Select(field => KeyValuePair.Create(field.Key, Fill(field.Value, values)))),
+        JsonObject fields =>
+            new JsonObject(fields.Select(field => KeyValuePair.Create(field.Key, Fill(field.Value, values)))),
         JsonArray items => new JsonArray([.. items.Select(item => Fill(item, values))]),
         JsonValue value when value.TryGetValue<string>(out var text) =>
-            JsonValue.Create(values.Aggregate(text, (filled, entry) => filled.Replace(entry.Key, entry.Value, StringComparison.Ordinal))),
+            JsonValue.Create(
+                values.Aggregate(
+                    text, (filled, entry) => filled.Replace(entry.Key, entry.Value, StringComparison.Ordinal))),
         _ => node?.DeepClone(),
     };
 }

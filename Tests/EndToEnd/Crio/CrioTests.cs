@@ -35,14 +35,17 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         var network = await crio.MakeNetworkAsync("crio0");
         var cgroup = $"/{Host.Mark}";
 
-        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, cgroup));
+        await using var pod = await CrioContainer.CreateAsync(
+            crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, cgroup));
         pod.Address.Should().StartWith("unix:///", "nothing else may be printed, on either stream");
         (await pod.StartAsync()).Status.Should().Be(Status.Running);
 
         var (limitedId, besideId) = ($"{podId}-a", $"{podId}-b");
         await using var limited = await CrioContainer.CreateAsync(crio, limitedId, CrioSpecification.Container(
-            limitedId, podId, await crio.MountRootAsync(limitedId), network, cgroup, Limits, "echo first; while :; do sleep 0.1; done"));
-        await using var beside = await CrioContainer.CreateAsync(crio, besideId, await ReadOnlyAsync(crio, besideId, podId, network));
+            limitedId, podId, await crio.MountRootAsync(limitedId), network, cgroup, Limits,
+            "echo first; while :; do sleep 0.1; done"));
+        await using var beside = await CrioContainer.CreateAsync(
+            crio, besideId, await ReadOnlyAsync(crio, besideId, podId, network));
         limited.Address.Should().Be(pod.Address);
         beside.Address.Should().Be(pod.Address);
         (await beside.StateAsync()).Status.Should().Be(Status.Created);
@@ -60,7 +63,8 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await EndsForLackOfMemoryAsync(crio, podId, network);
         await IsRefusedAsync(crio, podId, network);
         await StopsAsync(beside, 15, 7);
-        (await limited.IsAliveAsync()).Should().BeTrue("the Shutdown that follows a removal must not end a pod that lives");
+        (await limited.IsAliveAsync())
+            .Should().BeTrue("the Shutdown that follows a removal must not end a pod that lives");
 
         var killed = await limited.StopAsync(15, TimeSpan.FromMilliseconds(300));
         killed.ExitStatus.Should().Be(137);
@@ -77,22 +81,32 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await using var crio = new CrioHost(Host);
         var (deadId, livingId) = (Host.NewId("dead"), Host.NewId("lives"));
         var network = await crio.MakeNetworkAsync("crio3");
-        await using var dead = await CrioContainer.CreateAsync(crio, deadId, CrioSpecification.Pod(deadId, await crio.MountPauseAsync(deadId), network, $"/{Host.Mark}"));
+        await using var dead = await CrioContainer.CreateAsync(
+            crio, deadId, CrioSpecification.Pod(deadId, await crio.MountPauseAsync(deadId), network, $"/{Host.Mark}"));
         await dead.StartAsync();
-        await using var living = await CrioContainer.CreateAsync(crio, livingId, CrioSpecification.Pod(livingId, await crio.MountPauseAsync(livingId), await crio.MakeNetworkAsync("crio4"), $"/{Host.Mark}"));
+        await using var living = await CrioContainer.CreateAsync(
+            crio, livingId,
+            CrioSpecification.Pod(
+                livingId, await crio.MountPauseAsync(livingId), await crio.MakeNetworkAsync("crio4"), $"/{Host.Mark}"));
         await living.StartAsync();
-        var shim = HostPicture.Processes(Host.InitPid).Single(p => p.Line.Contains($"-id {deadId} -socket", StringComparison.Ordinal));
-        (await Host.InsideAsync("kata-runtime", "reap")).Exited(0).Stdout.Should().Be("0 left by dead shims, 2 with a living one\n");
+        var shim = HostPicture.Processes(Host.InitPid)
+            .Single(p => p.Line.Contains($"-id {deadId} -socket", StringComparison.Ordinal));
+        (await Host.InsideAsync("kata-runtime", "reap")).Exited(0)
+            .Stdout.Should().Be("0 left by dead shims, 2 with a living one\n");
 
         using (var process = Process.GetProcessById(shim.Pid))
             process.Kill();
-        await Until.TrueAsync(() => HostPicture.Processes(Host.InitPid).All(p => p.Pid != shim.Pid), TimeSpan.FromSeconds(10), () => "the shim does not end");
+        await Until.TrueAsync(
+            () => HostPicture.Processes(Host.InitPid).All(p => p.Pid != shim.Pid), TimeSpan.FromSeconds(10),
+            () => "the shim does not end");
 
         var look = (await Host.InsideAsync("kata-runtime", "reap", "--dry-run")).Exited(0).Stdout;
-        look.Should().Contain($"{deadId}  would be released\n").And.Contain("1 left by dead shims, 1 with a living one").And.NotContain(livingId);
+        look.Should().Contain($"{deadId}  would be released\n")
+            .And.Contain("1 left by dead shims, 1 with a living one").And.NotContain(livingId);
         Directory.Exists(Host.Seen($"/run/vc/sbs/{deadId}")).Should().BeTrue();
         (await Host.InsideAsync("kata-runtime", "reap")).Exited(0).Stdout.Should().Contain($"{deadId}  released\n");
-        (await Host.InsideAsync("kata-runtime", "reap")).Exited(0).Stdout.Should().Be("0 left by dead shims, 1 with a living one\n");
+        (await Host.InsideAsync("kata-runtime", "reap")).Exited(0)
+            .Stdout.Should().Be("0 left by dead shims, 1 with a living one\n");
         (await living.IsAliveAsync()).Should().BeTrue();
         await EndAsync(living);
     }
@@ -160,11 +174,13 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await using var crio = new CrioHost(Host);
         var podId = Host.NewId("apart");
         var network = await crio.MakeNetworkAsync("crio1");
-        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, $"/{Host.Mark}"));
+        await using var pod = await CrioContainer.CreateAsync(
+            crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, $"/{Host.Mark}"));
         await pod.StartAsync();
 
         var process = await File.ReadAllTextAsync(Host.Seen($"/proc/{pod.Pid}/cgroup"));
-        var threads = Directory.EnumerateDirectories(Host.Seen($"/proc/{pod.Pid}/task")).SelectMany(thread => File.ReadLines($"{thread}/cgroup")).ToList();
+        var threads = Directory.EnumerateDirectories(Host.Seen($"/proc/{pod.Pid}/task"))
+            .SelectMany(thread => File.ReadLines($"{thread}/cgroup")).ToList();
         if (File.Exists("/sys/fs/cgroup/cgroup.controllers"))
         {
             process.Should().Contain($"/{Host.Mark}/kata_crio-{podId}");
@@ -172,8 +188,14 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         else
         {
             process.Should().Contain($"/kata_overhead/kata_{podId}").And.NotContain("crio-");
-            threads.Should().Contain(line => line.Contains(":cpu", StringComparison.Ordinal) && line.EndsWith($"/kata_crio-{podId}", StringComparison.Ordinal));
-            threads.Should().NotContain(line => line.Contains(":memory:", StringComparison.Ordinal) && line.EndsWith($"/kata_crio-{podId}", StringComparison.Ordinal));
+            threads.Should().Contain(
+                line =>
+                    line.Contains(":cpu", StringComparison.Ordinal)
+                        && line.EndsWith($"/kata_crio-{podId}", StringComparison.Ordinal));
+            threads.Should().NotContain(
+                line =>
+                    line.Contains(":memory:", StringComparison.Ordinal)
+                        && line.EndsWith($"/kata_crio-{podId}", StringComparison.Ordinal));
         }
 
         await pod.StopAsync(9, TimeSpan.FromSeconds(10));
@@ -187,11 +209,14 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         await using var crio = new CrioHost(Host);
         var podId = Host.NewId("pages");
         var network = await crio.MakeNetworkAsync("crio2");
-        await using var pod = await CrioContainer.CreateAsync(crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, $"/{Host.Mark}"));
+        await using var pod = await CrioContainer.CreateAsync(
+            crio, podId, CrioSpecification.Pod(podId, await crio.MountPauseAsync(podId), network, $"/{Host.Mark}"));
         await pod.StartAsync();
-        var volumes = new[] { "large", "small" }.Select(name => Path.Combine(Host.Directory, podId, "volumes/kubernetes.io~empty-dir", name)).ToList();
+        var volumes = new[] { "large", "small" }.Select(
+            name => Path.Combine(Host.Directory, podId, "volumes/kubernetes.io~empty-dir", name)).ToList();
         foreach (var volume in volumes)
-            (await Host.InsideAsync("sh", "-c", $"mkdir -p {volume} && busybox mount -t hugetlbfs -o pagesize=2M hugetlbfs {volume}")).Exited(0);
+            (await Host.InsideAsync("sh", "-c",
+                $"mkdir -p {volume} && busybox mount -t hugetlbfs -o pagesize=2M hugetlbfs {volume}")).Exited(0);
         try
         {
             await using var large = await StartWithPagesAsync(crio, podId, network, "a", volumes[0], 4);
@@ -219,7 +244,8 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
     {
         var volume = Path.Combine(Host.Directory, $"{id}-volume");
         Directory.CreateDirectory(volume);
-        var specification = CrioSpecification.Container(id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", null, Beside, readOnly: true);
+        var specification = CrioSpecification.Container(
+            id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", null, Beside, readOnly: true);
         specification["mounts"]!.AsArray().Add(new JsonObject
         {
             ["destination"] = "/var/data/vol",
@@ -232,16 +258,20 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
 
     private static async Task IsReadOnlyAsync(CrioContainer container)
     {
-        var (code, output) = await container.ExecSyncAsync("busybox", "sh", "-c", "cat /etc/resolv.conf; echo kept > /var/data/vol/x && cat /var/data/vol/x; echo no > /x");
+        var (code, output) = await container.ExecSyncAsync(
+            "busybox", "sh", "-c",
+            "cat /etc/resolv.conf; echo kept > /var/data/vol/x && cat /var/data/vol/x; echo no > /x");
         output.Should().Contain("nameserver 10.88.0.1\nkept\n").And.Contain("Read-only file system");
         code.Should().NotBe(0);
     }
 
-    private async Task<CrioContainer> StartWithPagesAsync(CrioHost crio, string podId, string network, string name, string volume, int pages)
+    private async Task<CrioContainer> StartWithPagesAsync(
+        CrioHost crio, string podId, string network, string name, string volume, int pages)
     {
         var id = $"{podId}-{name}";
         var limits = new JsonObject { ["hugepageLimits"] = new JsonArray(new JsonObject { ["pageSize"] = "2MB", ["limit"] = pages << 21 }) };
-        var specification = CrioSpecification.Container(id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "while :; do sleep 0.1; done");
+        var specification = CrioSpecification.Container(
+            id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "while :; do sleep 0.1; done");
         specification["mounts"]!.AsArray().Add(new JsonObject
         {
             ["destination"] = "/pages",
@@ -274,13 +304,16 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         var id = $"{podId}-c";
         var limits = new JsonObject { ["memory"] = new JsonObject { ["limit"] = 16777216, ["swap"] = 16777216 } };
         await using var container = await CrioContainer.CreateAsync(crio, id, CrioSpecification.Container(
-            id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "busybox dd if=/dev/zero of=/dev/null bs=64M count=1; exit $?"));
+            id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits,
+            "busybox dd if=/dev/zero of=/dev/null bs=64M count=1; exit $?"));
 
         await container.StartAsync();
         var ended = await container.Waiting!;
 
         ended.ExitStatus.Should().NotBe(0);
-        await Until.TrueAsync(() => File.Exists(Host.Seen($"{container.Bundle}/oom")), TimeSpan.FromSeconds(5), () => $"no oom file after exit {ended.ExitStatus}");
+        await Until.TrueAsync(
+            () => File.Exists(Host.Seen($"{container.Bundle}/oom")), TimeSpan.FromSeconds(5),
+            () => $"no oom file after exit {ended.ExitStatus}");
         await container.RemoveAsync();
     }
 
@@ -288,9 +321,11 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
     {
         var id = $"{podId}-d";
         var limits = new JsonObject { ["memory"] = new JsonObject { ["limit"] = 1L << 46 } };
-        var specification = CrioSpecification.Container(id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "true");
+        var specification = CrioSpecification.Container(
+            id, podId, await crio.MountRootAsync(id), network, $"/{Host.Mark}", limits, "true");
 
-        var refused = await FluentActions.Awaiting(() => CrioContainer.CreateAsync(crio, id, specification)).Should().ThrowAsync<RpcException>();
+        var refused = await FluentActions.Awaiting(() => CrioContainer.CreateAsync(crio, id, specification))
+            .Should().ThrowAsync<RpcException>();
 
         refused.Which.StatusCode.Should().Be(StatusCode.ResourceExhausted);
         refused.Which.Status.Detail.Should().Contain("a machine of 67109696 MiB").And.Contain("default_maxmemory");
@@ -298,11 +333,14 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
 
     private static async Task ShowsItsLimitsAsync(CrioContainer container)
     {
-        var (code, output) = await container.ExecSyncAsync("busybox", "sh", "-c", "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max /sys/fs/cgroup/pids.max; grep MemTotal /proc/meminfo; cat /sys/devices/system/cpu/online");
+        var (code, output) = await container.ExecSyncAsync(
+            "busybox", "sh", "-c",
+            "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max /sys/fs/cgroup/pids.max; grep MemTotal /proc/meminfo; cat /sys/devices/system/cpu/online");
         code.Should().Be(0, output);
         var lines = output.Split('\n');
         lines[..3].Should().Equal("134217728", "100000 100000", "100");
-        long.Parse(lines[3].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]).Should().BeGreaterThan(560_000, "128 MiB were added to the machine's 512");
+        long.Parse(lines[3].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])
+            .Should().BeGreaterThan(560_000, "128 MiB were added to the machine's 512");
         if (Environment.ProcessorCount > 1)
             lines[4].Should().Be("0-1", "a vCPU was added");
     }
@@ -311,9 +349,11 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
     {
         for (var i = 0; i < 5; i++)
         {
-            var (code, output) = await container.ExecSyncAsync("busybox", "sh", "-c", $"echo out {i}; echo err >&2; exit {i}");
+            var (code, output) = await container.ExecSyncAsync(
+                "busybox", "sh", "-c", $"echo out {i}; echo err >&2; exit {i}");
             code.Should().Be((uint)i);
-            output.Should().Contain($"out {i}").And.Contain("err", "what was written before the end is there when Wait answers");
+            output.Should().Contain($"out {i}")
+                .And.Contain("err", "what was written before the end is there when Wait answers");
         }
     }
 
@@ -330,7 +370,8 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
         else
         {
             var metrics = V1.Metrics.Parser.ParseFrom(any.Value);
-            ((object?[])[metrics.Cpu.Throttling, metrics.Memory.Swap, metrics.Memory.Kernel, metrics.Memory.KernelTcp]).Should().NotContainNulls();
+            ((object?[])[metrics.Cpu.Throttling, metrics.Memory.Swap, metrics.Memory.Kernel, metrics.Memory.KernelTcp])
+                .Should().NotContainNulls();
             metrics.Memory.Usage.Limit.Should().Be(134217728);
             metrics.Memory.Usage.Usage.Should().BePositive();
             metrics.Cpu.Usage.Total.Should().BePositive();
@@ -347,11 +388,14 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
 
     private static async Task UpdatesAsync(CrioContainer container)
     {
-        await container.UpdateAsync("""{"memory":{"limit":201326592},"cpu":{"quota":50000,"period":100000},"pids":{"limit":50}}""");
-        var (_, output) = await container.ExecSyncAsync("busybox", "cat", "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/pids.max");
+        await container.UpdateAsync(
+            """{"memory":{"limit":201326592},"cpu":{"quota":50000,"period":100000},"pids":{"limit":50}}""");
+        var (_, output) = await container.ExecSyncAsync(
+            "busybox", "cat", "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/pids.max");
         output.Split('\n')[..3].Should().Equal("201326592", "50000 100000", "50");
 
-        var refused = await container.Awaiting(c => c.UpdateAsync("""{"cpu":{"period":7}}""")).Should().ThrowAsync<RpcException>();
+        var refused = await container.Awaiting(c => c.UpdateAsync("""{"cpu":{"period":7}}"""))
+            .Should().ThrowAsync<RpcException>();
         refused.Which.StatusCode.Should().Be(StatusCode.InvalidArgument);
         refused.Which.Status.Detail.Should().Contain("linux.resources.cpu.period is 7");
         (await container.IsAliveAsync()).Should().BeTrue();
@@ -374,5 +418,6 @@ public sealed class CrioTests(PrivateContainerd host) : EndToEndTest(host)
     }
 
     private static Task SaysAsync(CrioContainer container, string word) => Until.TrueAsync(
-        () => container.Output.Contains(word, StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => $"{container.Id} does not say '{word}' but '{container.Output}'");
+        () => container.Output.Contains(word, StringComparison.Ordinal), TimeSpan.FromSeconds(20),
+        () => $"{container.Id} does not say '{word}' but '{container.Output}'");
 }

@@ -102,5 +102,7 @@ public abstract class PrivateDocker : PrivateContainerd
 /// <summary>Docker 26.1 with containerd 1.7, which gives a container its network before it is created.</summary>
 public sealed class Docker26() : PrivateDocker("trixie", oldest: 26);
 
-/// <summary>Docker 28.5 or newer, with containerd 2.1, which gives a container its network between create and start.</summary>
+/// <summary>
+/// Docker 28.5 or newer, with containerd 2.1, which gives a container its network between create and start.
+/// </summary>
 public sealed class Docker28() : PrivateDocker("sid", oldest: 28);

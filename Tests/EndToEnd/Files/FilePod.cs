@@ -88,7 +88,8 @@ internal sealed class FilePod : IAsyncDisposable
     {
         var request = new ExecSyncRequest { ContainerId = container, Timeout = (long)ProgramLimit.TotalSeconds };
         request.Cmd.AddRange(line);
-        var reply = await _host.Cri.Runtime.ExecSyncAsync(request, CriClient.Call(ProgramLimit + TimeSpan.FromSeconds(30)));
+        var reply = await _host.Cri.Runtime.ExecSyncAsync(
+            request, CriClient.Call(ProgramLimit + TimeSpan.FromSeconds(30)));
         return new Executed(reply.ExitCode, reply.Stdout.ToStringUtf8(), reply.Stderr.ToStringUtf8()).Ok();
     }
 
@@ -96,7 +97,8 @@ internal sealed class FilePod : IAsyncDisposable
     {
         _sources[FilePlaces.HostPath] = _host.NewVolume();
         _sources[FilePlaces.Disk] = Below("volumes/kubernetes.io~empty-dir/disk");
-        _sources[FilePlaces.Memory] = await MountAsync(Below("volumes/kubernetes.io~empty-dir/memory"), "-t", "tmpfs", "-o", "size=700m,mode=0777", "tmpfs");
+        _sources[FilePlaces.Memory] = await MountAsync(
+            Below("volumes/kubernetes.io~empty-dir/memory"), "-t", "tmpfs", "-o", "size=700m,mode=0777", "tmpfs");
         _sources[FilePlaces.Small] = await MountAsync(_host.NewVolume(), "-t", "tmpfs", "-o", "size=4m", "tmpfs");
         _sources[FilePlaces.ReadOnly] = await FilledAsync(_host.NewVolume());
         var closed = await FilledAsync(await MountAsync(_host.NewVolume(), "-t", "tmpfs", "-o", "size=1m", "tmpfs"));
@@ -123,7 +125,8 @@ internal sealed class FilePod : IAsyncDisposable
 
     private async Task<string> FilledAsync(string folder)
     {
-        (await _host.InsideAsync("sh", "-c", $"cd {folder} && echo told > file && mkdir folder && ln -s file link")).Exited(0);
+        (await _host.InsideAsync("sh", "-c", $"cd {folder} && echo told > file && mkdir folder && ln -s file link"))
+            .Exited(0);
         return folder;
     }
 
@@ -133,7 +136,8 @@ internal sealed class FilePod : IAsyncDisposable
         var image = Path.Combine(_host.NewVolume(), "disk.img");
         await using (var file = File.Create(image))
             file.SetLength(BlockVolume);
-        (await Command.RunAsync("mkfs.ext4", ["-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1", image])).Exited(0);
+        (await Command.RunAsync("mkfs.ext4", ["-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1", image]))
+            .Exited(0);
         var folder = _host.NewVolume();
         if (_handler == "runc")
             return await MountAsync(folder, "-o", "loop", image);
@@ -152,11 +156,13 @@ internal sealed class FilePod : IAsyncDisposable
             ContainerPath = FilePlaces.PathOf(s.Key),
             Readonly = s.Key == FilePlaces.ReadOnly,
         }));
-        config.Mounts.AddRange(new[] { (Debian, "/usr"), (Path.Combine(Debian, "lib"), "/lib"), (Path.Combine(Debian, "lib64"), "/lib64"), (Programs, "/programs"), (tools, "/tools") }
+        config.Mounts.AddRange(
+            new[] { (Debian, "/usr"), (Path.Combine(Debian, "lib"), "/lib"), (Path.Combine(Debian, "lib64"), "/lib64"), (Programs, "/programs"), (tools, "/tools") }
             .Select(m => new Mount { HostPath = m.Item1, ContainerPath = m.Item2, Readonly = true }));
         config.Envs.AddRange(new[]
         {
-            ("PATH", "/usr/lib/postgresql/17/bin:/usr/bin:/usr/sbin:/bin"), ("LC_ALL", "C.UTF-8"), ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PATH", "/usr/lib/postgresql/17/bin:/usr/bin:/usr/sbin:/bin"), ("LC_ALL", "C.UTF-8"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
         }.Select(e => new KeyValue { Key = e.Item1, Value = ByteString.CopyFromUtf8(e.Item2) }));
         config.Command.Clear();
         config.Command.AddRange(["/bin/sh", "-c", $"mkdir -p {FilePlaces.PathOf(FilePlaces.Root)}; exec sleep 100000"]);

@@ -18,7 +18,8 @@ public sealed class FilePods : IAsyncLifetime
     internal static bool IsWhole { get; } = Environment.GetEnvironmentVariable("KATA_TEST_FILES") == "whole";
 
     private readonly List<string> _figures = ["| place | program | figure | runc | ours |", "|---|---|---|---|---|"];
-    private readonly List<string> _differences = ["| place | program | observation | runc | ours | reason |", "|---|---|---|---|---|---|"];
+    private readonly List<string> _differences = ["| place | program | observation | runc | ours | reason |",
+        "|---|---|---|---|---|---|"];
     private HostUnchanged? _unchanged;
     private IDisposable? _settings;
     private Task<(FilePod Runc, FilePod Ours)>? _pods;
@@ -49,7 +50,8 @@ public sealed class FilePods : IAsyncLifetime
         await File.WriteAllLinesAsync(Path.Combine(results, "differences.md"), _differences);
     }
 
-    private static async Task<(FileReport Report, string Took)> TimedAsync(FilePod pod, FileProgram program, string place)
+    private static async Task<(FileReport Report, string Took)> TimedAsync(
+        FilePod pod, FileProgram program, string place)
     {
         var watch = Stopwatch.StartNew();
         var report = await pod.RunAsync(program, place, IsWhole ? "whole" : "short");
@@ -73,7 +75,8 @@ public sealed class FilePods : IAsyncLifetime
     {
         var source = Path.Combine(Repository.Artifacts, "peers", "files", "source", "fuse3", "test", "test_syscalls.c");
         await File.WriteAllTextAsync(Path.Combine(folder, "fuse_config.h"), "#define HAVE_COPY_FILE_RANGE 1\n");
-        (await Command.RunAsync("gcc", ["-static", "-O1", "-w", "-I", folder, "-o", Path.Combine(folder, "test_syscalls"), source])).Exited(0);
+        (await Command.RunAsync("gcc",
+            ["-static", "-O1", "-w", "-I", folder, "-o", Path.Combine(folder, "test_syscalls"), source])).Exited(0);
     }
 
     public async Task DisposeAsync()

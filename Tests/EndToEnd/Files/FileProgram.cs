@@ -7,9 +7,11 @@ namespace Kata.Tests.EndToEnd.Files;
 /// <param name="File">Its file.</param>
 /// <param name="Places">Where it is run in full size.</param>
 /// <param name="Soon">Where the short form runs it, smaller.</param>
-/// <param name="Parts">Empty, or the parts that containers of the pod run at once, with "after" for what follows them.</param>
+/// <param name="Parts">Empty, or the parts that containers of the pod run at once, with "after" for what follows
+/// them.</param>
 internal sealed record FileProgram(
-    string Name, string File, IReadOnlyList<string> Places, IReadOnlyList<string> Soon, params IReadOnlyList<string> Parts)
+    string Name, string File, IReadOnlyList<string> Places, IReadOnlyList<string> Soon,
+    params IReadOnlyList<string> Parts)
 {
     public const string After = "after";
 
@@ -54,7 +56,9 @@ internal sealed class FileReport
     /// <summary>Lines "name: value unit", which no two runs have alike.</summary>
     public IReadOnlyList<string> Figures { get; }
 
-    /// <summary>Takes in lines "name: outcome" and "= name: value unit"; throws for any other, and for a name twice.</summary>
+    /// <summary>
+    /// Takes in lines "name: outcome" and "= name: value unit"; throws for any other, and for a name twice.
+    /// </summary>
     public static FileReport Parse(string printed)
     {
         var outcomes = new Dictionary<string, string>();
@@ -64,7 +68,10 @@ internal sealed class FileReport
             if (line.StartsWith("= ", StringComparison.Ordinal))
                 figures.Add(line[2..]);
             else if (line.Split(": ", 2) is not [var name, var outcome] || !outcomes.TryAdd(name, outcome.Trim()))
-                throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"'{line}' is no observation, or one that was made before, in: {printed}"));
+                throw new FormatException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"'{line}' is no observation, or one that was made before, in: {printed}"));
         }
 
         return new FileReport(outcomes, figures);

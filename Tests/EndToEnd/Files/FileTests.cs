@@ -5,8 +5,8 @@ using Xunit;
 namespace Kata.Tests.EndToEnd.Files;
 
 /// <summary>
-/// The same programs in the same places with runc and with ours. What differs is in the table of <c>docs/FILES.md</c> with
-/// its reason; a difference that is not, and a row that nothing shows any more, fail.
+/// The same programs in the same places with runc and with ours. What differs is in the table of <c>docs/FILES.md</c>
+/// with its reason; a difference that is not, and a row that nothing shows any more, fail.
 /// </summary>
 [Collection(PodTests.Name)]
 [Trait("category", "matrix")]
@@ -41,7 +41,8 @@ public sealed class FileTests(PodHost host, FilePods pods) : IClassFixture<FileP
         Rows(known.Except(seen)).Should().Be("", "each row of docs/FILES.md is still seen");
     }
 
-    private static string Rows(IEnumerable<FileDifference> differences) => string.Join('\n', differences.Select(d => d.Row));
+    private static string Rows(IEnumerable<FileDifference> differences) =>
+        string.Join('\n', differences.Select(d => d.Row));
 
     [Fact]
     public void Table_of_differences_names_what_there_is_and_a_reason_for_each()

@@ -12,15 +12,18 @@ public sealed class HostPicture
     // Directories that belong to nobody in particular: whoever comes first makes them.
     private static readonly HashSet<string> SharedParents =
     [
-        "/run/containerd", "/run/containerd/s", "/run/containerd/fifo", "/run/containerd/runc", "/run/lock", "/run/netns",
-        "/run/vc", "/run/vc/sbs", "/run/vc/vm", "/run/vc/firecracker", "/run/kata-containers", "/run/kata-containers/shared",
+        "/run/containerd", "/run/containerd/s", "/run/containerd/fifo", "/run/containerd/runc", "/run/lock",
+        "/run/netns",
+        "/run/vc", "/run/vc/sbs", "/run/vc/vm", "/run/vc/firecracker", "/run/kata-containers",
+        "/run/kata-containers/shared",
         "/run/kata-containers/shared/sandboxes", "/run/kata", "/run/kata-hex",
     ];
 
     private readonly SortedSet<string> _facts;
 
     // dockerd's own, which it makes when it starts and takes away in its own time.
-    private static readonly string[] Daemons = ["/run/docker/libnetwork/", "/run/docker/netns/", "/run/docker/unmount-on-shutdown"];
+    private static readonly string[] Daemons = ["/run/docker/libnetwork/", "/run/docker/netns/",
+        "/run/docker/unmount-on-shutdown"];
 
     private HostPicture(SortedSet<string> facts) => _facts = facts;
 
@@ -43,7 +46,9 @@ public sealed class HostPicture
     public IReadOnlyList<string> DifferenceFrom(HostPicture before) =>
         [.. _facts.Except(before._facts).Select(f => "+ " + f), .. before._facts.Except(_facts).Select(f => "- " + f)];
 
-    /// <summary>Removes cgroups with this mark, deepest first; the safety net of the end of a run, not part of a check.</summary>
+    /// <summary>
+    /// Removes cgroups with this mark, deepest first; the safety net of the end of a run, not part of a check.
+    /// </summary>
     internal static void RemoveCgroups(string mark)
     {
         foreach (var cgroup in Cgroups(mark).Append(null).Concat(TopCgroups(mark)).OfType<string>().OrderByDescending(c => c.Length))
@@ -81,7 +86,8 @@ public sealed class HostPicture
     private static void AddProcesses(SortedSet<string> facts, int init)
     {
         // Whoever is entering by nsenter is a test, not the runtime.
-        foreach (var (pid, name, line) in Processes(init).Where(p => !p.Line.StartsWith("nsenter ", StringComparison.Ordinal)))
+        foreach (var (pid, name,
+            line) in Processes(init).Where(p => !p.Line.StartsWith("nsenter ", StringComparison.Ordinal)))
         {
             // There is one daemon of a name, which a test may have killed: another by then, and still the same.
             var number = name is "containerd" or "dockerd" ? "" : $"{pid} ";
@@ -128,7 +134,8 @@ public sealed class HostPicture
 
     private static void AddDevices(SortedSet<string> facts, int init)
     {
-        foreach (var line in Read($"/proc/{init}/net/dev").Split('\n').Where(l => l.Contains(':', StringComparison.Ordinal)))
+        foreach (var line in Read($"/proc/{init}/net/dev").Split('\n').Where(l => l.Contains(':',
+            StringComparison.Ordinal)))
             facts.Add($"device {line.Split(':')[0].Trim()}");
     }
 
@@ -143,7 +150,8 @@ public sealed class HostPicture
     // cgroup folders with the mark at any depth: /ID, /NAMESPACE/ID, /kata_overhead/ID, /kata/ID and the like.
     private static IEnumerable<string> TopCgroups(string mark)
     {
-        var roots = Directory.Exists("/sys/fs/cgroup/cgroup.controllers") || File.Exists("/sys/fs/cgroup/cgroup.controllers")
+        var roots = Directory.Exists("/sys/fs/cgroup/cgroup.controllers")
+            || File.Exists("/sys/fs/cgroup/cgroup.controllers")
             ? ["/sys/fs/cgroup"]
             : Directory.EnumerateDirectories("/sys/fs/cgroup");
         return roots.SelectMany(Folders).Where(d => Path.GetFileName(d).Contains(mark, StringComparison.Ordinal));

@@ -20,7 +20,9 @@ internal sealed class HostUnchanged
 
     public IReadOnlyList<string> Difference() => HostPicture.Take(_host).DifferenceFrom(_before);
 
-    /// <summary>Waits a short while for the host to be as before; else keeps what helps to see why, and throws.</summary>
+    /// <summary>
+    /// Waits a short while for the host to be as before; else keeps what helps to see why, and throws.
+    /// </summary>
     public async Task AssertAsync(string subject)
     {
         IReadOnlyList<string> difference = [];
@@ -32,10 +34,12 @@ internal sealed class HostUnchanged
         {
             var kept = Keep(subject);
             // A test that broke off leaves its containers; what they hold is not what the runtime left.
-            var tasks = (await _host.CtrAsync("task", "list", "-q")).Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            var tasks = (await _host.CtrAsync("task", "list", "-q"))
+                .Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries);
             await TidyAsync();
             if (tasks.Length > 0)
-                throw new InvalidOperationException($"{subject} left containers: {string.Join(", ", tasks)}; logs in {kept}");
+                throw new InvalidOperationException(
+                    $"{subject} left containers: {string.Join(", ", tasks)}; logs in {kept}");
             throw new InvalidOperationException(
                 $"{subject} left the host changed:\n{string.Join('\n', difference)}\nlogs in {kept}");
         }
@@ -50,7 +54,8 @@ internal sealed class HostUnchanged
         File.WriteAllText(Path.Combine(target, "containerd.log"), _host.Log());
         var sandboxes = _host.Seen("/run/vc");
         if (Directory.Exists(sandboxes))
-            _ = RunningCommand.Start("cp", ["-r", "--no-dereference", sandboxes, target]).ExitAsync(TimeSpan.FromSeconds(10))
+            _ = RunningCommand.Start("cp", ["-r", "--no-dereference", sandboxes, target])
+                .ExitAsync(TimeSpan.FromSeconds(10))
                 .ContinueWith(_ => { }, TaskScheduler.Default).Wait(TimeSpan.FromSeconds(10));
         return target;
     }
@@ -58,7 +63,8 @@ internal sealed class HostUnchanged
     // One test's leftovers must not fail the next ones too.
     private async Task TidyAsync()
     {
-        foreach (var line in (await _host.CtrAsync("containers", "list", "-q")).Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var line in (await _host.CtrAsync("containers", "list", "-q")).Stdout.Split('\n',
+            StringSplitOptions.RemoveEmptyEntries))
         {
             await _host.CtrAsync("task", "delete", "--force", line);
             await _host.CtrAsync("containers", "delete", line);

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Kata.Tests.EndToEnd.Host;
 
-/// <summary>Waits for facts of other processes, which nobody announces: looks every few milliseconds until a limit.</summary>
+/// <summary>
+/// Waits for facts of other processes, which nobody announces: looks every few milliseconds until a limit.
+/// </summary>
 internal static class Until
 {
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);

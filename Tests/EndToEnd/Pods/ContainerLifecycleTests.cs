@@ -24,7 +24,8 @@ public sealed class ContainerLifecycleTests(PodHost host, SharedPodLife life) : 
         var running = await Pod.StatusAsync(id);
         running.State.Should().Be(ContainerState.ContainerRunning);
         running.StartedAt.Should().BeGreaterThanOrEqualTo(running.CreatedAt);
-        (await ListAsync(new ContainerFilter { PodSandboxId = Pod.Id, LabelSelector = { ["tier"] = "life" } })).Should().Equal(id);
+        (await ListAsync(new ContainerFilter { PodSandboxId = Pod.Id, LabelSelector = { ["tier"] = "life" } }))
+            .Should().Equal(id);
         await FluentActions.Awaiting(() => Pod.StartAsync(id)).Should().ThrowAsync<RpcException>();
         await Host.LogHoldsAsync(Pod, config, "ready");
 
@@ -36,12 +37,17 @@ public sealed class ContainerLifecycleTests(PodHost host, SharedPodLife life) : 
         exited.ExitCode.Should().Be(7);
         exited.Reason.Should().Be("Error");
         exited.FinishedAt.Should().BeGreaterThan(exited.StartedAt);
-        (await ListAsync(new ContainerFilter { Id = id, State = new ContainerStateValue { State = ContainerState.ContainerRunning } })).Should().BeEmpty();
+        (await ListAsync(new ContainerFilter
+        {
+            Id = id,
+            State = new ContainerStateValue { State = ContainerState.ContainerRunning }
+        })).Should().BeEmpty();
 
         await Pod.RemoveAsync(id);
         await Pod.RemoveAsync(id);
 
-        (await FluentActions.Awaiting(() => Pod.StatusAsync(id)).Should().ThrowAsync<RpcException>()).Which.StatusCode.Should().Be(StatusCode.NotFound);
+        (await FluentActions.Awaiting(() => Pod.StatusAsync(id)).Should().ThrowAsync<RpcException>())
+            .Which.StatusCode.Should().Be(StatusCode.NotFound);
     }
 
     [Fact]
@@ -146,7 +152,8 @@ public sealed class ContainerLifecycleTests(PodHost host, SharedPodLife life) : 
     }
 
     private async Task<IEnumerable<string>> ListAsync(ContainerFilter filter) =>
-        (await Host.Cri.Runtime.ListContainersAsync(new ListContainersRequest { Filter = filter }, CriClient.Call())).Containers.Select(c => c.Id);
+        (await Host.Cri.Runtime.ListContainersAsync(new ListContainersRequest { Filter = filter }, CriClient.Call()))
+            .Containers.Select(c => c.Id);
 }
 
 /// <summary>Containers of a pod one after another, with none beside them.</summary>
@@ -180,7 +187,10 @@ public sealed class ContainerRestartTests(PodHost host) : PodTest(host)
         (await pod.StatusAsync(running)).ExitCode.Should().Be(137);
         await pod.RemoveAsync();
 
-        (await Host.Cri.Runtime.ListContainersAsync(new ListContainersRequest { Filter = new ContainerFilter { PodSandboxId = pod.Id } }, CriClient.Call()))
+        (await Host.Cri.Runtime.ListContainersAsync(new ListContainersRequest
+        {
+            Filter = new ContainerFilter { PodSandboxId = pod.Id }
+        }, CriClient.Call()))
             .Containers.Should().BeEmpty();
     }
 }

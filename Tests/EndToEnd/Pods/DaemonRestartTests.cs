@@ -14,18 +14,22 @@ public sealed class DaemonRestartTests(PodHost host) : PodTest(host)
         var volume = Host.NewVolume();
         await using var pod = await Pod.RunAsync(Host);
         var stays = await pod.StartAsync(pod.NewContainer());
-        var ending = pod.NewContainer("sh", "-c", "while [ ! -e /v/go ]; do sleep 0.1; done; echo gone > /v/went; exit 9");
+        var ending = pod.NewContainer(
+            "sh", "-c", "while [ ! -e /v/go ]; do sleep 0.1; done; echo gone > /v/went; exit 9");
         ending.Mounts.Add(new Mount { HostPath = volume, ContainerPath = "/v" });
         var ends = await pod.StartAsync(ending);
 
         await Host.RestartAsync(async () =>
         {
             await File.WriteAllTextAsync(Path.Combine(volume, "go"), "");
-            await Until.TrueAsync(() => File.Exists(Path.Combine(volume, "went")), TimeSpan.FromSeconds(20), () => "the container does not end");
+            await Until.TrueAsync(
+                () => File.Exists(Path.Combine(volume, "went")), TimeSpan.FromSeconds(20),
+                () => "the container does not end");
         });
 
         ContainerStatus? status = null;
-        await Until.TrueAsync(async () => (status = await pod.StatusAsync(ends)).State == ContainerState.ContainerExited,
+        await Until.TrueAsync(
+            async () => (status = await pod.StatusAsync(ends)).State == ContainerState.ContainerExited,
             TimeSpan.FromSeconds(30), () => $"the exit is not told: {status}");
         status!.ExitCode.Should().Be(9);
         (await pod.StatusAsync()).State.Should().Be(PodSandboxState.SandboxReady);

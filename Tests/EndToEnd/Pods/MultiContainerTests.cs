@@ -11,9 +11,11 @@ public sealed class MultiContainerTests(PodHost host, SharedPodLife life) : Shar
     [Fact]
     public async Task Containers_share_localhost()
     {
-        var server = await Pod.StartAsync(Pod.NewContainer("sh", "-c", "echo hello > /var/index.html; httpd -f -p 127.0.0.1:7001 -h /var"));
+        var server = await Pod.StartAsync(
+            Pod.NewContainer("sh", "-c", "echo hello > /var/index.html; httpd -f -p 127.0.0.1:7001 -h /var"));
 
-        (await Pod.ShellAsync(Container, "until wget -qO- http://127.0.0.1:7001/ 2> /dev/null; do sleep 0.1; done")).Should().Be("hello\n");
+        (await Pod.ShellAsync(Container, "until wget -qO- http://127.0.0.1:7001/ 2> /dev/null; do sleep 0.1; done"))
+            .Should().Be("hello\n");
         await Pod.RemoveAsync(server);
     }
 
@@ -23,7 +25,8 @@ public sealed class MultiContainerTests(PodHost host, SharedPodLife life) : Shar
         var name = Pod.Config.Hostname;
         var other = await Pod.StartAsync(Pod.NewContainer());
 
-        (await Pod.ShellAsync(Container, "hostname; cat /etc/hostname; cat /proc/sys/kernel/hostname")).Should().Be($"{name}\n{name}\n{name}\n");
+        (await Pod.ShellAsync(Container, "hostname; cat /etc/hostname; cat /proc/sys/kernel/hostname"))
+            .Should().Be($"{name}\n{name}\n{name}\n");
         (await Pod.ShellAsync(other, "hostname; echo $HOSTNAME")).Should().Be($"{name}\n{name}\n");
         await Pod.RemoveAsync(other);
     }
@@ -35,7 +38,8 @@ public sealed class MultiContainerTests(PodHost host, SharedPodLife life) : Shar
 
         await Pod.ShellAsync(other, "echo note > /dev/shm/note; echo mine > /tmp/mine");
 
-        (await Pod.ShellAsync(Container, "cat /dev/shm/note; df -k /dev/shm | awk 'END { print $(NF-4) }'; ls /tmp/mine 2> /dev/null || echo none"))
+        (await Pod.ShellAsync(Container,
+            "cat /dev/shm/note; df -k /dev/shm | awk 'END { print $(NF-4) }'; ls /tmp/mine 2> /dev/null || echo none"))
             .Should().Be("note\n65536\nnone\n");
         await Pod.RemoveAsync(other);
     }
@@ -45,9 +49,11 @@ public sealed class MultiContainerTests(PodHost host, SharedPodLife life) : Shar
     {
         var other = await Pod.StartAsync(Pod.NewContainer());
 
-        var mine = await Pod.ShellAsync(Container, "readlink /proc/self/ns/ipc; readlink /proc/self/ns/net; readlink /proc/self/ns/uts");
+        var mine = await Pod.ShellAsync(
+            Container, "readlink /proc/self/ns/ipc; readlink /proc/self/ns/net; readlink /proc/self/ns/uts");
 
-        (await Pod.ShellAsync(other, "readlink /proc/self/ns/ipc; readlink /proc/self/ns/net; readlink /proc/self/ns/uts")).Should().Be(mine);
+        (await Pod.ShellAsync(other,
+            "readlink /proc/self/ns/ipc; readlink /proc/self/ns/net; readlink /proc/self/ns/uts")).Should().Be(mine);
         await Pod.RemoveAsync(other);
     }
 
@@ -69,14 +75,18 @@ public sealed class SharedProcessesTests(PodHost host) : PodTest(host)
     [Trait("peers", "no")]
     public async Task Containers_that_share_processes_see_and_signal_each_other()
     {
-        await using var pod = await Pod.RunAsync(Host, c => c.Linux.SecurityContext.NamespaceOptions.Pid = NamespaceMode.Pod);
+        await using var pod = await Pod.RunAsync(
+            Host, c => c.Linux.SecurityContext.NamespaceOptions.Pid = NamespaceMode.Pod);
         var watcher = await pod.StartAsync(Shared);
         var worker = await pod.StartAsync(Shared, "sleep", "77777");
 
         (await pod.ShellAsync(watcher, "ps -o args | grep -c '[7]7777'")).Should().Be("1\n");
         // The first process is the pod's, of neither container.
-        (await pod.ShellAsync(watcher, "tr '\\0' ' ' < /proc/1/cmdline")).Should().NotContain("77777").And.NotStartWith("sleep 100000");
-        await pod.ShellAsync(watcher, "kill -9 $(pidof sleep | tr ' ' '\\n' | while read p; do grep -q 77777 /proc/$p/cmdline && echo $p; done)");
+        (await pod.ShellAsync(watcher, "tr '\\0' ' ' < /proc/1/cmdline")).Should().NotContain("77777")
+            .And.NotStartWith("sleep 100000");
+        await pod.ShellAsync(
+            watcher,
+            "kill -9 $(pidof sleep | tr ' ' '\\n' | while read p; do grep -q 77777 /proc/$p/cmdline && echo $p; done)");
 
         (await pod.ExitedAsync(worker)).ExitCode.Should().Be(137);
         // A container's end takes its processes along though their namespace lives on.

@@ -13,7 +13,10 @@ namespace Kata.Tests.EndToEnd.Pods;
 internal sealed record Executed(int ExitCode, string Stdout, string Stderr)
 {
     /// <summary>Throws with everything that was printed unless the exit code is 0; gives what was printed.</summary>
-    public string Ok() => ExitCode == 0 ? Stdout : throw new InvalidOperationException($"exit code {ExitCode}; stdout: '{Stdout}'; stderr: '{Stderr}'");
+    public string Ok() =>
+        ExitCode == 0
+            ? Stdout
+            : throw new InvalidOperationException($"exit code {ExitCode}; stdout: '{Stdout}'; stderr: '{Stderr}'");
 }
 
 /// <summary>A pod of the runtime under test; disposing of it stops and removes it.</summary>
@@ -53,17 +56,22 @@ public sealed class Pod : IAsyncDisposable
             Linux = new LinuxPodSandboxConfig
             {
                 CgroupParent = $"/{host.Mark}",
-                SecurityContext = new LinuxSandboxSecurityContext { NamespaceOptions = new NamespaceOption { Pid = NamespaceMode.Container } },
+                SecurityContext = new LinuxSandboxSecurityContext
+                {
+                    NamespaceOptions = new NamespaceOption { Pid = NamespaceMode.Container }
+                },
             },
         };
     }
 
-    internal static async Task<Pod> RunAsync(PodHost host, Action<PodSandboxConfig>? change = null, string? handler = null)
+    internal static async Task<Pod> RunAsync(
+        PodHost host, Action<PodSandboxConfig>? change = null, string? handler = null)
     {
         var config = NewConfig(host);
         change?.Invoke(config);
         var reply = await host.Cri.Runtime.RunPodSandboxAsync(
-            new RunPodSandboxRequest { Config = config, RuntimeHandler = handler ?? PodHost.Handler }, CriClient.Call(SandboxLimit));
+            new RunPodSandboxRequest { Config = config, RuntimeHandler = handler ?? PodHost.Handler },
+            CriClient.Call(SandboxLimit));
         return new Pod(host, config, reply.PodSandboxId);
     }
 
@@ -77,7 +85,10 @@ public sealed class Pod : IAsyncDisposable
             LogPath = $"{name}.log",
             Linux = new LinuxContainerConfig
             {
-                SecurityContext = new LinuxContainerSecurityContext { NamespaceOptions = new NamespaceOption { Pid = NamespaceMode.Container } },
+                SecurityContext = new LinuxContainerSecurityContext
+                {
+                    NamespaceOptions = new NamespaceOption { Pid = NamespaceMode.Container }
+                },
             },
         };
         config.Command.AddRange(command.Length > 0 ? command : ["sleep", "100000"]);
@@ -86,7 +97,8 @@ public sealed class Pod : IAsyncDisposable
 
     internal async Task<string> CreateAsync(ContainerConfig config) =>
         (await Runtime.CreateContainerAsync(
-            new CreateContainerRequest { PodSandboxId = Id, Config = config, SandboxConfig = Config }, CriClient.Call())).ContainerId;
+            new CreateContainerRequest { PodSandboxId = Id, Config = config, SandboxConfig = Config },
+            CriClient.Call())).ContainerId;
 
     internal async Task StartAsync(string id) =>
         await Runtime.StartContainerAsync(new StartContainerRequest { ContainerId = id }, CriClient.Call());
@@ -135,7 +147,8 @@ public sealed class Pod : IAsyncDisposable
     }
 
     internal async Task StopAsync(string id, long timeout = NoGrace) =>
-        await Runtime.StopContainerAsync(new StopContainerRequest { ContainerId = id, Timeout = timeout }, CriClient.Call());
+        await Runtime.StopContainerAsync(
+            new StopContainerRequest { ContainerId = id, Timeout = timeout }, CriClient.Call());
 
     internal async Task RemoveAsync(string id) =>
         await Runtime.RemoveContainerAsync(new RemoveContainerRequest { ContainerId = id }, CriClient.Call());
@@ -147,13 +160,16 @@ public sealed class Pod : IAsyncDisposable
     internal async Task<ContainerStatus> ExitedAsync(string id)
     {
         var status = await StatusAsync(id);
-        await Until.TrueAsync(async () => (status = await StatusAsync(id)).State == ContainerState.ContainerExited, TestSettings.StartLimit,
+        await Until.TrueAsync(
+            async () => (status = await StatusAsync(id)).State == ContainerState.ContainerExited,
+            TestSettings.StartLimit,
             () => $"{id} is {status.State}");
         return status;
     }
 
     internal async Task<PodSandboxStatus> StatusAsync() =>
-        (await Runtime.PodSandboxStatusAsync(new PodSandboxStatusRequest { PodSandboxId = Id }, CriClient.Call())).Status;
+        (await Runtime.PodSandboxStatusAsync(new PodSandboxStatusRequest { PodSandboxId = Id }, CriClient.Call()))
+            .Status;
 
     internal string LogFile(ContainerConfig config) => Path.Combine(Config.LogDirectory, config.LogPath);
 

@@ -24,7 +24,10 @@ public sealed class PodBadInputTests(PodHost host, SharedPodLife life) : SharedP
     {
         (await RefusedAsync(() => Pod.ExecAsync("none", ["true"]))).Should().Be(StatusCode.NotFound);
         (await RefusedAsync(() => Pod.StatusAsync("none"))).Should().Be(StatusCode.NotFound);
-        (await RefusedAsync(() => Host.Cri.Runtime.PodSandboxStatusAsync(new PodSandboxStatusRequest { PodSandboxId = "none" }, CriClient.Call()).ResponseAsync))
+        (await RefusedAsync(() => Host.Cri.Runtime.PodSandboxStatusAsync(new PodSandboxStatusRequest
+        {
+            PodSandboxId = "none"
+        }, CriClient.Call()).ResponseAsync))
             .Should().Be(StatusCode.NotFound);
     }
 
@@ -55,7 +58,9 @@ public sealed class PodBadInputTests(PodHost host, SharedPodLife life) : SharedP
     public async Task Volume_that_is_a_socket_or_a_device_says_what_it_gets()
     {
         var volume = Host.NewVolume();
-        using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+        using var socket = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream,
+            System.Net.Sockets.ProtocolType.Unspecified);
         var path = Path.Combine(volume, "s");
         socket.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(path));
 
@@ -95,7 +100,8 @@ public sealed class PodBadInputTests(PodHost host, SharedPodLife life) : SharedP
     }
 
     private async Task UpdateAsync(LinuxContainerResources resources) =>
-        await Host.Cri.Runtime.UpdateContainerResourcesAsync(new UpdateContainerResourcesRequest { ContainerId = Container, Linux = resources }, CriClient.Call());
+        await Host.Cri.Runtime.UpdateContainerResourcesAsync(
+            new UpdateContainerResourcesRequest { ContainerId = Container, Linux = resources }, CriClient.Call());
 
     private async Task AliveAsync() => (await Pod.ShellAsync(Container, "echo alive")).Should().Be("alive\n");
 }
@@ -106,7 +112,8 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
     [MachineFact]
     public async Task Pod_on_the_hosts_network_is_refused()
     {
-        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, c => c.Linux.SecurityContext.NamespaceOptions.Network = NamespaceMode.Node))
+        var refused = await FluentActions.Awaiting(
+            () => Pod.RunAsync(Host, c => c.Linux.SecurityContext.NamespaceOptions.Network = NamespaceMode.Node))
             .Should().ThrowAsync<RpcException>();
 
         refused.Which.Status.Detail.Should().Contain("host").And.Contain("network");
@@ -119,7 +126,8 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
     {
         await Host.SetOddNetworkAsync(links, Address("10.88.79.2/24"));
 
-        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, handler: PodHost.OddHandler)).Should().ThrowAsync<RpcException>();
+        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, handler: PodHost.OddHandler))
+            .Should().ThrowAsync<RpcException>();
 
         refused.Which.Status.Detail.Should().Contain(named).And.Contain("link");
     }
@@ -129,7 +137,8 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
     {
         await Host.SetOddNetworkAsync(":", """{"cniVersion": "0.4.0"}""");
 
-        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, handler: PodHost.OddHandler)).Should().ThrowAsync<RpcException>();
+        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, handler: PodHost.OddHandler))
+            .Should().ThrowAsync<RpcException>();
 
         refused.Which.Status.Detail.Should().Contain("network");
     }
@@ -142,7 +151,8 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
         await using var pod = await Pod.RunAsync(Host, handler: PodHost.OddHandler);
         var container = await pod.StartAsync(pod.NewContainer());
 
-        (await pod.ShellAsync(container, "ls /sys/class/net; ping -q -c 1 -W 5 127.0.0.1 > /dev/null && echo alive")).Should().Be("lo\nalive\n");
+        (await pod.ShellAsync(container, "ls /sys/class/net; ping -q -c 1 -W 5 127.0.0.1 > /dev/null && echo alive"))
+            .Should().Be("lo\nalive\n");
     }
 
     private static string Address(string address) =>
@@ -151,7 +161,8 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
     [MachineFact]
     public async Task Pod_whose_annotation_is_not_enabled_is_refused()
     {
-        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, c => c.Annotations["io.katacontainers.config.hypervisor.default_vcpus"] = "2"))
+        var refused = await FluentActions.Awaiting(
+            () => Pod.RunAsync(Host, c => c.Annotations["io.katacontainers.config.hypervisor.default_vcpus"] = "2"))
             .Should().ThrowAsync<RpcException>();
 
         refused.Which.Status.Detail.Should().Contain("default_vcpus");
@@ -184,7 +195,8 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
     [Trait("peers", "no")]
     public async Task Pod_with_a_sysctl_that_does_not_exist_is_refused()
     {
-        var refused = await FluentActions.Awaiting(() => Pod.RunAsync(Host, c => c.Linux.Sysctls["net.ipv4.no_such_knob"] = "1"))
+        var refused = await FluentActions.Awaiting(
+            () => Pod.RunAsync(Host, c => c.Linux.Sysctls["net.ipv4.no_such_knob"] = "1"))
             .Should().ThrowAsync<RpcException>();
 
         refused.Which.Status.Detail.Should().Contain("no_such_knob");
@@ -202,11 +214,13 @@ public sealed class BadPodTests(PodHost host) : PodTest(host)
         await TestHost.Command.RunAsync("kill", ["-KILL", .. machine]);
 
         (await pod.ExitedAsync(container)).ExitCode.Should().NotBe(0);
-        await Kata.Tests.EndToEnd.Host.Until.TrueAsync(async () => (await pod.StatusAsync()).State == PodSandboxState.SandboxNotready,
+        await Kata.Tests.EndToEnd.Host.Until.TrueAsync(
+            async () => (await pod.StatusAsync()).State == PodSandboxState.SandboxNotready,
             TimeSpan.FromSeconds(20), () => "the pod is still told as ready");
     }
 
     private IEnumerable<string> HostProcesses(string name) =>
-        Kata.Tests.EndToEnd.Host.HostPicture.Processes(Host.InitPid).Where(p => p.Name.StartsWith(name[..Math.Min(name.Length, 15)], StringComparison.Ordinal))
+        Kata.Tests.EndToEnd.Host.HostPicture.Processes(Host.InitPid)
+            .Where(p => p.Name.StartsWith(name[..Math.Min(name.Length, 15)], StringComparison.Ordinal))
             .Select(p => p.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture));
 }

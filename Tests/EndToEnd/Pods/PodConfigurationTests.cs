@@ -13,7 +13,12 @@ public sealed class PodConfigurationTests(PodHost host) : PodTest(host)
         await using var pod = await Pod.RunAsync(Host, c =>
         {
             c.Hostname = "web-0";
-            c.DnsConfig = new DNSConfig { Servers = { "10.9.8.7", "fd00::53" }, Searches = { "one.example", "two.example" }, Options = { "ndots:5" } };
+            c.DnsConfig = new DNSConfig
+            {
+                Servers = { "10.9.8.7", "fd00::53" },
+                Searches = { "one.example", "two.example" },
+                Options = { "ndots:5" }
+            };
             c.Linux.Sysctls["kernel.shm_rmid_forced"] = "1";
             c.Linux.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65000";
             c.Linux.Sysctls["net.ipv4.tcp_syncookies"] = "0";
@@ -24,7 +29,8 @@ public sealed class PodConfigurationTests(PodHost host) : PodTest(host)
         (await pod.ShellAsync(id, "hostname; cat /etc/hostname")).Should().Be("web-0\nweb-0\n");
         (await pod.ShellAsync(id, "cat /etc/resolv.conf")).Should()
             .Be("search one.example two.example\nnameserver 10.9.8.7\nnameserver fd00::53\noptions ndots:5\n");
-        (await pod.ShellAsync(id, "cd /proc/sys; cat kernel/shm_rmid_forced net/ipv4/ip_local_port_range net/ipv4/tcp_syncookies net/ipv4/ping_group_range"))
+        (await pod.ShellAsync(id,
+            "cd /proc/sys; cat kernel/shm_rmid_forced net/ipv4/ip_local_port_range net/ipv4/tcp_syncookies net/ipv4/ping_group_range"))
             .Should().Be("1\n1024\t65000\n0\n0\t1000\n");
     }
 
@@ -37,7 +43,10 @@ public sealed class PodConfigurationTests(PodHost host) : PodTest(host)
             c.Linux.SecurityContext.RunAsGroup = new Int64Value { Value = 1001 };
             c.Linux.SecurityContext.SupplementalGroups.Add(4242);
             c.Linux.SecurityContext.ReadonlyRootfs = true;
-            c.Linux.SecurityContext.Seccomp = new SecurityProfile { ProfileType = SecurityProfile.Types.ProfileType.RuntimeDefault };
+            c.Linux.SecurityContext.Seccomp = new SecurityProfile
+            {
+                ProfileType = SecurityProfile.Types.ProfileType.RuntimeDefault
+            };
         });
 
         (await pod.RunToEndAsync(_ => { }, "id", "-u")).Ok().Should().Be("0\n");

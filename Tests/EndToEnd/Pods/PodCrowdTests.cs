@@ -88,7 +88,9 @@ public sealed class PodCrowdTests(PodHost host, ITestOutputHelper output) : PodT
         output.WriteLine($"{count} pods in {clock.Elapsed.TotalSeconds:0.0} s");
         try
         {
-            var said = await Task.WhenAll(pods.Select(async (pod, i) => (await pod.RunToEndAsync(_ => { }, "sh", "-c", $"hostname; echo {i}")).Ok()));
+            var said = await Task.WhenAll(
+                pods.Select(
+                    async (pod, i) => (await pod.RunToEndAsync(_ => { }, "sh", "-c", $"hostname; echo {i}")).Ok()));
             said.Should().Equal(pods.Select((pod, i) => $"{pod.Config.Hostname}\n{i}\n"));
             var addresses = await Task.WhenAll(pods.Select(async pod => (await pod.StatusAsync()).Network.Ip));
             addresses.Should().OnlyHaveUniqueItems();
@@ -104,13 +106,15 @@ public sealed class PodCrowdTests(PodHost host, ITestOutputHelper output) : PodT
         await using var pod = await Pod.RunAsync(Host);
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < count; i++)
-            (await pod.RunToEndAsync(_ => { }, "sh", "-c", $"echo life {i.ToString(CultureInfo.InvariantCulture)}")).Ok().Should().Be($"life {i}\n");
+            (await pod.RunToEndAsync(_ => { }, "sh", "-c", $"echo life {i.ToString(CultureInfo.InvariantCulture)}"))
+                .Ok().Should().Be($"life {i}\n");
         output.WriteLine($"{count} lives, {clock.Elapsed.TotalMilliseconds / count:0} ms each");
 
         (await pod.StatusAsync()).State.Should().Be(PodSandboxState.SandboxReady);
         // Nothing of a container stays in the guest.
         var id = await pod.StartAsync(pod.NewContainer());
-        (await pod.ShellAsync(id, "ps -o args | wc -l")).Trim().Should().Be("5", "a header, the container's process and the question's own are all");
+        (await pod.ShellAsync(id, "ps -o args | wc -l")).Trim()
+            .Should().Be("5", "a header, the container's process and the question's own are all");
     }
 
     private int Descriptors()

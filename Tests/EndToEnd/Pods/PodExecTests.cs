@@ -11,7 +11,8 @@ public sealed class PodExecTests(PodHost host, SharedPodLife life) : SharedPodTe
     [Fact]
     public async Task ExecSync_gives_both_streams_and_the_exit_code()
     {
-        (await Pod.ExecAsync(Container, ["sh", "-c", "echo out; echo err >&2; exit 9"])).Should().Be(new Executed(9, "out\n", "err\n"));
+        (await Pod.ExecAsync(Container, ["sh", "-c", "echo out; echo err >&2; exit 9"]))
+            .Should().Be(new Executed(9, "out\n", "err\n"));
     }
 
     [Fact]
@@ -25,7 +26,8 @@ public sealed class PodExecTests(PodHost host, SharedPodLife life) : SharedPodTe
     {
         var clock = Stopwatch.StartNew();
 
-        var refused = await FluentActions.Awaiting(() => Pod.ExecAsync(Container, ["sleep", "4444"], timeout: 1)).Should().ThrowAsync<RpcException>();
+        var refused = await FluentActions.Awaiting(() => Pod.ExecAsync(Container, ["sleep", "4444"], timeout: 1))
+            .Should().ThrowAsync<RpcException>();
 
         refused.Which.Status.Detail.Should().Contain("timeout");
         clock.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(20));
@@ -45,7 +47,8 @@ public sealed class PodExecTests(PodHost host, SharedPodLife life) : SharedPodTe
     [Fact]
     public async Task ExecSync_whose_program_is_missing_says_which()
     {
-        (await FluentActions.Awaiting(() => Pod.ExecAsync(Container, ["/no/such/program"])).Should().ThrowAsync<RpcException>())
+        (await FluentActions.Awaiting(() => Pod.ExecAsync(Container,
+            ["/no/such/program"])).Should().ThrowAsync<RpcException>())
             .Which.Status.Detail.Should().Contain("/no/such/program");
     }
 
@@ -64,7 +67,8 @@ public sealed class PodExecTests(PodHost host, SharedPodLife life) : SharedPodTe
     [Fact]
     public async Task ExecSync_many_at_once_keeps_them_apart()
     {
-        var runs = Enumerable.Range(0, 12).Select(async i => (i, done: await Pod.ExecAsync(Container, ["sh", "-c", $"echo {i}; exit {i}"])));
+        var runs = Enumerable.Range(0, 12)
+            .Select(async i => (i, done: await Pod.ExecAsync(Container, ["sh", "-c", $"echo {i}; exit {i}"])));
 
         foreach (var (i, done) in await Task.WhenAll(runs))
             done.Should().Be(new Executed(i, $"{i}\n", ""));
@@ -77,10 +81,12 @@ public sealed class PodExecTests(PodHost host, SharedPodLife life) : SharedPodTe
         {
             c.Linux.SecurityContext.RunAsUser = new() { Value = 1000 };
             c.WorkingDir = "/tmp";
-            c.Envs.Add(new Cri.Protos.KeyValue { Key = "COLOUR", Value = Google.Protobuf.ByteString.CopyFromUtf8("blue") });
+            c.Envs.Add(
+                new Cri.Protos.KeyValue { Key = "COLOUR", Value = Google.Protobuf.ByteString.CopyFromUtf8("blue") });
         });
 
-        (await Pod.ShellAsync(id, "id -u; pwd; echo $COLOUR; awk '/CapEff/ { print $2 }' /proc/self/status")).Should().Be("1000\n/tmp\nblue\n0000000000000000\n");
+        (await Pod.ShellAsync(id, "id -u; pwd; echo $COLOUR; awk '/CapEff/ { print $2 }' /proc/self/status"))
+            .Should().Be("1000\n/tmp\nblue\n0000000000000000\n");
         await Pod.RemoveAsync(id);
     }
 }

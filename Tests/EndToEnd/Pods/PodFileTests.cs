@@ -7,8 +7,8 @@ using Xunit;
 namespace Kata.Tests.EndToEnd.Pods;
 
 /// <summary>
-/// Files as Linux has them: filesystems that are told apart, extended attributes, capabilities of files, lists of access.
-/// What one container of a machine sees, and what the host has of it.
+/// Files as Linux has them: filesystems that are told apart, extended attributes, capabilities of files, lists of
+/// access. What one container of a machine sees, and what the host has of it.
 /// </summary>
 [Trait("peers", "no")]
 public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTest(host, life)
@@ -19,9 +19,12 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
 
     // struct posix_acl_xattr: the owner reads and writes, user 1000 (0x3e8) reads, nobody else does anything.
     private const string ReadableFor1000 =
-        "02000000" + "01000600ffffffff" + "02000400e8030000" + "04000000ffffffff" + "10000400ffffffff" + "20000000ffffffff";
+        "02000000" + "01000600ffffffff" + "02000400e8030000" + "04000000ffffffff" + "10000400ffffffff"
+            + "20000000ffffffff";
 
-    /// <summary>Two fresh filesystems give the same numbers to their files, by which cp and tar take them for one file.</summary>
+    /// <summary>
+    /// Two fresh filesystems give the same numbers to their files, by which cp and tar take them for one file.
+    /// </summary>
     [Fact]
     public async Task Volumes_of_two_filesystems_are_two_filesystems()
     {
@@ -33,7 +36,8 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
         var id = await Pod.StartAsync(c => c.Mounts.Add([Bind(a, "/va"), Bind(b, "/vb")]));
 
         var numbers = (await Pod.ShellAsync(id, "stat -c %i /va/note /vb/note; stat -c %d / /va /vb")).Split('\n');
-        var archived = await Pod.ShellAsync(id, "tar -cf /tmp/both.tar /va/note /vb/note 2> /dev/null; tar -xOf /tmp/both.tar");
+        var archived = await Pod.ShellAsync(
+            id, "tar -cf /tmp/both.tar /va/note /vb/note 2> /dev/null; tar -xOf /tmp/both.tar");
         var copied = await Pod.ShellAsync(id, "cp /va/note /vb/note && cat /vb/note");
         var sizes = await Pod.ShellAsync(id, "df -k /va /vb | awk 'NR > 1 { print $2 }'");
         await Pod.RemoveAsync(id);
@@ -55,7 +59,8 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
         await File.WriteAllTextAsync(Outside(below, "inner"), "");
         var id = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/data")));
 
-        (await Pod.ShellAsync(id, "ls /data/below; stat -c %d /data /data/below | uniq | wc -l; df -k /data/below | awk 'NR == 2 { print $2 }'"))
+        (await Pod.ShellAsync(id,
+            "ls /data/below; stat -c %d /data /data/below | uniq | wc -l; df -k /data/below | awk 'NR == 2 { print $2 }'"))
             .Should().Be("inner\n2\n4096\n");
         await Pod.RemoveAsync(id);
     }
@@ -90,7 +95,9 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
             var file = $"{folder}/busybox";
             var given = await Pod.ShellAsync(id,
                 $"mkdir -p {folder} && cp /bin/busybox {file} && /tool/xattr set {file} security.capability {NetRaw} && su web -s /bin/sh -c '{file} grep CapEff /proc/self/status'");
-            var written = await Pod.ShellAsync(id, $"echo >> {file}; /tool/xattr get {file} security.capability; su web -s /bin/sh -c '{file} grep CapEff /proc/self/status'");
+            var written = await Pod.ShellAsync(
+                id,
+                $"echo >> {file}; /tool/xattr get {file} security.capability; su web -s /bin/sh -c '{file} grep CapEff /proc/self/status'");
 
             given.Should().Be(NetRawAlone, folder);
             written.Should().Be("No data available\nCapEff:\t0000000000000000\n", folder);
@@ -121,7 +128,9 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
         (await Host.InsideAsync(xattr, "get", file, "user.guest")).Stdout.Should().Be("00aa\n");
     }
 
-    /// <summary>The group is known to whoever makes the file: the guest's kernel and the file daemon must both hand it on.</summary>
+    /// <summary>
+    /// The group is known to whoever makes the file: the guest's kernel and the file daemon must both hand it on.
+    /// </summary>
     [Fact]
     [Trait("needs", "newest")]
     public async Task Folder_that_is_open_to_a_supplementary_group_takes_files_of_its_members()
@@ -133,14 +142,18 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
         var ran = await Pod.RunToEndAsync(c =>
         {
             c.Mounts.Add(Bind(volume, "/data"));
-            (c.Linux.SecurityContext.RunAsUser, c.Linux.SecurityContext.RunAsGroup) = (new Int64Value { Value = 1234 }, new Int64Value { Value = 4321 });
+            (c.Linux.SecurityContext.RunAsUser, c.Linux.SecurityContext.RunAsGroup) = (
+                new Int64Value { Value = 1234 }, new Int64Value { Value = 4321 });
             c.Linux.SecurityContext.SupplementalGroups.Add(7777);
         }, "sh", "-c", "cd /data && echo mine > note && mkdir folder && stat -c '%u %g %a' note folder && mv note folder/ && rm folder/note");
 
         ran.Ok().Should().Be("1234 7777 644\n1234 7777 2755\n");
     }
 
-    /// <summary>For those who need them more than filesystems that are told apart: the guest's kernel gives the one or the other.</summary>
+    /// <summary>
+    /// For those who need them more than filesystems that are told apart: the guest's kernel gives the one or the
+    /// other.
+    /// </summary>
     [Fact]
     public async Task Access_lists_count_for_the_users_whom_they_name_where_they_are_asked_for()
     {
@@ -150,12 +163,15 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
         await using var mounted = await MountAsync("tmpfs", files, "");
         await File.WriteAllTextAsync(Outside(files, "secret"), "told\n");
         File.SetUnixFileMode(Outside(files, "secret"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        (await Host.InsideAsync(xattr, "set", Path.Combine(files, "secret"), "system.posix_acl_access", ReadableFor1000)).Exited(0);
-        using var _ = Host.Configuration.With(("hypervisor.qemu", "virtio_fs_extra_args", """["--posix-acl", "--no-announce-submounts"]"""));
+        (await Host.InsideAsync(xattr, "set", Path.Combine(files, "secret"), "system.posix_acl_access",
+            ReadableFor1000)).Exited(0);
+        using var _ = Host.Configuration.With(
+            ("hypervisor.qemu", "virtio_fs_extra_args", """["--posix-acl", "--no-announce-submounts"]"""));
         await using var pod = await Pod.RunAsync(Host);
         var id = await pod.StartAsync(c => c.Mounts.Add([Bind(files, "/lists"), Bind(volume, "/tool")]));
 
-        var web = await pod.ShellAsync(id, "su web -s /bin/sh -c 'cat /lists/secret; echo >> /lists/secret' 2>&1; true");
+        var web = await pod.ShellAsync(
+            id, "su web -s /bin/sh -c 'cat /lists/secret; echo >> /lists/secret' 2>&1; true");
         var nobody = await pod.ShellAsync(id, "su nobody -s /bin/sh -c 'cat /lists/secret' 2>&1; true");
         var given = await pod.ShellAsync(id,
             $"umask 027; mkdir /lists/d && /tool/xattr set /lists/d system.posix_acl_default {ReadableFor1000} && echo hers > /lists/d/made && chmod 755 /lists/d; su web -s /bin/sh -c 'cat /lists/d/made'");
@@ -177,7 +193,9 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
         await File.WriteAllTextAsync(Outside(volume, "open/note"), "read\n");
         var id = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/data")));
 
-        var seen = await Pod.ShellAsync(id, "su web -s /bin/sh -c 'cat /data/open/note && echo made > /data/open/new && cat /data/open/new && mkdir /data/open/d && ls /data/open' 2>&1; true");
+        var seen = await Pod.ShellAsync(
+            id,
+            "su web -s /bin/sh -c 'cat /data/open/note && echo made > /data/open/new && cat /data/open/new && mkdir /data/open/d && ls /data/open' 2>&1; true");
         await Pod.RemoveAsync(id);
 
         seen.Should().Be("read\nmade\nd\nnew\nnote\n");
@@ -191,7 +209,8 @@ public sealed class PodFileTests(PodHost host, SharedPodLife life) : SharedPodTe
     private async Task<IAsyncDisposable> MountAsync(string type, string path, string options)
     {
         Directory.CreateDirectory(path);
-        (await Host.InsideAsync("mount", "-t", type, "-o", options.Length > 0 ? $"rw,{options}" : "rw", type, path)).Exited(0);
+        (await Host.InsideAsync("mount", "-t", type, "-o", options.Length > 0 ? $"rw,{options}" : "rw", type, path))
+            .Exited(0);
         return new Unmounting(async () => await Host.InsideAsync("umount", "-l", path));
     }
 

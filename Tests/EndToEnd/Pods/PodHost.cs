@@ -18,8 +18,8 @@ public sealed class PodTests : ICollectionFixture<PodHost>
 }
 
 /// <summary>
-/// A private containerd with its CRI plugin, a CNI bridge inside its own network namespace and two handlers: the runtime
-/// under test and runc beside it.
+/// A private containerd with its CRI plugin, a CNI bridge inside its own network namespace and two handlers: the
+/// runtime under test and runc beside it.
 /// </summary>
 public sealed class PodHost : PrivateContainerd
 {
@@ -46,7 +46,9 @@ public sealed class PodHost : PrivateContainerd
     /// <summary>Where tests put what pods mount.</summary>
     public string Volumes => Path.Combine(Directory, "volumes");
 
-    /// <summary>A handler of the runtime under test whose network is what <see cref="SetOddNetworkAsync"/> says.</summary>
+    /// <summary>
+    /// A handler of the runtime under test whose network is what <see cref="SetOddNetworkAsync"/> says.
+    /// </summary>
     public const string OddHandler = "kata-odd";
 
     private string Networks => Path.Combine(Directory, "cni");
@@ -69,13 +71,20 @@ public sealed class PodHost : PrivateContainerd
         // The plugin hears of imported images and of the network's configuration by itself, some time later.
         await Until.TrueAsync(async () => await KnowsAsync(BusyboxImage.Name) && await KnowsAsync(BusyboxImage.Pause),
             TimeSpan.FromSeconds(20), () => $"the CRI plugin does not see the images: {Log()}");
-        await Until.TrueAsync(async () => (await Cri.Runtime.StatusAsync(new StatusRequest(), CriClient.Call())).Status.Conditions.All(c => c.Status),
+        await Until.TrueAsync(
+            async () => (await Cri.Runtime.StatusAsync(new StatusRequest(), CriClient.Call()))
+                .Status.Conditions.All(c => c.Status),
             TimeSpan.FromSeconds(20), () => $"the CRI plugin is not ready: {Log()}");
-        // One pod of runc first: it makes the bridge's address, the rules of the port map and the shared parents of what follows.
-        await using var pod = await Pod.RunAsync(this, handler: "runc", change: c => c.PortMappings.Add(new PortMapping { ContainerPort = 80, HostPort = 8080 }));
+        // One pod of runc first: it makes the bridge's address, the rules of the port map and the shared parents of
+        // what follows.
+        await using var pod = await Pod.RunAsync(
+            this, handler: "runc", change: c =>
+                c.PortMappings.Add(new PortMapping { ContainerPort = 80, HostPort = 8080 }));
     }
 
-    /// <summary>What the plugin of <see cref="OddHandler"/> does in a pod's namespace, by shell, and the result that it gives.</summary>
+    /// <summary>
+    /// What the plugin of <see cref="OddHandler"/> does in a pod's namespace, by shell, and the result that it gives.
+    /// </summary>
     public async Task SetOddNetworkAsync(string script, string result)
     {
         await File.WriteAllTextAsync(Path.Combine(OddNetworks, "script"), script);
@@ -90,7 +99,8 @@ public sealed class PodHost : PrivateContainerd
         {
             try
             {
-                return (await Cri.Runtime.StatusAsync(new StatusRequest(), CriClient.Call())).Status.Conditions.All(c => c.Status);
+                return (await Cri.Runtime.StatusAsync(new StatusRequest(), CriClient.Call()))
+                    .Status.Conditions.All(c => c.Status);
             }
             catch (RpcException)
             {
@@ -129,7 +139,8 @@ public sealed class PodHost : PrivateContainerd
               {"type": "portmap", "capabilities": {"portMappings": true} } ] }
             """);
         await WriteOddNetworkAsync();
-        var version = (await Command.RunAsync("containerd", ["--version"], environment: Environs.AsReadOnly())).Exited(0).Stdout.Split(' ')[2].TrimStart('v');
+        var version = (await Command.RunAsync("containerd", ["--version"], environment: Environs.AsReadOnly()))
+            .Exited(0).Stdout.Split(' ')[2].TrimStart('v');
         return version.StartsWith("1.", StringComparison.Ordinal) ? OneFile() : TwoFile();
     }
 
@@ -154,7 +165,10 @@ public sealed class PodHost : PrivateContainerd
     }
 
     private async Task<bool> KnowsAsync(string image) =>
-        (await Cri.Images.ImageStatusAsync(new ImageStatusRequest { Image = new ImageSpec { Image = image } }, CriClient.Call())).Image is not null;
+        (await Cri.Images.ImageStatusAsync(new ImageStatusRequest
+        {
+            Image = new ImageSpec { Image = image }
+        }, CriClient.Call())).Image is not null;
 
     // containerd 1.6 and 1.7.
     private string OneFile()

@@ -18,7 +18,11 @@ public sealed class PodLifecycleTests(PodHost host) : PodTest(host)
         status.State.Should().Be(PodSandboxState.SandboxReady);
         status.Network.Ip.Should().StartWith("10.88.71.");
         status.RuntimeHandler.Should().BeOneOf("", PodHost.Handler);
-        (await ListAsync(new PodSandboxFilter { State = Ready(PodSandboxState.SandboxReady), LabelSelector = { ["tier"] = "lifecycle" } }))
+        (await ListAsync(new PodSandboxFilter
+        {
+            State = Ready(PodSandboxState.SandboxReady),
+            LabelSelector = { ["tier"] = "lifecycle" }
+        }))
             .Should().Equal(pod.Id);
         (await ListAsync(new PodSandboxFilter { LabelSelector = { ["tier"] = "other" } })).Should().BeEmpty();
 
@@ -26,18 +30,21 @@ public sealed class PodLifecycleTests(PodHost host) : PodTest(host)
         await pod.StopAsync();
 
         (await pod.StatusAsync()).State.Should().Be(PodSandboxState.SandboxNotready);
-        (await ListAsync(new PodSandboxFilter { Id = pod.Id, State = Ready(PodSandboxState.SandboxReady) })).Should().BeEmpty();
+        (await ListAsync(new PodSandboxFilter { Id = pod.Id, State = Ready(PodSandboxState.SandboxReady) }))
+            .Should().BeEmpty();
         (await ListAsync(new PodSandboxFilter { Id = pod.Id })).Should().Equal(pod.Id);
 
         await pod.RemoveAsync();
         await pod.RemoveAsync();
 
         (await ListAsync(new PodSandboxFilter { Id = pod.Id })).Should().BeEmpty();
-        (await FluentActions.Awaiting(pod.StatusAsync).Should().ThrowAsync<RpcException>()).Which.StatusCode.Should().Be(StatusCode.NotFound);
+        (await FluentActions.Awaiting(pod.StatusAsync).Should().ThrowAsync<RpcException>())
+            .Which.StatusCode.Should().Be(StatusCode.NotFound);
     }
 
     private static PodSandboxStateValue Ready(PodSandboxState state) => new() { State = state };
 
     private async Task<IEnumerable<string>> ListAsync(PodSandboxFilter filter) =>
-        (await Host.Cri.Runtime.ListPodSandboxAsync(new ListPodSandboxRequest { Filter = filter }, CriClient.Call())).Items.Select(p => p.Id);
+        (await Host.Cri.Runtime.ListPodSandboxAsync(new ListPodSandboxRequest { Filter = filter }, CriClient.Call()))
+            .Items.Select(p => p.Id);
 }

@@ -13,20 +13,32 @@ public sealed class PodLimitTests(PodHost host, SharedPodLife life) : SharedPodT
     [Fact]
     public async Task Out_of_memory_score_is_as_asked()
     {
-        (await RunAsync(c => c.Linux.Resources = new LinuxContainerResources { OomScoreAdj = 500 }, "cat /proc/self/oom_score_adj")).Should().Be("500\n");
+        (await RunAsync(c => c.Linux.Resources = new LinuxContainerResources
+        {
+            OomScoreAdj = 500
+        }, "cat /proc/self/oom_score_adj")).Should().Be("500\n");
     }
 
     [MachineFact]
     public async Task Swap_is_limited_to_what_exceeds_memory()
     {
-        (await RunAsync(c => c.Linux.Resources = new LinuxContainerResources { MemoryLimitInBytes = 50 << 20, MemorySwapLimitInBytes = 60 << 20 },
+        (await RunAsync(c => c.Linux.Resources = new LinuxContainerResources
+        {
+            MemoryLimitInBytes = 50 << 20,
+            MemorySwapLimitInBytes = 60 << 20
+        },
             "cat /sys/fs/cgroup/memory.swap.max")).Should().Be($"{10 << 20}\n");
     }
 
     [Fact]
     public async Task Device_that_every_kernel_has_is_given_under_its_new_name()
     {
-        (await RunAsync(c => c.Devices.Add(new Device { HostPath = "/dev/zero", ContainerPath = "/dev/nought", Permissions = "rwm" }), "head -c 4 /dev/nought | wc -c"))
+        (await RunAsync(c => c.Devices.Add(new Device
+        {
+            HostPath = "/dev/zero",
+            ContainerPath = "/dev/nought",
+            Permissions = "rwm"
+        }), "head -c 4 /dev/nought | wc -c"))
             .Should().Be("4\n");
     }
 
@@ -37,7 +49,8 @@ public sealed class PodLimitTests(PodHost host, SharedPodLife life) : SharedPodT
         (await RunAsync(
             c =>
             {
-                c.Devices.Add(new Device { HostPath = "/dev/net/tun", ContainerPath = "/dev/net/tun", Permissions = "rwm" });
+                c.Devices.Add(
+                    new Device { HostPath = "/dev/net/tun", ContainerPath = "/dev/net/tun", Permissions = "rwm" });
                 c.Linux.SecurityContext.Capabilities = new Capability { AddCapabilities = { "NET_ADMIN" } };
             }, "tunctl -t own0 && ip -o link show dev own0 | grep -o own0: && tunctl -d own0 > /dev/null")).Should().EndWith("own0:\n");
     }
@@ -104,5 +117,6 @@ public sealed class PodLimitTests(PodHost host, SharedPodLife life) : SharedPodT
         await Host.Cri.Runtime.UpdateContainerResourcesAsync(
             new UpdateContainerResourcesRequest { ContainerId = id, Linux = limits }, CriClient.Call());
 
-    private async Task<string> RunAsync(Action<ContainerConfig> change, string line) => (await Pod.RunToEndAsync(change, "sh", "-c", line)).Ok();
+    private async Task<string> RunAsync(Action<ContainerConfig> change, string line) =>
+        (await Pod.RunToEndAsync(change, "sh", "-c", line)).Ok();
 }

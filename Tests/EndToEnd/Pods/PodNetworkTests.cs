@@ -13,28 +13,37 @@ public sealed class PodNetworkTests(PodHost host) : PodTest(host)
     [Trait("peers", "no")]
     public async Task Pods_reach_each_other_and_the_host_reaches_them()
     {
-        await using var one = await Pod.RunAsync(Host, c => c.PortMappings.Add(new PortMapping { ContainerPort = 7080, HostPort = 18080 }));
+        await using var one = await Pod.RunAsync(
+            Host, c => c.PortMappings.Add(new PortMapping { ContainerPort = 7080, HostPort = 18080 }));
         await using var two = await Pod.RunAsync(Host);
-        var server = await one.StartAsync(one.NewContainer("sh", "-c", "echo page > /var/index.html; head -c 5000000 /dev/urandom > /var/big; httpd -f -p 7080 -h /var"));
+        var server = await one.StartAsync(
+            one.NewContainer(
+                "sh", "-c",
+                "echo page > /var/index.html; head -c 5000000 /dev/urandom > /var/big; httpd -f -p 7080 -h /var"));
         var client = await two.StartAsync(two.NewContainer());
         var (first, second) = ((await one.StatusAsync()).Network, (await two.StatusAsync()).Network);
 
         // Addresses, routes and the gateway as the CNI plugins gave them to the pod.
-        (await two.ShellAsync(client, "ip -o addr show dev eth0")).Should().Contain($"{second.Ip}/24").And.Contain($"{second.AdditionalIps[0].Ip}/64");
-        (await two.ShellAsync(client, "ip route; ip -6 route")).Should().Contain($"default via {PodHost.HostAddress} dev eth0").And.Contain("default via fd00:88:71::1 dev eth0");
+        (await two.ShellAsync(client, "ip -o addr show dev eth0")).Should().Contain($"{second.Ip}/24")
+            .And.Contain($"{second.AdditionalIps[0].Ip}/64");
+        (await two.ShellAsync(client, "ip route; ip -6 route")).Should().Contain(
+            $"default via {PodHost.HostAddress} dev eth0").And.Contain("default via fd00:88:71::1 dev eth0");
         (await two.ShellAsync(client, "cat /sys/class/net/eth0/mtu")).Should().Be("1500\n");
 
         (await two.ShellAsync(client, $"ping -c 2 -W 5 {first.Ip}")).Should().Contain("0% packet loss");
-        (await two.ShellAsync(client, $"ping -c 2 -W 5 {first.AdditionalIps[0].Ip}")).Should().Contain("0% packet loss");
+        (await two.ShellAsync(client, $"ping -c 2 -W 5 {first.AdditionalIps[0].Ip}"))
+            .Should().Contain("0% packet loss");
         (await two.ShellAsync(client, $"ping -c 2 -W 5 {PodHost.HostAddress}")).Should().Contain("0% packet loss");
         (await one.ShellAsync(server, $"ping -c 2 -W 5 {second.Ip}")).Should().Contain("0% packet loss");
         await TakesAsync(two, client, $"http://{first.Ip}:7080/");
         await TakesAsync(two, client, $"http://[{first.AdditionalIps[0].Ip}]:7080/");
 
         (await Host.InsideAsync("busybox", "ping", "-c", "2", "-W", "5", first.Ip)).Exited(0);
-        (await Host.InsideAsync("busybox", "wget", "-qO-", $"http://{first.Ip}:7080/")).Exited(0).Stdout.Should().Be("page\n");
+        (await Host.InsideAsync("busybox", "wget", "-qO-", $"http://{first.Ip}:7080/")).Exited(0)
+            .Stdout.Should().Be("page\n");
         // The mapped port, from the host and from another pod by the host's address.
-        (await Host.InsideAsync("busybox", "wget", "-qO-", $"http://{PodHost.HostAddress}:18080/")).Exited(0).Stdout.Should().Be("page\n");
+        (await Host.InsideAsync("busybox", "wget", "-qO-", $"http://{PodHost.HostAddress}:18080/")).Exited(0)
+            .Stdout.Should().Be("page\n");
         await TakesAsync(two, client, $"http://{PodHost.HostAddress}:18080/");
 
         // Much of it arrives whole.
@@ -74,9 +83,11 @@ public sealed class PodNetworkTests(PodHost host) : PodTest(host)
             ip -n {name} link set eth7 up
             ip -n {name} route add 10.99.8.0/24 via 10.99.7.1
             """)).Exited(0);
-        await Until.TrueAsync(async () => (await pod.ExecAsync(container, ["ping", "-c", "1", "-W", "2", "10.99.7.1"])).ExitCode == 0,
+        await Until.TrueAsync(
+            async () => (await pod.ExecAsync(container, ["ping", "-c", "1", "-W", "2", "10.99.7.1"])).ExitCode == 0,
             TimeSpan.FromSeconds(20), () => $"the new link does not work: {Host.Log()[^4000..]}");
-        await Until.TrueAsync(async () => (await pod.ShellAsync(container, "ip route")).Contains("10.99.8.0/24 via 10.99.7.1 dev eth7"),
+        await Until.TrueAsync(
+            async () => (await pod.ShellAsync(container, "ip route")).Contains("10.99.8.0/24 via 10.99.7.1 dev eth7"),
             TimeSpan.FromSeconds(10), () => "the new link's route does not reach the guest");
         (await Host.InsideAsync("busybox", "ping", "-c", "1", "-W", "5", "10.99.7.2")).Exited(0);
 
@@ -97,6 +108,8 @@ public sealed class PodNetworkTests(PodHost host) : PodTest(host)
     private static async Task TakesAsync(Func<Task<(string Stdout, string Stderr)>> take, string url)
     {
         var last = ("", "");
-        await Until.TrueAsync(async () => (last = await take()).Item1 == "page\n", TimeSpan.FromSeconds(20), () => $"{url} does not answer: {last}");
+        await Until.TrueAsync(
+            async () => (last = await take()).Item1 == "page\n", TimeSpan.FromSeconds(20),
+            () => $"{url} does not answer: {last}");
     }
 }

@@ -9,8 +9,8 @@ namespace Kata.Tests.EndToEnd.Pods;
 /// <summary>Security contexts: what a container may do is seen from inside it.</summary>
 public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedPodTest(host, life)
 {
-    // containerd's default set: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
-    // sys_chroot, mknod, audit_write, setfcap.
+    // containerd's default set: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service,
+    // net_raw, sys_chroot, mknod, audit_write, setfcap.
     private const string DefaultCapabilities = "00000000a80425fb";
 
     private const string Facts = "awk '/^(CapEff|CapBnd|NoNewPrivs|Seccomp):/ { print $1 $2 }' /proc/self/status";
@@ -19,7 +19,8 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
     public async Task User_and_group_are_as_asked()
     {
         (await InsideAsync(s => s.RunAsUser = Value(1000), "id -u; id -g")).Should().Be("1000\n1001\n");
-        (await InsideAsync(s => (s.RunAsUser, s.RunAsGroup) = (Value(1234), Value(4321)), "id -u; id -g")).Should().Be("1234\n4321\n");
+        (await InsideAsync(s => (s.RunAsUser, s.RunAsGroup) = (Value(1234), Value(4321)), "id -u; id -g"))
+            .Should().Be("1234\n4321\n");
         (await InsideAsync(s => s.RunAsUsername = "web", "id -un; id -gn")).Should().Be("web\nweb\n");
     }
 
@@ -32,22 +33,32 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
             s.SupplementalGroups.Add([1111, 2222]);
         }, "id -G");
 
-        groups.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Should().BeEquivalentTo("1001", "1111", "2222", "2000");
+        groups.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)
+            .Should().BeEquivalentTo("1001", "1111", "2222", "2000");
     }
 
     [Fact]
     public async Task Capabilities_are_the_usual_ones_and_those_asked()
     {
-        (await InsideAsync(_ => { }, Facts)).Should().Contain($"CapEff:{DefaultCapabilities}\n").And.Contain($"CapBnd:{DefaultCapabilities}\n");
-        (await InsideAsync(s => s.Capabilities = new Capability { AddCapabilities = { "NET_BIND_SERVICE" }, DropCapabilities = { "ALL" } }, Facts))
+        (await InsideAsync(_ => { }, Facts)).Should().Contain($"CapEff:{DefaultCapabilities}\n")
+            .And.Contain($"CapBnd:{DefaultCapabilities}\n");
+        (await InsideAsync(s => s.Capabilities = new Capability
+        {
+            AddCapabilities = { "NET_BIND_SERVICE" },
+            DropCapabilities = { "ALL" }
+        }, Facts))
             .Should().Contain("CapEff:0000000000000400\n").And.Contain("CapBnd:0000000000000400\n");
-        (await InsideAsync(s => s.Capabilities = new Capability { AddCapabilities = { "NET_ADMIN" }, DropCapabilities = { "CHOWN" } },
+        (await InsideAsync(s => s.Capabilities = new Capability
+        {
+            AddCapabilities = { "NET_ADMIN" },
+            DropCapabilities = { "CHOWN" }
+        },
             "ip link add lo9 type dummy && ip link del lo9 && echo link; chown 1 /tmp 2> /dev/null || echo no chown")).Should().EndWith("no chown\n");
     }
 
     /// <summary>
-    /// As the init containers of service meshes do: rules that lead what the pod sends through a proxy of its own. In a machine,
-    /// its kernel has to have them; iptables and nft are the host's.
+    /// As the init containers of service meshes do: rules that lead what the pod sends through a proxy of its own. In a
+    /// machine, its kernel has to have them; iptables and nft are the host's.
     /// </summary>
     [Fact]
     [Trait("peers", "no")]
@@ -75,7 +86,8 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
         var reached = await InsideAsync(
             _ => { },
             "mkdir /tmp/w; echo page > /tmp/w/page; httpd -p 127.0.0.1:8080 -h /tmp/w; for port in 8081 8083; do wget -q -O - http://127.0.0.1:$port/page; done");
-        var passed = await InsideAsync(s => s.RunAsUser = Value(1337), "wget -q -O - http://127.0.0.1:8082/page 2>&1 || echo none");
+        var passed = await InsideAsync(
+            s => s.RunAsUser = Value(1337), "wget -q -O - http://127.0.0.1:8082/page 2>&1 || echo none");
 
         reached.Should().Be("page\npage\n");
         passed.Should().Contain("refused").And.EndWith("none\n");
@@ -91,7 +103,8 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
     [Fact]
     public async Task Root_is_read_only_when_asked()
     {
-        (await InsideAsync(s => s.ReadonlyRootfs = true, "touch /x 2>&1; touch /dev/shm/x && echo shm")).Should().Contain("Read-only file system").And.EndWith("shm\n");
+        (await InsideAsync(s => s.ReadonlyRootfs = true, "touch /x 2>&1; touch /dev/shm/x && echo shm"))
+            .Should().Contain("Read-only file system").And.EndWith("shm\n");
     }
 
     [Fact]
@@ -103,7 +116,14 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
             s.ReadonlyPaths.Add(["/proc/sys", "/var"]);
         }, "/tools/busybox cat /proc/meminfo; echo /bin/*; (echo 1 > /proc/sys/kernel/domainname) 2> /dev/null || echo fixed; (: > /var/x) 2> /dev/null || echo fixed",
             // The shell's own names are masked too: it is called by another path.
-            c => c.Mounts.Add(new Mount { ContainerPath = "/tools/busybox", HostPath = "/usr/bin/busybox", Readonly = true }), "/tools/busybox"))
+            c =>
+                c.Mounts.Add(
+                    new Mount
+                    {
+                        ContainerPath = "/tools/busybox",
+                        HostPath = "/usr/bin/busybox",
+                        Readonly = true
+                    }), "/tools/busybox"))
             .Should().Be("/bin/*\nfixed\nfixed\n");
     }
 
@@ -112,7 +132,8 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
     [InlineData(SecurityProfile.Types.ProfileType.RuntimeDefault, "2")]
     public async Task Seccomp_is_as_asked(SecurityProfile.Types.ProfileType type, string mode)
     {
-        (await InsideAsync(s => s.Seccomp = new SecurityProfile { ProfileType = type }, Facts)).Should().Contain($"Seccomp:{mode}\n");
+        (await InsideAsync(s => s.Seccomp = new SecurityProfile { ProfileType = type }, Facts))
+            .Should().Contain($"Seccomp:{mode}\n");
     }
 
     [Fact]
@@ -122,7 +143,11 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
         await File.WriteAllTextAsync(profile,
             """{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}""");
 
-        (await InsideAsync(s => s.Seccomp = new SecurityProfile { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = profile },
+        (await InsideAsync(s => s.Seccomp = new SecurityProfile
+        {
+            ProfileType = SecurityProfile.Types.ProfileType.Localhost,
+            LocalhostRef = profile
+        },
             "mkdir /tmp/d 2>&1; touch /tmp/f && echo file")).Should().Contain("Operation not permitted").And.EndWith("file\n");
     }
 
@@ -130,7 +155,11 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
     public async Task Seccomp_profile_that_is_missing_is_refused()
     {
         var config = Pod.NewContainer();
-        config.Linux.SecurityContext.Seccomp = new SecurityProfile { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = "/no/such/profile.json" };
+        config.Linux.SecurityContext.Seccomp = new SecurityProfile
+        {
+            ProfileType = SecurityProfile.Types.ProfileType.Localhost,
+            LocalhostRef = "/no/such/profile.json"
+        };
 
         (await FluentActions.Awaiting(() => Pod.StartAsync(config)).Should().ThrowAsync<RpcException>())
             .Which.Status.Detail.Should().Contain("/no/such/profile.json");
@@ -147,7 +176,8 @@ public sealed class PodSecurityTests(PodHost host, SharedPodLife life) : SharedP
     private static Int64Value Value(long value) => new() { Value = value };
 
     private async Task<string> InsideAsync(
-        Action<LinuxContainerSecurityContext> change, string line, Action<ContainerConfig>? more = null, params string[] shell)
+        Action<LinuxContainerSecurityContext> change, string line, Action<ContainerConfig>? more = null,
+        params string[] shell)
     {
         return (await Pod.RunToEndAsync(c =>
         {
@@ -202,13 +232,28 @@ public sealed class PrivilegedPodTests(PodHost host) : PodTest(host)
             var id = await pod.StartAsync(c =>
             {
                 c.Linux.SecurityContext.Privileged = true;
-                c.Mounts.Add(new Mount { HostPath = volume, ContainerPath = "/data", Propagation = MountPropagation.PropagationBidirectional });
+                c.Mounts.Add(
+                    new Mount
+                    {
+                        HostPath = volume,
+                        ContainerPath = "/data",
+                        Propagation = MountPropagation.PropagationBidirectional
+                    });
             });
 
             await pod.ShellAsync(id, "mkdir /data/m && mount -t tmpfs tmpfs /data/m && touch /data/m/inside");
 
-            (await Host.InsideAsync("ls", Path.Combine(volume, "m"))).Stdout.Should().Be(Containerd.TestSettings.HasMachine ? "" : "inside\n");
-            var follower = await pod.StartAsync(c => c.Mounts.Add(new Mount { HostPath = volume, ContainerPath = "/in", Propagation = MountPropagation.PropagationHostToContainer }));
+            (await Host.InsideAsync("ls", Path.Combine(volume, "m")))
+                .Stdout.Should().Be(Containerd.TestSettings.HasMachine ? "" : "inside\n");
+            var follower = await pod.StartAsync(
+                c =>
+                    c.Mounts.Add(
+                        new Mount
+                        {
+                            HostPath = volume,
+                            ContainerPath = "/in",
+                            Propagation = MountPropagation.PropagationHostToContainer
+                        }));
             await pod.ShellAsync(id, "mkdir /data/n && mount -t tmpfs tmpfs /data/n && touch /data/n/later");
             (await pod.ShellAsync(follower, "ls /in/m /in/n")).Should().Be("/in/m:\ninside\n\n/in/n:\nlater\n");
             await pod.ShellAsync(id, "umount /data/n");

@@ -20,13 +20,17 @@ public sealed class PodSharedFileTests(PodHost host, SharedPodLife life) : Share
         Task<string> ReaderAsync() => Pod.StartAsync(c => c.Mounts.Add([Bind(volume, "/in", readOnly: true), tools]));
         var reader = readerFirst ? await ReaderAsync() : "";
         var server = await Pod.StartAsync(
-            c => c.Mounts.Add([Bind(volume, "/out"), tools]), "sh", "-c", $"mkfifo /out/fifo; {Tool} serve /out/socket & echo passed > /out/fifo; wait");
+            c =>
+                c.Mounts.Add([Bind(volume, "/out"), tools]), "sh", "-c",
+                $"mkfifo /out/fifo; {Tool} serve /out/socket & echo passed > /out/fifo; wait");
         if (!readerFirst)
             reader = await ReaderAsync();
 
-        (await Pod.ShellAsync(reader, $"until [ -S /in/socket ]; do sleep 0.1; done; {Tool} connect /in/socket")).Should().Be("served\n");
+        (await Pod.ShellAsync(reader, $"until [ -S /in/socket ]; do sleep 0.1; done; {Tool} connect /in/socket"))
+            .Should().Be("served\n");
         (await Pod.ShellAsync(reader, "timeout 20 cat /in/fifo")).Should().Be("passed\n");
-        (await Pod.ShellAsync(reader, "stat -c %i /in/socket")).Should().Be(await Pod.ShellAsync(server, "stat -c %i /out/socket"));
+        (await Pod.ShellAsync(reader, "stat -c %i /in/socket"))
+            .Should().Be(await Pod.ShellAsync(server, "stat -c %i /out/socket"));
         (await Pod.ShellAsync(reader, "touch /in/x 2>&1; true")).Should().Contain("Read-only file system");
 
         await Pod.RemoveAsync(server);
@@ -40,7 +44,8 @@ public sealed class PodSharedFileTests(PodHost host, SharedPodLife life) : Share
         var (tools, volume) = (await ToolsAsync(), Host.NewVolume());
         var holder = await Pod.StartAsync(
             c => c.Mounts.Add([Bind(volume, "/a"), tools]),
-            "sh", "-c", $"{Tool} flock /a/flock > /a/1 & {Tool} lock /a/lock > /a/2 & {Tool} map /a/map mapped > /a/3 & wait");
+            "sh", "-c",
+            $"{Tool} flock /a/flock > /a/1 & {Tool} lock /a/lock > /a/2 & {Tool} map /a/map mapped > /a/3 & wait");
         await Pod.ShellAsync(holder, "until [ -s /a/1 ] && [ -s /a/2 ] && [ -s /a/3 ]; do sleep 0.1; done");
         var other = await Pod.StartAsync(c => c.Mounts.Add([Bind(volume, "/b"), tools]));
 
@@ -64,12 +69,14 @@ public sealed class PodSharedFileTests(PodHost host, SharedPodLife life) : Share
         try
         {
             var whole = await Pod.StartAsync(
-                c => c.Mounts.Add([Bind(volume, "/whole"), tools]), "sh", "-c", $"exec {Tool} serve /whole/part/socket");
+                c =>
+                    c.Mounts.Add([Bind(volume, "/whole"), tools]), "sh", "-c", $"exec {Tool} serve /whole/part/socket");
             await Pod.ShellAsync(whole, "until [ -S /whole/part/socket ]; do sleep 0.1; done");
             foreach (var place in places)
             {
                 var part = await Pod.StartAsync(c => c.Mounts.Add([Bind(place, "/part"), tools]));
-                (await Pod.ShellAsync(part, $"{Tool} connect /part/socket; stat -c %i /part")).Should().Be($"served\n{await Pod.ShellAsync(whole, "stat -c %i /whole/part")}");
+                (await Pod.ShellAsync(part, $"{Tool} connect /part/socket; stat -c %i /part"))
+                    .Should().Be($"served\n{await Pod.ShellAsync(whole, "stat -c %i /whole/part")}");
                 await Pod.RemoveAsync(part);
             }
 

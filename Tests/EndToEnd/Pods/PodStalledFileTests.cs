@@ -15,7 +15,9 @@ public sealed class PodStalledFileTests(PodHost host) : PodTest(host)
     // Seconds: more than a command takes in a busy machine, and much less than for ever.
     private const int Patience = 40;
 
-    /// <summary>It hangs after the container was made: containerd itself looks at it then, and would wait for ever.</summary>
+    /// <summary>
+    /// It hangs after the container was made: containerd itself looks at it then, and would wait for ever.
+    /// </summary>
     [MachineFact]
     public async Task Volume_that_hangs_when_its_container_starts_ends_the_start_by_its_path_and_harms_nobody()
     {
@@ -33,7 +35,8 @@ public sealed class PodStalledFileTests(PodHost host) : PodTest(host)
 
             var refused = (await start.Should().ThrowAsync<RpcException>()).Which.Status.Detail;
 
-            refused.Should().Contain($"{volume}, which is mounted into the container, does not answer").And.NotContain("\n");
+            refused.Should().Contain($"{volume}, which is mounted into the container, does not answer")
+                .And.NotContain("\n");
             (await pod.ShellAsync(other, "echo unharmed")).Should().Be("unharmed\n");
             await pod.RemoveAsync(id);
         }

@@ -16,12 +16,14 @@ public sealed class PodStatsTests(PodHost host, SharedPodLife life) : SharedPodT
     [Fact]
     public async Task Stats_of_a_container_are_its_own_and_grow()
     {
-        var id = await Pod.StartAsync(Pod.NewContainer("sh", "-c", "head -c 20000000 /dev/zero > /dev/shm/big; while :; do :; done"));
+        var id = await Pod.StartAsync(
+            Pod.NewContainer("sh", "-c", "head -c 20000000 /dev/zero > /dev/shm/big; while :; do :; done"));
 
         var before = await StatsAsync(id);
         var after = before;
         await Until.TrueAsync(
-            async () => (after = await StatsAsync(id)).Cpu.UsageCoreNanoSeconds.Value > before.Cpu.UsageCoreNanoSeconds.Value
+            async () => (after = await StatsAsync(id))
+                .Cpu.UsageCoreNanoSeconds.Value > before.Cpu.UsageCoreNanoSeconds.Value
                 && after.Memory.WorkingSetBytes.Value > 10 * Megabyte,
             TimeSpan.FromSeconds(20), () => $"stats do not grow: {after}");
 
@@ -39,7 +41,8 @@ public sealed class PodStatsTests(PodHost host, SharedPodLife life) : SharedPodT
         await using var other = await Pod.RunAsync(Host, handler: "runc");
         await other.StartAsync(other.NewContainer());
 
-        (await ListAsync(new ContainerStatsFilter { PodSandboxId = Pod.Id })).Should().BeEquivalentTo(Container, second);
+        (await ListAsync(new ContainerStatsFilter { PodSandboxId = Pod.Id }))
+            .Should().BeEquivalentTo(Container, second);
         (await ListAsync(new ContainerStatsFilter { Id = second })).Should().Equal(second);
         (await ListAsync(new ContainerStatsFilter { Id = second, PodSandboxId = Pod.Id })).Should().Equal(second);
         (await ListAsync(new ContainerStatsFilter { Id = second, PodSandboxId = other.Id })).Should().BeEmpty();
@@ -49,7 +52,9 @@ public sealed class PodStatsTests(PodHost host, SharedPodLife life) : SharedPodT
     [Fact]
     public async Task Stats_of_the_pod_name_it_and_its_containers()
     {
-        var stats = (await Host.Cri.Runtime.PodSandboxStatsAsync(new PodSandboxStatsRequest { PodSandboxId = Pod.Id }, CriClient.Call())).Stats;
+        var stats = (
+            await Host.Cri.Runtime.PodSandboxStatsAsync(
+                new PodSandboxStatsRequest { PodSandboxId = Pod.Id }, CriClient.Call())).Stats;
 
         stats.Attributes.Id.Should().Be(Pod.Id);
         stats.Linux.Containers.Select(c => c.Attributes.Id).Should().Contain(Container);
@@ -60,12 +65,20 @@ public sealed class PodStatsTests(PodHost host, SharedPodLife life) : SharedPodT
     public async Task Limits_are_those_asked_and_change_while_the_container_runs()
     {
         var config = Pod.NewContainer();
-        config.Linux.Resources = new LinuxContainerResources { MemoryLimitInBytes = 64 * Megabyte, CpuPeriod = 100000, CpuQuota = 50000, CpuShares = 512 };
+        config.Linux.Resources = new LinuxContainerResources
+        {
+            MemoryLimitInBytes = 64 * Megabyte,
+            CpuPeriod = 100000,
+            CpuQuota = 50000,
+            CpuShares = 512
+        };
         var id = await Pod.StartAsync(config);
 
         (await LimitsAsync(id)).Should().Be($"{64 * Megabyte} 50000 100000");
 
-        await UpdateAsync(id, new LinuxContainerResources { MemoryLimitInBytes = 96 * Megabyte, CpuPeriod = 100000, CpuQuota = 25000 });
+        await UpdateAsync(
+            id,
+            new LinuxContainerResources { MemoryLimitInBytes = 96 * Megabyte, CpuPeriod = 100000, CpuQuota = 25000 });
         (await LimitsAsync(id)).Should().Be($"{96 * Megabyte} 25000 100000");
         await Pod.RemoveAsync(id);
     }
@@ -90,11 +103,16 @@ public sealed class PodStatsTests(PodHost host, SharedPodLife life) : SharedPodT
         """)).TrimEnd();
 
     private async Task UpdateAsync(string id, LinuxContainerResources resources) =>
-        await Host.Cri.Runtime.UpdateContainerResourcesAsync(new UpdateContainerResourcesRequest { ContainerId = id, Linux = resources }, CriClient.Call());
+        await Host.Cri.Runtime.UpdateContainerResourcesAsync(
+            new UpdateContainerResourcesRequest { ContainerId = id, Linux = resources }, CriClient.Call());
 
     private async Task<ContainerStats> StatsAsync(string id) =>
-        (await Host.Cri.Runtime.ContainerStatsAsync(new ContainerStatsRequest { ContainerId = id }, CriClient.Call())).Stats;
+        (await Host.Cri.Runtime.ContainerStatsAsync(new ContainerStatsRequest { ContainerId = id }, CriClient.Call()))
+            .Stats;
 
     private async Task<IEnumerable<string>> ListAsync(ContainerStatsFilter filter) =>
-        (await Host.Cri.Runtime.ListContainerStatsAsync(new ListContainerStatsRequest { Filter = filter }, CriClient.Call())).Stats.Select(s => s.Attributes.Id);
+        (await Host.Cri.Runtime.ListContainerStatsAsync(new ListContainerStatsRequest
+        {
+            Filter = filter
+        }, CriClient.Call())).Stats.Select(s => s.Attributes.Id);
 }

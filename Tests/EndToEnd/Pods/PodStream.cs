@@ -7,8 +7,8 @@ using Kata.Tests.EndToEnd.Containerd;
 namespace Kata.Tests.EndToEnd.Pods;
 
 /// <summary>
-/// A stream of the CRI plugin's streaming server, which listens on the private host's loopback: a web socket whose frames
-/// begin with the number of their channel.
+/// A stream of the CRI plugin's streaming server, which listens on the private host's loopback: a web socket whose
+/// frames begin with the number of their channel.
 /// </summary>
 internal sealed class PodStream : IAsyncDisposable
 {
@@ -34,7 +34,12 @@ internal sealed class PodStream : IAsyncDisposable
     public static async Task<PodStream> OpenAsync(PrivateContainerd host, string url)
     {
         var uri = new Uri(url);
-        var start = new ProcessStartInfo("nsenter") { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("nsenter")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false
+        };
         foreach (var word in new[] { $"--net=/proc/{host.InitPid}/ns/net", "busybox", "nc", uri.Host, uri.Port.ToString(CultureInfo.InvariantCulture) })
             start.ArgumentList.Add(word);
         var connection = Process.Start(start)!;
@@ -48,7 +53,9 @@ internal sealed class PodStream : IAsyncDisposable
             var head = await ReadHeadAsync(stream);
             if (!head.StartsWith("HTTP/1.1 101", StringComparison.Ordinal))
                 throw new InvalidOperationException($"{url}: {head}");
-            return new PodStream(connection, WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { SubProtocol = "v4.channel.k8s.io" }));
+            return new PodStream(
+                connection,
+                WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { SubProtocol = "v4.channel.k8s.io" }));
         }
         catch
         {
@@ -60,7 +67,9 @@ internal sealed class PodStream : IAsyncDisposable
     public Task WriteAsync(byte channel, string text) => WriteAsync(channel, Encoding.UTF8.GetBytes(text));
 
     public async Task WriteAsync(byte channel, ReadOnlyMemory<byte> bytes) =>
-        await _socket.SendAsync(new byte[] { channel }.Concat(bytes.ToArray()).ToArray(), WebSocketMessageType.Binary, true, CancellationToken.None);
+        await _socket.SendAsync(
+            new byte[] { channel }.Concat(bytes.ToArray()).ToArray(), WebSocketMessageType.Binary, true,
+            CancellationToken.None);
 
     /// <summary>Reads on until a channel holds a text; gives all that the channel holds.</summary>
     public async Task<string> UntilAsync(byte channel, string text)
@@ -82,7 +91,8 @@ internal sealed class PodStream : IAsyncDisposable
         }
     }
 
-    public string Text(byte channel) => _channels.TryGetValue(channel, out var held) ? Encoding.UTF8.GetString(held.ToArray()) : "";
+    public string Text(byte channel) =>
+        _channels.TryGetValue(channel, out var held) ? Encoding.UTF8.GetString(held.ToArray()) : "";
 
     public async ValueTask DisposeAsync()
     {
@@ -135,7 +145,8 @@ internal sealed class PodStream : IAsyncDisposable
         var head = new StringBuilder();
         var one = new byte[1];
         using var deadline = new CancellationTokenSource(Limit);
-        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal) && await stream.ReadAsync(one, deadline.Token) == 1)
+        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal)
+            && await stream.ReadAsync(one, deadline.Token) == 1)
             head.Append((char)one[0]);
         return head.ToString();
     }
@@ -150,7 +161,8 @@ internal sealed class PodStream : IAsyncDisposable
 
         public override int Read(byte[] buffer, int offset, int count) => from.Read(buffer, offset, count);
 
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => from.ReadAsync(buffer, cancellationToken);
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            from.ReadAsync(buffer, cancellationToken);
 
         public override void Write(byte[] buffer, int offset, int count)
         {
@@ -158,7 +170,8 @@ internal sealed class PodStream : IAsyncDisposable
             to.Flush();
         }
 
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
             await to.WriteAsync(buffer, cancellationToken);
             await to.FlushAsync(cancellationToken);

@@ -83,7 +83,8 @@ public sealed class PodStreamTests(PodHost host, SharedPodLife life) : SharedPod
         var id = await Pod.StartAsync(config);
 
         var request = new AttachRequest { ContainerId = id, Stdin = true, Stdout = true, Tty = true };
-        await using var stream = await PodStream.OpenAsync(Host, (await Host.Cri.Runtime.AttachAsync(request, CriClient.Call())).Url);
+        await using var stream = await PodStream.OpenAsync(
+            Host, (await Host.Cri.Runtime.AttachAsync(request, CriClient.Call())).Url);
         await stream.WriteAsync(PodStream.Stdin, "echo $((6 * 7)); tty\n");
 
         (await stream.UntilAsync(PodStream.Stdout, "/dev/pts/")).Should().Contain("42\r\n");
@@ -93,7 +94,8 @@ public sealed class PodStreamTests(PodHost host, SharedPodLife life) : SharedPod
     [Fact]
     public async Task Forwarded_port_reaches_a_server_on_the_pods_localhost()
     {
-        var server = await Pod.StartAsync(Pod.NewContainer("sh", "-c", "echo page > /var/index.html; httpd -f -p 127.0.0.1:7090 -h /var"));
+        var server = await Pod.StartAsync(
+            Pod.NewContainer("sh", "-c", "echo page > /var/index.html; httpd -f -p 127.0.0.1:7090 -h /var"));
         await Pod.ShellAsync(Container, "until wget -qO- http://127.0.0.1:7090/ > /dev/null 2>&1; do sleep 0.1; done");
 
         await using var stream = await ForwardAsync(7090);
@@ -114,7 +116,14 @@ public sealed class PodStreamTests(PodHost host, SharedPodLife life) : SharedPod
 
     private async Task<PodStream> ExecAsync(bool tty, params string[] command)
     {
-        var request = new ExecRequest { ContainerId = Container, Stdin = true, Stdout = true, Stderr = !tty, Tty = tty };
+        var request = new ExecRequest
+        {
+            ContainerId = Container,
+            Stdin = true,
+            Stdout = true,
+            Stderr = !tty,
+            Tty = tty
+        };
         request.Cmd.AddRange(command);
         return await PodStream.OpenAsync(Host, (await Host.Cri.Runtime.ExecAsync(request, CriClient.Call())).Url);
     }
@@ -129,6 +138,7 @@ public sealed class PodStreamTests(PodHost host, SharedPodLife life) : SharedPod
     {
         var request = new PortForwardRequest { PodSandboxId = Pod.Id };
         request.Port.Add(port);
-        return await PodStream.OpenAsync(Host, (await Host.Cri.Runtime.PortForwardAsync(request, CriClient.Call())).Url);
+        return await PodStream.OpenAsync(
+            Host, (await Host.Cri.Runtime.PortForwardAsync(request, CriClient.Call())).Url);
     }
 }

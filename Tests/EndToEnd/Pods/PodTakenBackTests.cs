@@ -8,7 +8,9 @@ using Xunit;
 
 namespace Kata.Tests.EndToEnd.Pods;
 
-/// <summary>What the host takes back of a volume while a container has it: it need not wait for the container's end.</summary>
+/// <summary>
+/// What the host takes back of a volume while a container has it: it need not wait for the container's end.
+/// </summary>
 [Trait("peers", "no")]
 public sealed class PodTakenBackTests(PodHost host, SharedPodLife life) : SharedPodTest(host, life)
 {
@@ -19,7 +21,8 @@ public sealed class PodTakenBackTests(PodHost host, SharedPodLife life) : Shared
     [InlineData("nothing", "true")]
     [InlineData("its folder", "ls -l /data")]
     [InlineData("a file in it", "cat /data/disk/file")]
-    public async Task Unmount_below_a_volume_that_a_container_has_looked_at_frees_the_disk_within_two_seconds(string what, string look)
+    public async Task Unmount_below_a_volume_that_a_container_has_looked_at_frees_the_disk_within_two_seconds(
+        string what, string look)
     {
         var volume = Host.NewVolume();
         (await Host.InsideAsync("mount", "--bind", volume, volume)).Exited(0);
@@ -35,7 +38,8 @@ public sealed class PodTakenBackTests(PodHost host, SharedPodLife life) : Shared
             var id = await Pod.StartAsync(c => c.Mounts.Add(FromHost(volume)));
             (await Host.InsideAsync("mount", loop, place)).Exited(0);
             (await Host.InsideAsync("sh", "-c", $"echo content > {place}/file")).Exited(0);
-            await Until.TrueAsync(async () => await MountsOfAsync(loop) > 1, Soon, () => "the mount does not come into the share");
+            await Until.TrueAsync(
+                async () => await MountsOfAsync(loop) > 1, Soon, () => "the mount does not come into the share");
             if (look.StartsWith("cat", StringComparison.Ordinal))
                 await SeesAsync(id, look, "content\n");
             else
@@ -43,7 +47,8 @@ public sealed class PodTakenBackTests(PodHost host, SharedPodLife life) : Shared
 
             (await Host.InsideAsync("umount", place)).Exited(0);
 
-            await Until.TrueAsync(() => !IsInUse(loop), Soon, () => $"the disk is in use when a container has looked at {what}");
+            await Until.TrueAsync(
+                () => !IsInUse(loop), Soon, () => $"the disk is in use when a container has looked at {what}");
             await SeesAsync(id, "ls /data/disk", "");
             await Pod.RemoveAsync(id);
         }
@@ -89,15 +94,19 @@ public sealed class PodTakenBackTests(PodHost host, SharedPodLife life) : Shared
     private static bool IsInUse(string loop) => Directory.Exists($"/proc/fs/ext4/{Path.GetFileName(loop)}");
 
     private async Task<int> MountsOfAsync(string loop) =>
-        (await Host.InsideAsync("cat", "/proc/self/mountinfo")).Stdout.Split('\n').Count(line => line.Contains($" - ext4 {loop} ", StringComparison.Ordinal));
+        (await Host.InsideAsync("cat", "/proc/self/mountinfo")).Stdout.Split('\n')
+            .Count(line => line.Contains($" - ext4 {loop} ", StringComparison.Ordinal));
 
     private async Task<int> UsedAsync(string volume) =>
-        int.Parse((await Host.InsideAsync("df", "-k", "--output=used", volume)).Exited(0).Stdout.Split('\n')[1], NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture);
+        int.Parse(
+            (await Host.InsideAsync("df", "-k", "--output=used", volume)).Exited(0).Stdout.Split('\n')[1],
+            NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture);
 
     private async Task SeesAsync(string container, string line, string expected)
     {
         var seen = "";
-        await Until.TrueAsync(async () => (seen = (await Pod.ExecAsync(container, ["sh", "-c", line])).Stdout) == expected,
+        await Until.TrueAsync(
+            async () => (seen = (await Pod.ExecAsync(container, ["sh", "-c", line])).Stdout) == expected,
             TimeSpan.FromSeconds(15), () => $"`{line}` gives '{seen}' and not '{expected}'");
     }
 }

@@ -16,7 +16,8 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
         await File.WriteAllTextAsync(Path.Combine(volume, "from-host"), "host\n");
         var id = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/data")));
 
-        (await Pod.ShellAsync(id, "cat /data/from-host; echo guest > /data/from-guest; mkdir /data/d && chmod 751 /data/d && chown 12:34 /data/d"))
+        (await Pod.ShellAsync(id,
+            "cat /data/from-host; echo guest > /data/from-guest; mkdir /data/d && chmod 751 /data/d && chown 12:34 /data/d"))
             .Should().Be("host\n");
         (await File.ReadAllTextAsync(Path.Combine(volume, "from-guest"))).Should().Be("guest\n");
         Directory.Exists(Path.Combine(volume, "d")).Should().BeTrue();
@@ -48,7 +49,8 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
         {
             var id = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/data", m => m.Readonly = true)));
 
-            (await Pod.ShellAsync(id, "touch /data/x 2>&1; touch /data/below/x && echo written")).Should().Contain("Read-only file system").And.EndWith("written\n");
+            (await Pod.ShellAsync(id, "touch /data/x 2>&1; touch /data/below/x && echo written"))
+                .Should().Contain("Read-only file system").And.EndWith("written\n");
             (await Host.InsideAsync("ls", below)).Stdout.Should().Be("x\n");
             (await Host.InsideAsync("ls", volume)).Stdout.Should().Be("below\n");
             await Pod.RemoveAsync(id);
@@ -80,9 +82,11 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
         var volume = Host.NewVolume();
         var file = Path.Combine(volume, "settings");
         await File.WriteAllTextAsync(file, "first\n");
-        var id = await Pod.StartAsync(c => c.Mounts.Add([Bind(file, "/etc/settings"), Bind(file, "/etc/fixed", m => m.Readonly = true)]));
+        var id = await Pod.StartAsync(
+            c => c.Mounts.Add([Bind(file, "/etc/settings"), Bind(file, "/etc/fixed", m => m.Readonly = true)]));
 
-        (await Pod.ShellAsync(id, "cat /etc/settings; echo second >> /etc/settings; (echo x > /etc/fixed) 2> /dev/null || echo fixed")).Should().Be("first\nfixed\n");
+        (await Pod.ShellAsync(id,
+            "cat /etc/settings; echo second >> /etc/settings; (echo x > /etc/fixed) 2> /dev/null || echo fixed")).Should().Be("first\nfixed\n");
         (await File.ReadAllTextAsync(file)).Should().Be("first\nsecond\n");
         await Pod.RemoveAsync(id);
     }
@@ -102,7 +106,8 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
         Directory.CreateDirectory(Path.Combine(volume, "..v2"));
         await File.WriteAllTextAsync(Path.Combine(volume, "..v2", "colour"), "blue\n");
         File.CreateSymbolicLink(Path.Combine(volume, "..data_tmp"), "..v2");
-        (await Host.InsideAsync("mv", "-T", Path.Combine(volume, "..data_tmp"), Path.Combine(volume, "..data"))).Exited(0);
+        (await Host.InsideAsync("mv", "-T", Path.Combine(volume, "..data_tmp"), Path.Combine(volume, "..data")))
+            .Exited(0);
         Directory.Delete(Path.Combine(volume, "..v1"), recursive: true);
 
         await SeesAsync(id, "cat /config/colour", "blue\n");
@@ -118,7 +123,8 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
         try
         {
             var id = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/cache")));
-            (await Pod.ShellAsync(id, "head -c 1048576 /dev/urandom > /cache/a; cp /cache/a /cache/b; cmp /cache/a /cache/b && wc -c < /cache/b")).Should().Be("1048576\n");
+            (await Pod.ShellAsync(id,
+                "head -c 1048576 /dev/urandom > /cache/a; cp /cache/a /cache/b; cmp /cache/a /cache/b && wc -c < /cache/b")).Should().Be("1048576\n");
             await Pod.RemoveAsync(id);
             var next = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/cache")));
             (await Pod.ShellAsync(next, "wc -c < /cache/b")).Should().Be("1048576\n");
@@ -135,7 +141,8 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
     {
         var volume = Host.NewVolume();
         await File.WriteAllTextAsync(Path.Combine(volume, "only"), "");
-        (await Pod.RunToEndAsync(c => c.Mounts.Add(Bind(volume, "/etc")), "ls", "/etc")).Ok().Should().Contain("only").And.NotContain("passwd");
+        (await Pod.RunToEndAsync(c => c.Mounts.Add(Bind(volume, "/etc")), "ls", "/etc")).Ok().Should().Contain("only")
+            .And.NotContain("passwd");
     }
 
     [Fact]
@@ -146,14 +153,16 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
         var link = volume + "-link";
         File.CreateSymbolicLink(link, volume);
 
-        (await Pod.RunToEndAsync(c => c.Mounts.Add(Bind(link, "/data")), "cat", "/data/note")).Ok().Should().Be("here\n");
+        (await Pod.RunToEndAsync(c => c.Mounts.Add(Bind(link, "/data")), "cat", "/data/note")).Ok()
+            .Should().Be("here\n");
     }
 
     [Fact]
     public async Task Volume_whose_source_is_missing_is_made_as_kubelet_expects()
     {
         var missing = Path.Combine(Host.NewVolume(), "not", "yet");
-        (await Pod.RunToEndAsync(c => c.Mounts.Add(Bind(missing, "/data")), "sh", "-c", "echo made > /data/x")).ExitCode.Should().Be(0);
+        (await Pod.RunToEndAsync(c => c.Mounts.Add(Bind(missing, "/data")), "sh", "-c", "echo made > /data/x"))
+            .ExitCode.Should().Be(0);
         File.Exists(Path.Combine(missing, "x")).Should().BeTrue();
     }
 
@@ -166,7 +175,10 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
         Directory.CreateDirectory(Path.Combine(volume, "later"));
         try
         {
-            var slave = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/data", m => m.Propagation = MountPropagation.PropagationHostToContainer)));
+            var slave = await Pod.StartAsync(
+                c =>
+                    c.Mounts.Add(
+                        Bind(volume, "/data", m => m.Propagation = MountPropagation.PropagationHostToContainer)));
             var alone = await Pod.StartAsync(c => c.Mounts.Add(Bind(volume, "/data")));
 
             (await Host.InsideAsync("mount", "-t", "tmpfs", "tmpfs", Path.Combine(volume, "later"))).Exited(0);
@@ -188,7 +200,8 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
     [Fact]
     public async Task Files_of_the_pod_are_there_in_every_container()
     {
-        (await Pod.ShellAsync(Container, "grep -q 127.0.0.1 /etc/hosts && echo hosts; [ -f /etc/resolv.conf ] && echo resolv; cmp /etc/hostname /proc/sys/kernel/hostname && echo name"))
+        (await Pod.ShellAsync(Container,
+            "grep -q 127.0.0.1 /etc/hosts && echo hosts; [ -f /etc/resolv.conf ] && echo resolv; cmp /etc/hostname /proc/sys/kernel/hostname && echo name"))
             .Should().Be("hosts\nresolv\nname\n");
     }
 
@@ -203,7 +216,8 @@ public sealed class PodVolumeTests(PodHost host, SharedPodLife life) : SharedPod
     private async Task SeesAsync(string container, string line, string expected)
     {
         var seen = "";
-        await Until.TrueAsync(async () => (seen = (await Pod.ExecAsync(container, ["sh", "-c", line])).Stdout) == expected,
+        await Until.TrueAsync(
+            async () => (seen = (await Pod.ExecAsync(container, ["sh", "-c", line])).Stdout) == expected,
             TimeSpan.FromSeconds(15), () => $"`{line}` gives '{seen}' and not '{expected}'");
     }
 }

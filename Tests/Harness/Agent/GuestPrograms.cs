@@ -3,7 +3,9 @@ using Kata.Core.Domain.Containers;
 
 namespace Kata.Tests.Harness.Agent;
 
-/// <summary>What the guest's programs do, by the first word of their arguments; an unknown one cannot be started.</summary>
+/// <summary>
+/// What the guest's programs do, by the first word of their arguments; an unknown one cannot be started.
+/// </summary>
 public sealed class GuestPrograms
 {
     private readonly Dictionary<string, Func<GuestProcess, Task<int>>> _programs = new()

@@ -17,7 +17,8 @@ public sealed class HarnessConnector(HarnessHost host) : IGuestAgentConnector
     public async Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct)
     {
         await host.EnterAsync("agent.connect", ct);
-        var machine = host.Machine ?? throw new KataException(ErrorKind.InvalidArgument, $"nobody listens at {endpoint}");
+        var machine = host.Machine
+            ?? throw new KataException(ErrorKind.InvalidArgument, $"nobody listens at {endpoint}");
         await host.Time.Delay(machine.Guest.BootTime, ct);
 
         // An agent that hangs is tried for as long as the caller has time.
@@ -61,10 +62,12 @@ public sealed class HarnessAgent : IGuestAgent
     }
 
     /// <inheritdoc/>
-    public Task OnlineResourcesAsync(VmResources reached, CancellationToken ct) => DoAsync("agent.online", () => _guest.Online(reached), ct);
+    public Task OnlineResourcesAsync(VmResources reached, CancellationToken ct) =>
+        DoAsync("agent.online", () => _guest.Online(reached), ct);
 
     /// <inheritdoc/>
-    public Task ApplyNetworkAsync(GuestNetworkSpec network, CancellationToken ct) => DoAsync("agent.network", () => _guest.Apply(network), ct);
+    public Task ApplyNetworkAsync(GuestNetworkSpec network, CancellationToken ct) =>
+        DoAsync("agent.network", () => _guest.Apply(network), ct);
 
     /// <inheritdoc/>
     public async Task RelayPortAsync(int port, ILocalConnection connection, CancellationToken ct)
@@ -88,10 +91,12 @@ public sealed class HarnessAgent : IGuestAgent
         DoAsync("agent.ephemeral", () => _guest.ResizedMounts = mounts, ct);
 
     /// <inheritdoc/>
-    public Task<VolumeUsage> VolumeUsageAsync(GuestPath path, CancellationToken ct) => CallAsync("agent.volume-usage", () => new VolumeUsage(0, 0, 0, 0, 0, 0), ct);
+    public Task<VolumeUsage> VolumeUsageAsync(GuestPath path, CancellationToken ct) =>
+        CallAsync("agent.volume-usage", () => new VolumeUsage(0, 0, 0, 0, 0, 0), ct);
 
     /// <inheritdoc/>
-    public Task ResizeVolumeAsync(GuestPath path, long bytes, CancellationToken ct) => DoAsync("agent.resize-volume", () => { }, ct);
+    public Task ResizeVolumeAsync(GuestPath path, long bytes, CancellationToken ct) =>
+        DoAsync("agent.resize-volume", () => { }, ct);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<ContainerId> OutOfMemoryAsync([EnumeratorCancellation] CancellationToken ct)
@@ -101,16 +106,20 @@ public sealed class HarnessAgent : IGuestAgent
     }
 
     /// <inheritdoc/>
-    public Task CreateAsync(GuestContainerSpec spec, CancellationToken ct) => DoAsync("agent.create", () => _guest.Add(spec), ct);
+    public Task CreateAsync(GuestContainerSpec spec, CancellationToken ct) =>
+        DoAsync("agent.create", () => _guest.Add(spec), ct);
 
     /// <inheritdoc/>
-    public Task StartAsync(ContainerId id, CancellationToken ct) => DoAsync("agent.start", () => _guest.Find(id).Start(), ct);
+    public Task StartAsync(ContainerId id, CancellationToken ct) =>
+        DoAsync("agent.start", () => _guest.Find(id).Start(), ct);
 
     /// <inheritdoc/>
-    public Task PauseAsync(ContainerId id, CancellationToken ct) => DoAsync("agent.pause", () => _guest.Find(id).Pause(), ct);
+    public Task PauseAsync(ContainerId id, CancellationToken ct) =>
+        DoAsync("agent.pause", () => _guest.Find(id).Pause(), ct);
 
     /// <inheritdoc/>
-    public Task ResumeAsync(ContainerId id, CancellationToken ct) => DoAsync("agent.resume", () => _guest.Find(id).Resume(), ct);
+    public Task ResumeAsync(ContainerId id, CancellationToken ct) =>
+        DoAsync("agent.resume", () => _guest.Find(id).Resume(), ct);
 
     /// <inheritdoc/>
     public Task UpdateAsync(ContainerId id, OciResources resources, CancellationToken ct) =>
@@ -124,7 +133,8 @@ public sealed class HarnessAgent : IGuestAgent
     }, ct);
 
     /// <inheritdoc/>
-    public Task RemoveAsync(ContainerId id, CancellationToken ct) => DoAsync("agent.remove", () => _guest.Remove(id), ct);
+    public Task RemoveAsync(ContainerId id, CancellationToken ct) =>
+        DoAsync("agent.remove", () => _guest.Remove(id), ct);
 
     /// <inheritdoc/>
     public Task ExecAsync(ProcessRef process, OciProcess spec, CancellationToken ct) =>
@@ -152,7 +162,8 @@ public sealed class HarnessAgent : IGuestAgent
         DoAsync("agent.resize", () => _guest.Process(process).Size = size, ct);
 
     /// <inheritdoc/>
-    public async ValueTask<int> ReadAsync(ProcessRef process, GuestStream stream, Memory<byte> buffer, CancellationToken ct)
+    public async ValueTask<int> ReadAsync(
+        ProcessRef process, GuestStream stream, Memory<byte> buffer, CancellationToken ct)
     {
         var held = _guest.Host.Enter("agent.read");
         return await UnlessLostAsync(async limit =>
@@ -178,7 +189,8 @@ public sealed class HarnessAgent : IGuestAgent
         }, ct);
 
     /// <inheritdoc/>
-    public Task CloseStdinAsync(ProcessRef process, CancellationToken ct) => DoAsync("agent.close-stdin", () => Find(process).Input.Close(), ct);
+    public Task CloseStdinAsync(ProcessRef process, CancellationToken ct) =>
+        DoAsync("agent.close-stdin", () => Find(process).Input.Close(), ct);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
@@ -222,7 +234,8 @@ public sealed class HarnessAgent : IGuestAgent
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
         {
-            throw new KataException(ErrorKind.DeadlineExceeded, $"the guest did not answer {call} within {Deadline.TotalSeconds:0} s");
+            throw new KataException(
+                ErrorKind.DeadlineExceeded, $"the guest did not answer {call} within {Deadline.TotalSeconds:0} s");
         }
 
         throw new InvalidOperationException("unreachable");
@@ -237,7 +250,9 @@ public sealed class HarnessAgent : IGuestAgent
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            throw new KataException(ErrorKind.Unavailable, $"the agent's connection is gone: {(_closed.Task.IsCompleted ? _closed.Task.Result : "")}");
+            throw new KataException(
+                ErrorKind.Unavailable,
+                $"the agent's connection is gone: {(_closed.Task.IsCompleted ? _closed.Task.Result : "")}");
         }
     }
 }

@@ -90,7 +90,8 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
             OnlineMemoryMib = MemoryMib;
         OnlineVcpus = Math.Max(OnlineVcpus, Math.Min(reached.Vcpus, Math.Min(Vcpus, MostOnlineVcpus)));
         if (OnlineVcpus < reached.Vcpus)
-            throw new KataException(ErrorKind.Internal, $"guest: {OnlineVcpus} of {reached.Vcpus} processors are online after 5 s");
+            throw new KataException(
+                ErrorKind.Internal, $"guest: {OnlineVcpus} of {reached.Vcpus} processors are online after 5 s");
     }
 
     internal HarnessAgent Connect()
@@ -103,7 +104,8 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     // As an agent does it: a link is found by its address, nothing old is taken away.
     internal void Apply(GuestNetworkSpec network) => Network = new GuestNetworkSpec
     {
-        Interfaces = [.. Network.Interfaces.Where(i => network.Interfaces.All(n => n.Mac != i.Mac)), .. network.Interfaces],
+        Interfaces = [.. Network.Interfaces.Where(i => network.Interfaces.All(n => n.Mac != i.Mac)),
+            .. network.Interfaces],
         Routes = [.. Network.Routes.Union(network.Routes)],
         Neighbours = [.. Network.Neighbours.Union(network.Neighbours)],
     };
@@ -115,7 +117,9 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     }
 
     internal HarnessGuestContainer Find(ContainerId id) =>
-        _containers.TryGetValue(id, out var found) ? found : throw new KataException(ErrorKind.NotFound, $"guest: no container {id}");
+        _containers.TryGetValue(id, out var found)
+            ? found
+            : throw new KataException(ErrorKind.NotFound, $"guest: no container {id}");
 
     internal void Remove(ContainerId id)
     {
@@ -215,7 +219,8 @@ public sealed class HarnessGuestContainer
         {
             if (!_thawed.Task.IsCompleted)
                 _held.Add((target, signal));
-            // What waits for the start in the init's place is the first of its namespace: the kernel keeps all but SIGKILL from it.
+            // What waits for the start in the init's place is the first of its namespace: the kernel keeps all but
+            // SIGKILL from it.
             else if (!IsStarted && target == Init && signal != Core.Domain.Containers.Signal.Kill)
                 target.Signals.Add(signal);
             else

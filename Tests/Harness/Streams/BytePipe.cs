@@ -1,6 +1,8 @@
 namespace Kata.Tests.Harness.Streams;
 
-/// <summary>A pipe in memory: bounded, with a writer that waits while it is full and a reader that waits while it is empty.</summary>
+/// <summary>
+/// A pipe in memory: bounded, with a writer that waits while it is full and a reader that waits while it is empty.
+/// </summary>
 public sealed class BytePipe(int capacity = 64 * 1024)
 {
     private readonly Lock _lock = new();
@@ -97,8 +99,9 @@ public sealed class BytePipe(int capacity = 64 * 1024)
         }
     }
 
-    // Whoever waits does so on a source of his own: the continuation is then posted to the pump at once, where Task.WaitAsync
-    // would lead it through a thread of the pool, which the kernel may keep waiting while virtual time goes on.
+    // Whoever waits does so on a source of his own: the continuation is then posted to the pump at once, where
+    // Task.WaitAsync would lead it through a thread of the pool, which the kernel may keep waiting while virtual time
+    // goes on.
     private Task NextChange(CancellationToken ct)
     {
         var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

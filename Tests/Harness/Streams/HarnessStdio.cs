@@ -33,13 +33,15 @@ public sealed class HarnessStdio(HarnessHost host) : IProcessStdio
 
         public bool HasStdin => stdio.Stdin.Length > 0;
 
-        public bool Takes(GuestStream stream) => (stream == GuestStream.Stdout ? stdio.Stdout : stdio.Stderr).Length > 0;
+        public bool Takes(GuestStream stream) =>
+            (stream == GuestStream.Stdout ? stdio.Stdout : stdio.Stderr).Length > 0;
 
         public void BeginStdin()
         {
         }
 
-        public ValueTask<int> ReadStdinAsync(Memory<byte> buffer, CancellationToken ct) => client.Input.ReadAsync(buffer, ct);
+        public ValueTask<int> ReadStdinAsync(Memory<byte> buffer, CancellationToken ct) =>
+            client.Input.ReadAsync(buffer, ct);
 
         public void CloseStdin() => client.Input.Close();
 

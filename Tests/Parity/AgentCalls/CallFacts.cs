@@ -6,19 +6,23 @@ using Kata.Platform.Protos.Agent;
 namespace Kata.Tests.Parity.AgentCalls;
 
 /// <summary>
-/// Two lives' calls as facts that only one of them has: calls in order, and what is in those that both make. Calls that run
-/// beside others, whose place and number are chance, count once for each different message.
+/// Two lives' calls as facts that only one of them has: calls in order, and what is in those that both make. Calls that
+/// run beside others, whose place and number are chance, count once for each different message.
 /// </summary>
 internal static partial class CallFacts
 {
-    private static readonly string[] Beside = ["Check", "ReadStdout", "ReadStderr", "WaitProcess", "GetOOMEvent", "CloseStdin"];
-    private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
+    private static readonly string[] Beside = ["Check", "ReadStdout", "ReadStderr", "WaitProcess", "GetOOMEvent",
+        "CloseStdin"];
+    private static readonly JsonFormatter Formatter = new(
+        JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
 
     // By what the entries of a list are told apart; others by their place.
-    private static readonly string[] Keys = ["mount_point", "destination", "Destination", "Type", "Path", "device", "dest"];
+    private static readonly string[] Keys = ["mount_point", "destination", "Destination", "Type", "Path", "device",
+        "dest"];
 
     /// <summary>The differences, upstream's and ours.</summary>
-    public static IEnumerable<(bool IsOurs, string Fact)> Differences(IReadOnlyList<AgentCall> upstream, IReadOnlyList<AgentCall> ours)
+    public static IEnumerable<(bool IsOurs, string Fact)> Differences(
+        IReadOnlyList<AgentCall> upstream, IReadOnlyList<AgentCall> ours)
     {
         var (theirNames, ourNames) = (ExecNames(upstream), ExecNames(ours));
         foreach (var difference in Compare(BesideFacts(upstream, theirNames), BesideFacts(ours, ourNames)))
@@ -26,7 +30,8 @@ internal static partial class CallFacts
 
         var theirs = InOrder(upstream, theirNames);
         var our = InOrder(ours, ourNames);
-        foreach (var (their, own) in Align([.. theirs.Select(call => call.Signature)], [.. our.Select(call => call.Signature)]))
+        foreach (var (their, own) in Align([.. theirs.Select(call => call.Signature)],
+            [.. our.Select(call => call.Signature)]))
         {
             if (own is null)
                 yield return (false, $"call {theirs[their!.Value].Signature}");
@@ -46,12 +51,16 @@ internal static partial class CallFacts
     private static HashSet<string> BesideFacts(IReadOnlyList<AgentCall> calls, Dictionary<string, string> names) =>
         [.. calls.Where(call => Beside.Contains(call.Method)).Select(call => $"{call.Method} {string.Join(' ', Flatten("", Json(call, names)))}".TrimEnd())];
 
-    private static List<(string Signature, HashSet<string> Facts)> InOrder(IReadOnlyList<AgentCall> calls, Dictionary<string, string> names) =>
+    private static List<(string Signature, HashSet<string> Facts)> InOrder(
+        IReadOnlyList<AgentCall> calls, Dictionary<string, string> names) =>
         [.. calls.Where(call => !Beside.Contains(call.Method)).Select(call =>
         {
             var json = Json(call, names);
-            var words = new[] { call.Method, Text(json["container_id"]), Text(json["signal"]) }.Where(word => word.Length > 0);
-            return (string.Join(' ', words), (HashSet<string>)[.. Flatten("", json).Select(fact => $"{call.Method} {fact}")]);
+            var words = new[] { call.Method, Text(json["container_id"]), Text(json["signal"]) }.Where(
+                word => word.Length > 0);
+            return (
+                string.Join(' ', words),
+                (HashSet<string>)[.. Flatten("", json).Select(fact => $"{call.Method} {fact}")]);
         })];
 
     // What makes the name of a shared file unique: random digits upstream, the mount's number here.
@@ -88,7 +97,8 @@ internal static partial class CallFacts
             case JsonArray list when list.All(entry => entry is JsonObject):
                 foreach (var (index, entry) in list.Index())
                 {
-                    var key = Keys.Select(name => entry![name]).FirstOrDefault(found => found is not null)?.ToString() ?? $"{index}";
+                    var key = Keys.Select(name => entry![name]).FirstOrDefault(found => found is not null)?.ToString()
+                        ?? $"{index}";
                     foreach (var fact in Flatten($"{path}[{key}]", entry))
                         yield return fact;
                 }
@@ -110,7 +120,9 @@ internal static partial class CallFacts
         for (var i = theirs.Count - 1; i >= 0; i--)
         {
             for (var j = ours.Count - 1; j >= 0; j--)
-                length[i, j] = theirs[i] == ours[j] ? length[i + 1, j + 1] + 1 : Math.Max(length[i + 1, j], length[i, j + 1]);
+                length[i, j] = theirs[i] == ours[j]
+                    ? length[i + 1, j + 1] + 1
+                    : Math.Max(length[i + 1, j], length[i, j + 1]);
         }
 
         int t = 0, o = 0;

@@ -22,17 +22,21 @@ internal static class EventText
         ["/tasks/exit"] = TaskExit.Parser,
     };
 
-    private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
+    private static readonly JsonFormatter Formatter = new(
+        JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
 
     /// <summary>The lines that facts become for containerd.</summary>
     public static IReadOnlyList<string> Of(IEnumerable<IDomainEvent> facts) =>
         [.. facts.Select(TaskEventMapping.ToEvent).OfType<TaskEvent>().Select(told =>
-            Of(told.Topic, (JsonObject)JsonNode.Parse(Formatter.Format(Parsers[told.Topic].ParseFrom(told.Event.Value)))!))];
+            Of(
+                told.Topic,
+                (JsonObject)JsonNode.Parse(Formatter.Format(Parsers[told.Topic].ParseFrom(told.Event.Value)))!))];
 
     /// <summary>The line of one event.</summary>
     public static string Of(string topic, JsonObject message)
     {
-        var words = new[] { "container_id", "exec_id", "id", "exit_status" }.Where(message.ContainsKey).Select(key => $"{key}={message[key]}");
+        var words = new[] { "container_id", "exec_id", "id", "exit_status" }.Where(message.ContainsKey)
+            .Select(key => $"{key}={message[key]}");
         return $"{topic} {string.Join(' ', words)}";
     }
 }

@@ -10,7 +10,9 @@ using Process = System.Diagnostics.Process;
 
 namespace Kata.Tests.Parity.AgentCalls;
 
-/// <summary>The guest as built, in a machine with a shared directory; its agent is called without our shim between.</summary>
+/// <summary>
+/// The guest as built, in a machine with a shared directory; its agent is called without our shim between.
+/// </summary>
 internal sealed class GuestMachine : IAsyncDisposable
 {
     private const string Qemu = "/usr/bin/qemu-system-x86_64";
@@ -25,7 +27,8 @@ internal sealed class GuestMachine : IAsyncDisposable
 
     /// <summary>Why there can be none here; null if there can.</summary>
     public static string? Missing { get; } = Environment.UserName != "root" ? "needs root"
-        : new[] { Qemu, Daemon, Path.Combine(Guest, "vmlinux"), Path.Combine(Guest, "initrd.img") }.FirstOrDefault(file => !File.Exists(file)) is { } file ? $"{file} is missing"
+        : new[] { Qemu, Daemon, Path.Combine(Guest, "vmlinux"), Path.Combine(Guest, "initrd.img") }.FirstOrDefault(
+            file => !File.Exists(file)) is { } file ? $"{file} is missing"
         : null;
 
     /// <summary>What the guest sees as the share.</summary>
@@ -34,11 +37,15 @@ internal sealed class GuestMachine : IAsyncDisposable
     /// <summary>The connection to the agent.</summary>
     public CallInvoker Agent => _agent!;
 
-    private static string Daemon => Environment.GetEnvironmentVariable("KATA_TEST_FILE_DAEMON") ?? Path.Combine(Artifacts, "virtiofsd", "virtiofsd");
+    private static string Daemon =>
+        Environment.GetEnvironmentVariable("KATA_TEST_FILE_DAEMON")
+            ?? Path.Combine(Artifacts, "virtiofsd", "virtiofsd");
 
-    private static string Guest => Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR") ?? Path.Combine(Artifacts, "guest", "current");
+    private static string Guest =>
+        Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR") ?? Path.Combine(Artifacts, "guest", "current");
 
-    private static string Artifacts => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "../../../artifacts"));
+    private static string Artifacts =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "../../../artifacts"));
 
     /// <summary>Starts one and waits for the agent's first answer.</summary>
     public static async Task<GuestMachine> BootAsync()
@@ -100,11 +107,15 @@ internal sealed class GuestMachine : IAsyncDisposable
             "-M", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "512M",
             "-object", "memory-backend-memfd,id=m0,size=512M,share=on", "-numa", "node,memdev=m0",
             "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-serial", "stdio",
-            "-chardev", $"socket,id=files,path={files}", "-device", "vhost-user-fs-pci,chardev=files,tag=kataShared,queue-size=1024",
-            "-device", "virtio-serial-pci", "-chardev", $"socket,id=agent,path={port},server=on,wait=off", "-device", "virtserialport,chardev=agent,name=agent.0",
+            "-chardev", $"socket,id=files,path={files}", "-device",
+            "vhost-user-fs-pci,chardev=files,tag=kataShared,queue-size=1024",
+            "-device", "virtio-serial-pci", "-chardev", $"socket,id=agent,path={port},server=on,wait=off", "-device",
+            "virtserialport,chardev=agent,name=agent.0",
             "-kernel", Path.Combine(Guest, "vmlinux"), "-initrd", Path.Combine(Guest, "initrd.img"),
-            "-append", "quiet cryptomgr.notests=1 maxcpus=1 reboot=t panic=-1 no_timer_check clearcpuid=cx16 console=ttyS0");
-        await ConnectAsync(new SerialDialer(new SerialEndpoint(HostPath.Parse(port, "socket")), TimeProvider.System), limit.Token);
+            "-append",
+            "quiet cryptomgr.notests=1 maxcpus=1 reboot=t panic=-1 no_timer_check clearcpuid=cx16 console=ttyS0");
+        await ConnectAsync(
+            new SerialDialer(new SerialEndpoint(HostPath.Parse(port, "socket")), TimeProvider.System), limit.Token);
     }
 
     private void Start(string program, params string[] words)

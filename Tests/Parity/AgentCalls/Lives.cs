@@ -9,7 +9,9 @@ namespace Kata.Tests.Parity.AgentCalls;
 /// <summary>What a life was on our side.</summary>
 internal sealed record Life(IReadOnlyList<AgentCall> Calls, IReadOnlyList<string> Events);
 
-/// <summary>The recorded lives, as the requests of containerd and what the guest's programs did. Each runs once.</summary>
+/// <summary>
+/// The recorded lives, as the requests of containerd and what the guest's programs did. Each runs once.
+/// </summary>
 internal static class Lives
 {
     private static readonly Dictionary<string, Func<RecordedShim, Task>> Scripts = new()
@@ -34,7 +36,8 @@ internal static class Lives
     {
         await using var shim = new RecordedShim(new Recording(name));
         await Scripts[name](shim);
-        return new Life([.. shim.Agent.Calls.Select(call => new AgentCall(call.Method, call.Request))], EventText.Of(shim.Facts));
+        return new Life(
+            [.. shim.Agent.Calls.Select(call => new AgentCall(call.Method, call.Request))], EventText.Of(shim.Facts));
     }))).Value;
 
     private static async Task RunAsync(RecordedShim shim, string output, int code)
@@ -86,7 +89,8 @@ internal static class Lives
         await shim.StatsAsync("pod");
         await shim.StatsAsync("pod");
         await shim.PauseAsync("pod");
-        await shim.Invoking(s => s.ExecAsync("pod", "e5", ["echo", "while", "paused"])).Should().ThrowAsync<KataException>();
+        await shim.Invoking(s => s.ExecAsync("pod", "e5", ["echo", "while", "paused"]))
+            .Should().ThrowAsync<KataException>();
         await shim.ResumeAsync("pod");
         await shim.KillAsync("pod", 10);
         await shim.KillAsync("pod", 15);
@@ -168,7 +172,8 @@ internal static class Lives
     }
 
     private static async Task ExecAsync(
-        RecordedShim shim, string id, string exec, string[] words, string output, int code, Action<JsonObject>? change = null)
+        RecordedShim shim, string id, string exec, string[] words, string output, int code,
+        Action<JsonObject>? change = null)
     {
         await shim.ExecAsync(id, exec, words, change);
         var process = await shim.StartAsync(id, exec);

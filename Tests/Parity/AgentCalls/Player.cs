@@ -8,10 +8,13 @@ namespace Kata.Tests.Parity.AgentCalls;
 /// <summary>An answer, or a refusal.</summary>
 internal sealed record Answer(AgentCall Call, IMessage? Message, Status Status)
 {
-    public override string ToString() => $"{Call.Method} {Call.Message}: {(Message is null ? $"{Status.StatusCode} {Status.Detail}" : Message.ToString())}";
+    public override string ToString() =>
+        $"{Call.Method} {Call.Message}: {(Message is null ? $"{Status.StatusCode} {Status.Detail}" : Message.ToString())}";
 }
 
-/// <summary>Sends calls in their order. Those that wait for something in the guest stay under way while the next are sent.</summary>
+/// <summary>
+/// Sends calls in their order. Those that wait for something in the guest stay under way while the next are sent.
+/// </summary>
 internal sealed class Player(CallInvoker agent)
 {
     private static readonly string[] Waiting = ["ReadStdout", "ReadStderr", "WaitProcess", "GetOOMEvent"];
@@ -33,8 +36,10 @@ internal sealed class Player(CallInvoker agent)
 
     private static Method<IMessage, IMessage> MethodOf(string name)
     {
-        var method = AgentReflection.Descriptor.Services.Concat(HealthReflection.Descriptor.Services).SelectMany(service => service.Methods).First(m => m.Name == name);
-        return new Method<IMessage, IMessage>(MethodType.Unary, method.Service.FullName, name, Marshal(method.InputType), Marshal(method.OutputType));
+        var method = AgentReflection.Descriptor.Services.Concat(HealthReflection.Descriptor.Services)
+            .SelectMany(service => service.Methods).First(m => m.Name == name);
+        return new Method<IMessage, IMessage>(
+            MethodType.Unary, method.Service.FullName, name, Marshal(method.InputType), Marshal(method.OutputType));
     }
 
     private static Marshaller<IMessage> Marshal(MessageDescriptor type) =>
@@ -44,7 +49,8 @@ internal sealed class Player(CallInvoker agent)
     {
         try
         {
-            var answer = await agent.AsyncUnaryCall(MethodOf(call.Method), null, default, call.Message).ResponseAsync.WaitAsync(Limit);
+            var answer = await agent.AsyncUnaryCall(MethodOf(call.Method), null, default, call.Message)
+                .ResponseAsync.WaitAsync(Limit);
             return new Answer(call, answer, Status.DefaultSuccess);
         }
         catch (RpcException e)

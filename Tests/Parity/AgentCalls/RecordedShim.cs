@@ -25,8 +25,8 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Tests.Parity.AgentCalls;
 
 /// <summary>
-/// The application core and the real client of the agent, with an agent on the other side that notes every call; the host's
-/// ports are in memory. It takes the requests that containerd sent in a recorded life.
+/// The application core and the real client of the agent, with an agent on the other side that notes every call; the
+/// host's ports are in memory. It takes the requests that containerd sent in a recorded life.
 /// </summary>
 internal sealed class RecordedShim : IAsyncDisposable
 {
@@ -89,7 +89,9 @@ internal sealed class RecordedShim : IAsyncDisposable
     public async Task CreateAsync(string id, bool terminal = false, bool streams = true, bool stdin = false)
     {
         var bundle = HostPath.Parse(_recording.Bundle(id), "bundle");
-        await SendAsync(new CreateContainer(ContainerId.Parse(id), bundle, [], streams ? Streams(id, terminal, stdin) : Stdio.None, null));
+        await SendAsync(
+            new CreateContainer(
+                ContainerId.Parse(id), bundle, [], streams ? Streams(id, terminal, stdin) : Stdio.None, null));
     }
 
     /// <summary>Task Start.</summary>
@@ -99,13 +101,19 @@ internal sealed class RecordedShim : IAsyncDisposable
         return Agent.Process(id, exec ?? "");
     }
 
-    /// <summary>Task Exec: the process document is the container's own with what was asked for, as clients write it.</summary>
-    public async Task ExecAsync(string id, string exec, string[] words, Action<JsonObject>? change = null, bool stdin = false)
+    /// <summary>
+    /// Task Exec: the process document is the container's own with what was asked for, as clients write it.
+    /// </summary>
+    public async Task ExecAsync(
+        string id, string exec, string[] words, Action<JsonObject>? change = null, bool stdin = false)
     {
         var process = (JsonObject)_recording.Config(id)["process"]!;
         process["args"] = new JsonArray([.. words.Select(word => (JsonNode)word)]);
         change?.Invoke(process);
-        await SendAsync(new AddExec(ProcessRef.Parse(id, exec), Streams($"{id}-{exec}", false, stdin), Encoding.UTF8.GetBytes(process.ToJsonString())));
+        await SendAsync(
+            new AddExec(
+                ProcessRef.Parse(id, exec), Streams($"{id}-{exec}", false, stdin),
+                Encoding.UTF8.GetBytes(process.ToJsonString())));
     }
 
     /// <summary>Task Update: the container's own resources with what was asked for.</summary>
@@ -121,7 +129,8 @@ internal sealed class RecordedShim : IAsyncDisposable
         SendAsync(new SignalProcess(ProcessRef.Parse(id, exec), Signal.Parse(signal), all));
 
     /// <summary>Task Wait.</summary>
-    public async Task<int> WaitAsync(string id, string? exec = null) => (await SendAsync(new WaitProcess(ProcessRef.Parse(id, exec)))).Exit.Code;
+    public async Task<int> WaitAsync(string id, string? exec = null) =>
+        (await SendAsync(new WaitProcess(ProcessRef.Parse(id, exec)))).Exit.Code;
 
     /// <summary>Task Delete.</summary>
     public Task DeleteAsync(string id, string? exec = null) => SendAsync(new DeleteProcess(ProcessRef.Parse(id, exec)));
@@ -136,10 +145,12 @@ internal sealed class RecordedShim : IAsyncDisposable
     public Task ResumeAsync(string id) => SendAsync(new ResumeContainer(ContainerId.Parse(id)));
 
     /// <summary>Task CloseIO.</summary>
-    public Task CloseStdinAsync(string id, string? exec = null) => SendAsync(new CloseStdin(ProcessRef.Parse(id, exec)));
+    public Task CloseStdinAsync(string id, string? exec = null) =>
+        SendAsync(new CloseStdin(ProcessRef.Parse(id, exec)));
 
     /// <summary>Task ResizePty.</summary>
-    public Task ResizeAsync(string id, uint columns, uint rows) => SendAsync(new ResizeTerminal(ProcessRef.Parse(id, null), new TerminalSize(columns, rows)));
+    public Task ResizeAsync(string id, uint columns, uint rows) =>
+        SendAsync(new ResizeTerminal(ProcessRef.Parse(id, null), new TerminalSize(columns, rows)));
 
     /// <summary>Task Connect, State, Pids and the like.</summary>
     public Task LookAsync(string id) => SendAsync(new GetProcessState(ProcessRef.Parse(id, null)));
@@ -167,7 +178,8 @@ internal sealed class RecordedShim : IAsyncDisposable
 
     private Stdio Streams(string name, bool terminal, bool stdin)
     {
-        var streams = new Stdio(stdin ? Fifo($"{name}-in") : "", Fifo($"{name}-out"), terminal ? "" : Fifo($"{name}-err"), terminal);
+        var streams = new Stdio(
+            stdin ? Fifo($"{name}-in") : "", Fifo($"{name}-out"), terminal ? "" : Fifo($"{name}-err"), terminal);
         if (_fifos)
         {
             foreach (var path in new[] { streams.Stdin, streams.Stdout, streams.Stderr }.Where(path => path.Length > 0))
@@ -192,7 +204,8 @@ internal sealed class RecordedShim : IAsyncDisposable
     {
         private readonly TtrpcAgentConnector _connector = new(TimeProvider.System);
 
-        public Task<IGuestAgent> ConnectAsync(GuestEndpoint _, CancellationToken ct) => _connector.ConnectAsync(endpoint, ct);
+        public Task<IGuestAgent> ConnectAsync(GuestEndpoint _, CancellationToken ct) =>
+            _connector.ConnectAsync(endpoint, ct);
     }
 
     /// <summary>The recorded specifications, read as any bundle. What they name of the host was there.</summary>
@@ -204,7 +217,8 @@ internal sealed class RecordedShim : IAsyncDisposable
         {
             var id = Path.GetFileName(bundle.Value);
             var directory = Directory.CreateTempSubdirectory("kata-bundle-").FullName;
-            await File.WriteAllTextAsync(Path.Combine(directory, "config.json"), recording.Config(id).ToJsonString(), ct);
+            await File.WriteAllTextAsync(
+                Path.Combine(directory, "config.json"), recording.Config(id).ToJsonString(), ct);
             var spec = await _reader.ReadAsync(HostPath.Parse(directory, "bundle"), ct);
             Directory.Delete(directory, recursive: true);
             foreach (var shm in spec.Mounts.Where(mount => mount is { Destination: "/dev/shm", Source: ['/', ..] }))
@@ -214,7 +228,8 @@ internal sealed class RecordedShim : IAsyncDisposable
             return spec;
         }
 
-        public Task<IReadOnlyList<string>> ReadLinesAsync(HostPath file, CancellationToken ct) => Task.FromResult<IReadOnlyList<string>>([]);
+        public Task<IReadOnlyList<string>> ReadLinesAsync(HostPath file, CancellationToken ct) =>
+            Task.FromResult<IReadOnlyList<string>>([]);
 
         public OciProcess ReadProcess(ReadOnlyMemory<byte> json) => _reader.ReadProcess(json);
 

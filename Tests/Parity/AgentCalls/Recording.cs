@@ -21,10 +21,12 @@ internal sealed class Recording(string name)
     private readonly string _folder = Path.Combine(Here(), "..", "Recordings", "agent", name);
 
     /// <summary>The specification of a container, to be changed at will.</summary>
-    public JsonObject Config(string id) => (JsonObject)JsonNode.Parse(File.ReadAllText(Path.Combine(_folder, $"config.{id}.json")))!;
+    public JsonObject Config(string id) =>
+        (JsonObject)JsonNode.Parse(File.ReadAllText(Path.Combine(_folder, $"config.{id}.json")))!;
 
     /// <summary>Where its bundle was.</summary>
-    public string Bundle(string id) => $"/run/containerd/io.containerd.runtime.v2.task/{(name.StartsWith("pod-", StringComparison.Ordinal) ? "k8s.io" : "default")}/{id}";
+    public string Bundle(string id) =>
+        $"/run/containerd/io.containerd.runtime.v2.task/{(name.StartsWith("pod-", StringComparison.Ordinal) ? "k8s.io" : "default")}/{id}";
 
     /// <summary>Upstream's calls, in their order.</summary>
     public IReadOnlyList<AgentCall> Calls() => [.. Lines("calls.jsonl").Select(line =>
@@ -47,5 +49,6 @@ internal sealed class Recording(string name)
 
     private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 
-    private IEnumerable<JsonNode> Lines(string file) => File.ReadLines(Path.Combine(_folder, file)).Select(line => JsonNode.Parse(line)!);
+    private IEnumerable<JsonNode> Lines(string file) =>
+        File.ReadLines(Path.Combine(_folder, file)).Select(line => JsonNode.Parse(line)!);
 }

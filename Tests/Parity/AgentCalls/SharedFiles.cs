@@ -32,7 +32,8 @@ internal static class SharedFiles
         foreach (var request in calls.Select(call => call.Message).OfType<CreateContainerRequest>())
         {
             WriteRoot(Path.Combine(share, request.ContainerId, "rootfs"));
-            foreach (var mount in request.OCI.Mounts.Where(mount => mount.Source.StartsWith(Prefix, StringComparison.Ordinal)))
+            foreach (var mount in request.OCI.Mounts.Where(mount => mount.Source.StartsWith(Prefix,
+                StringComparison.Ordinal)))
             {
                 var source = Path.Combine(share, mount.Source[Prefix.Length..]);
                 if (mount.Destination.StartsWith("/etc/", StringComparison.Ordinal))

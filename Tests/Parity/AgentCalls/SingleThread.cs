@@ -3,7 +3,10 @@ using System.Runtime.ExceptionServices;
 
 namespace Kata.Tests.Parity.AgentCalls;
 
-/// <summary>Runs asynchronous code on one thread, in real time: for ports in memory that are not made for more, beside real sockets.</summary>
+/// <summary>
+/// Runs asynchronous code on one thread, in real time: for ports in memory that are not made for more, beside real
+/// sockets.
+/// </summary>
 internal sealed class SingleThread : SynchronizationContext
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -23,9 +26,14 @@ internal sealed class SingleThread : SynchronizationContext
             {
                 var task = body();
                 using var limit = new CancellationTokenSource(Limit);
-                task.ContinueWith(_ => limit.Cancel(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                task.ContinueWith(
+                    _ =>
+                        limit.Cancel(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+                        TaskScheduler.Default);
                 context.RunUntil(task, limit.Token);
-                result = task.IsCompleted ? task.GetAwaiter().GetResult() : throw new TimeoutException($"not over within {Limit.TotalSeconds} s");
+                result = task.IsCompleted
+                    ? task.GetAwaiter().GetResult()
+                    : throw new TimeoutException($"not over within {Limit.TotalSeconds} s");
             }
             catch (Exception e)
             {

@@ -26,7 +26,8 @@ public class TimelineTests
             """{"phase":"create-container","event":"end","ms":60,"container":"c1"}""",
         ]).ToList();
 
-        lines.Select(line => line.Split(' ')[0]).Should().Equal("container", "claim", "create-container", "container", "prepare", "create-container");
+        lines.Select(line => line.Split(' ')[0])
+            .Should().Equal("container", "claim", "create-container", "container", "prepare", "create-container");
         lines[2].Should().EndWith(" 100.0 ms");
         lines[5].Should().EndWith(" 50.0 ms");
     }
@@ -47,7 +48,8 @@ public class TimelineTests
 
     [Fact]
     public void Draw_of_lines_that_name_no_container_needs_none() =>
-        Timeline.Draw(["""{"phase":"claim","event":"begin"}"""]).Should().ContainSingle().Which.Should().StartWith("claim ");
+        Timeline.Draw(["""{"phase":"claim","event":"begin"}"""]).Should().ContainSingle()
+            .Which.Should().StartWith("claim ");
 
     [Fact]
     public void Draw_of_nothing_is_nothing() => Timeline.Draw([]).Should().BeEmpty();

@@ -12,7 +12,8 @@ public class CgroupFileTests
     {
         var values = CgroupFile.ParseFlatKeyed("usage_usec 12\nuser_usec 7\nbroken\nnegative -3\nlast 9");
 
-        values.Should().BeEquivalentTo(new Dictionary<string, ulong> { ["usage_usec"] = 12, ["user_usec"] = 7, ["last"] = 9 });
+        values.Should().BeEquivalentTo(
+            new Dictionary<string, ulong> { ["usage_usec"] = 12, ["user_usec"] = 7, ["last"] = 9 });
     }
 
     [Theory]
@@ -43,7 +44,8 @@ public class CgroupFileTests
     }
 
     [Fact]
-    public void KillAll_when_the_cgroup_is_gone_has_nothing_to_kill() => new ContainerCgroup("/does/not/exist").KillAll();
+    public void KillAll_when_the_cgroup_is_gone_has_nothing_to_kill() =>
+        new ContainerCgroup("/does/not/exist").KillAll();
 
     [Fact]
     public void KillAll_when_the_kernel_does_not_take_it_fails()
@@ -71,7 +73,9 @@ public class CgroupFileTests
         try
         {
             void Write(string file, string text) => File.WriteAllText(Path.Combine(directory.FullName, file), text);
-            Write("cpu.stat", "usage_usec 5\nuser_usec 3\nsystem_usec 2\nnr_periods 4\nnr_throttled 1\nthrottled_usec 6\n");
+            Write(
+                "cpu.stat",
+                "usage_usec 5\nuser_usec 3\nsystem_usec 2\nnr_periods 4\nnr_throttled 1\nthrottled_usec 6\n");
             Write("memory.current", "1000\n");
             Write("memory.max", "max\n");
             Write("memory.stat", "file 300\nanon 700\n");
@@ -100,7 +104,8 @@ public class CgroupFileTests
     public void Writes_when_swap_is_given_takes_memory_off_it()
     {
         var writes = ResourceLimits.Writes(
-            new Oci.LinuxResources { Memory = new Oci.LinuxMemory { Limit = 64, Swap = 100 } }, currentMemoryLimit: null);
+            new Oci.LinuxResources { Memory = new Oci.LinuxMemory { Limit = 64, Swap = 100 } },
+            currentMemoryLimit: null);
 
         writes.Should().Equal(("memory.swap.max", "36"), ("memory.max", "64"));
     }
@@ -130,7 +135,8 @@ public class CgroupFileTests
     [Fact]
     public void Writes_when_nothing_is_set_is_empty() =>
         ResourceLimits.Writes(
-            new Oci.LinuxResources { Memory = new(), CPU = new(), Pids = new() }, currentMemoryLimit: 5).Should().BeEmpty();
+            new Oci.LinuxResources { Memory = new(), CPU = new(), Pids = new() },
+            currentMemoryLimit: 5).Should().BeEmpty();
 
     [Theory]
     [InlineData(2UL, 1UL)]

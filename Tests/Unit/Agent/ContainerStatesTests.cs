@@ -15,6 +15,7 @@ public class ContainerStatesTests
                       select $"{state} {trigger}";
 
         allowed.Should().BeEquivalentTo(
-            "Created Start", "Created Pause", "Created Exit", "Running Pause", "Running Exit", "Paused Resume", "Paused Exit");
+            "Created Start", "Created Pause", "Created Exit", "Running Pause", "Running Exit", "Paused Resume",
+            "Paused Exit");
     }
 }

@@ -50,8 +50,10 @@ public class DeviceNodesTests
 
         Adapt(linux, Disk("/dev/one", 254, 0), Disk("/dev/two", 8, 32));
 
-        linux.Devices.Select(d => (d.Path, d.Major, d.Minor)).Should().Equal(("/dev/one", 254L, 0L), ("/dev/two", 8L, 32L));
-        DeviceNodes.Rules(linux).Should().Equal(new DeviceRule(true, "b", 254, 0, "rwm"), new DeviceRule(true, "b", 8, 32, "r"));
+        linux.Devices.Select(d => (d.Path, d.Major, d.Minor))
+            .Should().Equal(("/dev/one", 254L, 0L), ("/dev/two", 8L, 32L));
+        DeviceNodes.Rules(linux)
+            .Should().Equal(new DeviceRule(true, "b", 254, 0, "rwm"), new DeviceRule(true, "b", 8, 32, "r"));
     }
 
     [Fact]
@@ -92,11 +94,15 @@ public class DeviceNodesTests
 
     [Fact]
     public void Adapt_when_a_disk_was_attached_that_the_spec_has_not_is_refused() =>
-        FluentActions.Invoking(() => Adapt(With(), Disk("/dev/x", 1, 2))).Should().Throw<Grpc.Core.RpcException>().WithMessage("*Missing devices in OCI spec*");
+        FluentActions.Invoking(() => Adapt(With(), Disk("/dev/x", 1, 2))).Should().Throw<Grpc.Core.RpcException>()
+            .WithMessage("*Missing devices in OCI spec*");
 
-    private static GuestDevice Disk(string path, uint major, uint minor) => new(path, new BlockNode("/dev/v", major, minor));
+    private static GuestDevice Disk(string path, uint major, uint minor) =>
+        new(path, new BlockNode("/dev/v", major, minor));
 
-    private static void Adapt(Oci.Linux linux, params GuestDevice[] attached) => DeviceNodes.Adapt(linux, attached, _ => null, () => []);
+    private static void Adapt(Oci.Linux linux, params GuestDevice[] attached) =>
+        DeviceNodes.Adapt(linux, attached, _ => null, () => []);
 
-    private static Oci.Linux With(params Oci.LinuxDeviceCgroup[] rules) => new() { Resources = new Oci.LinuxResources { Devices = { rules } } };
+    private static Oci.Linux With(params Oci.LinuxDeviceCgroup[] rules) =>
+        new() { Resources = new Oci.LinuxResources { Devices = { rules } } };
 }

@@ -12,5 +12,6 @@ public class GuestCpusTests
     [InlineData("0-2,5,7-8", 6)]
     [InlineData("", 0)]
     [InlineData("x-y", 0)]
-    public void CountRanges_counts_what_a_list_names(string list, int count) => GuestCpus.CountRanges(list).Should().Be(count);
+    public void CountRanges_counts_what_a_list_names(string list, int count) =>
+        GuestCpus.CountRanges(list).Should().Be(count);
 }

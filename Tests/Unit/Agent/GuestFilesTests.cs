@@ -28,7 +28,8 @@ public sealed class GuestFilesTests : IDisposable
     }
 
     [Fact]
-    public void Modules_when_there_is_no_such_bus_are_none() => VirtioCards.Modules(Path.Combine(_directory, "none")).Should().BeEmpty();
+    public void Modules_when_there_is_no_such_bus_are_none() =>
+        VirtioCards.Modules(Path.Combine(_directory, "none")).Should().BeEmpty();
 
     [Fact]
     public void Statistics_tell_of_every_link_but_loopback()
@@ -49,7 +50,8 @@ public sealed class GuestFilesTests : IDisposable
 
         GroupOwnership.Give(_directory, 2000, FSGroupChangePolicy.Always, readOnly: false);
 
-        FileStatus.Of(Path.Combine(_directory, "d/file")).Should().BeEquivalentTo(new { GroupId = 2000u, Permissions = 0x1B0u });
+        FileStatus.Of(Path.Combine(_directory, "d/file"))
+            .Should().BeEquivalentTo(new { GroupId = 2000u, Permissions = 0x1B0u });
         FileStatus.Of(Path.Combine(_directory, "d")).Permissions.Should().Be(0x400 | 0x1FD);
         FileStatus.Of(Path.Combine(_directory, "d/link"), followLink: false).GroupId.Should().NotBe(2000);
     }

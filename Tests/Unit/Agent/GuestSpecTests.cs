@@ -10,7 +10,8 @@ namespace Kata.Tests.Unit.Agent;
 
 public class GuestSpecTests
 {
-    private static readonly ContainerPlace Place = new("/kata/pod/c01", "/ns/ipc", "/ns/uts", "", SelinuxEnabled: false);
+    private static readonly ContainerPlace Place = new(
+        "/kata/pod/c01", "/ns/ipc", "/ns/uts", "", SelinuxEnabled: false);
 
     [Fact]
     public void Adapt_gives_shared_namespaces_and_private_ones()
@@ -28,7 +29,8 @@ public class GuestSpecTests
     {
         var adapted = GuestSpec.Adapt(Spec(), Place with { PidNamespace = "/proc/42/ns/pid" }, "/r");
 
-        adapted.Linux.Namespaces.Should().ContainEquivalentOf(new Oci.LinuxNamespace { Type = "pid", Path = "/proc/42/ns/pid" });
+        adapted.Linux.Namespaces.Should().ContainEquivalentOf(
+            new Oci.LinuxNamespace { Type = "pid", Path = "/proc/42/ns/pid" });
     }
 
     [Fact]
@@ -59,7 +61,8 @@ public class GuestSpecTests
     public void Adapt_when_a_mounts_options_say_bind_makes_it_one()
     {
         var spec = Spec();
-        spec.Mounts.Add(new Oci.Mount { Destination = "/data", Source = "/run/x", Type = "local", Options = { "rbind" } });
+        spec.Mounts.Add(
+            new Oci.Mount { Destination = "/data", Source = "/run/x", Type = "local", Options = { "rbind" } });
 
         GuestSpec.Adapt(spec, Place, "/r").Mounts[^1].Type.Should().Be("bind");
     }
@@ -79,7 +82,8 @@ public class GuestSpecTests
 
         var adapted = GuestSpec.Adapt(spec, Place, "/r", mounts);
 
-        adapted.Mounts.Select(mount => string.Join(',', mount.Options)).Should().Equal("rbind,nodev,noexec", "rbind,exec,nodev", "rbind");
+        adapted.Mounts.Select(mount => string.Join(',', mount.Options))
+            .Should().Equal("rbind,nodev,noexec", "rbind,exec,nodev", "rbind");
     }
 
     [Fact]
@@ -92,7 +96,11 @@ public class GuestSpecTests
         spec.Linux.Seccomp = new Oci.LinuxSeccomp
         {
             DefaultAction = "SCMP_ACT_ERRNO",
-            Syscalls = { new Oci.LinuxSyscall { Names = { "read" }, Action = "SCMP_ACT_ALLOW" }, new Oci.LinuxSyscall { Names = { "clone3" }, Action = "SCMP_ACT_ERRNO", Errnoret = 0 } },
+            Syscalls = { new Oci.LinuxSyscall
+            {
+                Names = { "read" },
+                Action = "SCMP_ACT_ALLOW"
+            }, new Oci.LinuxSyscall { Names = { "clone3" }, Action = "SCMP_ACT_ERRNO", Errnoret = 0 } },
         };
         spec.Process.User = new Oci.User { UID = 5, Umask = 0x17 };
         var adapted = GuestSpec.Adapt(spec, Place, "/r");
@@ -105,7 +113,8 @@ public class GuestSpecTests
         root.GetProperty("process").GetProperty("cwd").GetString().Should().Be("/");
         root.GetProperty("process").GetProperty("user").GetProperty("umask").GetUInt32().Should().Be(0x17);
         root.GetProperty("process").TryGetProperty("oomScoreAdj", out _).Should().BeFalse();
-        root.GetProperty("process").GetProperty("rlimits")[0].GetProperty("soft").GetUInt64().Should().Be(1 << 20, "a spec without limits counts on wide ones");
+        root.GetProperty("process").GetProperty("rlimits")[0].GetProperty("soft").GetUInt64()
+            .Should().Be(1 << 20, "a spec without limits counts on wide ones");
         root.GetProperty("hooks").GetProperty("poststop")[0].GetProperty("path").GetString().Should().Be("/bin/true");
         var resources = root.GetProperty("linux").GetProperty("resources");
         resources.GetProperty("pids").GetProperty("limit").GetInt64().Should().Be(20);
@@ -136,7 +145,8 @@ public class GuestSpecTests
     [InlineData("aé", false)]
     [InlineData("shared", false)]
     [InlineData("sandbox", false)]
-    public void IsValid_tells_which_names_are_path_segments(string id, bool valid) => ContainerId.IsValid(id).Should().Be(valid);
+    public void IsValid_tells_which_names_are_path_segments(string id, bool valid) =>
+        ContainerId.IsValid(id).Should().Be(valid);
 
     private static Oci.Spec Spec() => new()
     {

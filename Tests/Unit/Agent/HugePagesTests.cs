@@ -43,5 +43,6 @@ public sealed class HugePagesTests : IDisposable
 
     [Fact]
     public void Reserve_when_the_guest_has_no_pages_of_that_size_is_refused() =>
-        FluentActions.Invoking(() => new HugePages(_pools).Reserve(["pagesize=1073741824,size=1073741824"])).Should().Throw<IOException>();
+        FluentActions.Invoking(() => new HugePages(_pools).Reserve(["pagesize=1073741824,size=1073741824"]))
+            .Should().Throw<IOException>();
 }

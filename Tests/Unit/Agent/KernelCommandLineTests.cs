@@ -52,7 +52,8 @@ public class KernelCommandLineTests
 
     [Fact]
     public void Parse_when_a_timeout_is_zero_keeps_the_default() =>
-        KernelCommandLine.Parse("agent.hotplug_timeout=0").HotplugTimeout.Should().Be(new AgentOptions().HotplugTimeout);
+        KernelCommandLine.Parse("agent.hotplug_timeout=0")
+            .HotplugTimeout.Should().Be(new AgentOptions().HotplugTimeout);
 
     [Fact]
     public void Parse_when_the_server_is_a_unix_socket_takes_its_path() =>

@@ -76,10 +76,12 @@ public sealed class VolumePartTests : IDisposable
 
         using var part = VolumePart.Open(Volume, ["below=log", "make=directory", "mode=0777"]);
 
-        (FileStatus.Of(part).IsRegular, FileStatus.Of(part).Permissions, File.ReadAllText(file)).Should().Be((true, 0x180u, "line"));
+        (FileStatus.Of(part).IsRegular, FileStatus.Of(part).Permissions, File.ReadAllText(file))
+            .Should().Be((true, 0x180u, "line"));
     }
 
     [Fact]
     public void Open_when_it_is_missing_and_not_to_be_made_says_so() =>
-        FluentActions.Invoking(() => VolumePart.Open(Volume, ["below=gone"])).Should().Throw<LinuxException>().Which.Errno.Should().Be(Errno.ENOENT);
+        FluentActions.Invoking(() => VolumePart.Open(Volume, ["below=gone"])).Should().Throw<LinuxException>()
+            .Which.Errno.Should().Be(Errno.ENOENT);
 }

@@ -21,17 +21,22 @@ public sealed class VirtiofsdArgumentsTests
     [InlineData("1.13.2", "--inode-file-handles=never", "--inode-file-handles=never")]
     [InlineData("1.6.1", "", null)]
     [InlineData(null, "", null)]
-    public void For_when_the_daemon_finds_files_by_handles_lets_it_unless_something_is_said(string? version, string extra, string? expected)
+    public void For_when_the_daemon_finds_files_by_handles_lets_it_unless_something_is_said(
+        string? version, string extra, string? expected)
     {
         var arguments = VirtiofsdArguments.For(
-            VirtiofsdFlavour.Rust, version is null ? null : Version.Parse(version), Exported, 3, Settings("auto", extra.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+            VirtiofsdFlavour.Rust, version is null ? null : Version.Parse(version), Exported, 3,
+            Settings("auto", extra.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
 
-        arguments.Where(a => a.StartsWith("--inode-file-handles", StringComparison.Ordinal)).Should().Equal(expected is null ? [] : [expected]);
+        arguments.Where(a => a.StartsWith("--inode-file-handles", StringComparison.Ordinal))
+            .Should().Equal(expected is null ? [] : [expected]);
     }
 
     [Fact]
     public void For_when_qemus_is_translated() =>
-        Print(VirtiofsdFlavour.Qemu, "never", "--thread-pool-size=1", "--modcaps=+sys_admin", "--log-level", "debug", "-o", "no_flock").Should().Equal(
+        Print(
+            VirtiofsdFlavour.Qemu, "never", "--thread-pool-size=1", "--modcaps=+sys_admin", "--log-level", "debug",
+            "-o", "no_flock").Should().Equal(
             "--fd=3", "-o", "source=/share/pod1/shared", "-o", "cache=none", "-o", "sandbox=namespace",
             "-o", "announce_submounts", "-o", "xattr", "-o", "no_posix_acl",
             "--thread-pool-size=1", "-o", "modcaps=+sys_admin", "-o", "log_level=debug", "-o", "no_flock");
@@ -49,11 +54,13 @@ public sealed class VirtiofsdArgumentsTests
 
     [Theory]
     [InlineData("--no-announce-submounts", "--no-announce-submounts --xattr", "-o xattr -o no_posix_acl")]
-    [InlineData("--posix-acl", "--announce-submounts --xattr --posix-acl", "-o announce_submounts -o xattr -o posix_acl")]
+    [InlineData("--posix-acl", "--announce-submounts --xattr --posix-acl",
+        "-o announce_submounts -o xattr -o posix_acl")]
     [InlineData("--no-posix-acl", "--announce-submounts --xattr", "-o announce_submounts -o xattr -o no_posix_acl")]
     [InlineData("--no-xattr", "--announce-submounts", "-o announce_submounts -o no_posix_acl -o no_xattr")]
     [InlineData("-o no_xattr", "--announce-submounts -o no_xattr", "-o announce_submounts -o no_posix_acl -o no_xattr")]
-    [InlineData("-o no_posix_acl,no_flock", "--announce-submounts --xattr -o no_posix_acl,no_flock", "-o announce_submounts -o xattr -o no_posix_acl,no_flock")]
+    [InlineData("-o no_posix_acl,no_flock", "--announce-submounts --xattr -o no_posix_acl,no_flock",
+        "-o announce_submounts -o xattr -o no_posix_acl,no_flock")]
     public void For_when_a_default_is_unwanted_leaves_it_out(string extra, string rust, string qemus)
     {
         Chosen(VirtiofsdFlavour.Rust, extra).Should().BeEquivalentTo(rust.Split(' '));
@@ -67,8 +74,10 @@ public sealed class VirtiofsdArgumentsTests
     public void For_lets_one_request_wait_without_the_others_unless_something_is_said(string extra, int expected)
     {
         Print(VirtiofsdFlavour.Rust, "auto", extra.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Where(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal)).Should().Equal($"--thread-pool-size={expected}");
-        Print(VirtiofsdFlavour.Qemu, "auto").Should().NotContain(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal));
+            .Where(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal))
+                .Should().Equal($"--thread-pool-size={expected}");
+        Print(VirtiofsdFlavour.Qemu, "auto")
+            .Should().NotContain(a => a.StartsWith("--thread-pool-size", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -95,14 +104,17 @@ public sealed class VirtiofsdArgumentsTests
     public void For_when_protection_or_place_would_change_is_refused(params string[] extra)
     {
         foreach (var flavour in Enum.GetValues<VirtiofsdFlavour>())
-            FluentActions.Invoking(() => Print(flavour, "auto", extra)).Should().Throw<KataException>().Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+            FluentActions.Invoking(() => Print(flavour, "auto", extra)).Should().Throw<KataException>()
+                .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
     }
 
     [Fact]
     public void For_when_sandbox_is_chosen_takes_it_once()
     {
-        Print(VirtiofsdFlavour.Rust, "auto", "--sandbox=chroot").Should().ContainSingle(a => a.Contains("sandbox")).Which.Should().Be("--sandbox=chroot");
-        Print(VirtiofsdFlavour.Qemu, "auto", "--sandbox=chroot").Should().ContainSingle(a => a.Contains("sandbox")).Which.Should().Be("sandbox=chroot");
+        Print(VirtiofsdFlavour.Rust, "auto", "--sandbox=chroot").Should().ContainSingle(a => a.Contains("sandbox"))
+            .Which.Should().Be("--sandbox=chroot");
+        Print(VirtiofsdFlavour.Qemu, "auto", "--sandbox=chroot").Should().ContainSingle(a => a.Contains("sandbox"))
+            .Which.Should().Be("sandbox=chroot");
     }
 
     [Theory]
@@ -128,19 +140,23 @@ public sealed class VirtiofsdArgumentsTests
     [InlineData(VirtiofsdFlavour.Rust, "1.7.0", false)]
     [InlineData(VirtiofsdFlavour.Rust, "1.13.2", false)]
     [InlineData(VirtiofsdFlavour.Rust, null, false)]
-    internal void Lacks_of_a_daemon_tell_of_supplementary_groups_where_it_knows_none(VirtiofsdFlavour flavour, string? version, bool lacks) =>
-        VirtiofsdLacks.Of(flavour, version is null ? null : Version.Parse(version)).Any(lack => lack.Contains("fsGroup", StringComparison.Ordinal)).Should().Be(lacks);
+    internal void Lacks_of_a_daemon_tell_of_supplementary_groups_where_it_knows_none(
+        VirtiofsdFlavour flavour, string? version, bool lacks) =>
+        VirtiofsdLacks.Of(flavour, version is null ? null : Version.Parse(version))
+            .Any(lack => lack.Contains("fsGroup", StringComparison.Ordinal)).Should().Be(lacks);
 
     [Fact]
     public void Lacks_of_QEMUs_daemon_tell_that_one_request_waits_for_the_other()
     {
-        VirtiofsdLacks.Of(VirtiofsdFlavour.Qemu, null).Should().Contain(lack => lack.Contains("hangs", StringComparison.Ordinal));
+        VirtiofsdLacks.Of(VirtiofsdFlavour.Qemu, null)
+            .Should().Contain(lack => lack.Contains("hangs", StringComparison.Ordinal));
         VirtiofsdLacks.Of(VirtiofsdFlavour.Rust, new Version(1, 13, 2)).Should().BeEmpty();
     }
 
     /// <summary>What follows the daemon's own protection.</summary>
     private static IEnumerable<string> Chosen(VirtiofsdFlavour flavour, string extra) =>
-        Print(flavour, "auto", extra.Split(' ')).SkipWhile(a => a != (flavour == VirtiofsdFlavour.Rust ? "--seccomp=kill" : "sandbox=namespace")).Skip(1)
+        Print(flavour, "auto", extra.Split(' '))
+            .SkipWhile(a => a != (flavour == VirtiofsdFlavour.Rust ? "--seccomp=kill" : "sandbox=namespace")).Skip(1)
             .Where(a => !a.StartsWith("--thread-pool-size", StringComparison.Ordinal));
 
     private static IReadOnlyList<string> Print(VirtiofsdFlavour flavour, string cache, params string[] extra) =>

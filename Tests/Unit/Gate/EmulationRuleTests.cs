@@ -30,13 +30,18 @@ public sealed class EmulationRuleTests
     {
         // The agent had taken over: it hangs, or switched the machine off.
         Start(Silent, console: [Firmware, "Booting from ROM..kata-agent: takes over from the kernel"]),
-        Start(Silent, console: [Firmware, "Booting from ROM..kata-agent: takes over from the kernel", "kata-agent: listening on vsock port 1024"]),
+        Start(
+            Silent,
+            console: [Firmware, "Booting from ROM..kata-agent: takes over from the kernel",
+                "kata-agent: listening on vsock port 1024"]),
         Start(Gone, new VmmEnd(0, null), ["kata-agent: takes over from the kernel", "kata-agent: powering off"]),
         // It failed, and the kernel with it.
         Start(Gone, new VmmEnd(0, null), ["Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100"]),
         Start(Silent, console: ["kata-agent: fatal: System.IO.IOException: Broken pipe"]),
         // No initrd, or a wrong one.
-        Start(Silent, console: ["VFS: Cannot open root device", "Kernel panic - not syncing: VFS: Unable to mount root fs"]),
+        Start(
+            Silent,
+            console: ["VFS: Cannot open root device", "Kernel panic - not syncing: VFS: Unable to mount root fs"]),
         // The VMM refuses what we gave it, crashes, or is killed.
         Start(Gone, new VmmEnd(1, null), errors: ["qemu-system-x86_64: -device foo: not a valid device"]),
         Start(Gone, new VmmEnd(1, null)),
@@ -69,11 +74,14 @@ public sealed class EmulationRuleTests
         EmulationRule.Judge(new EmulationEvidence(failure, Quiet, HostAnswers: true)).Should().BeNull();
 
     [Theory]
-    [InlineData("[   61.2] Kernel panic - not syncing: Fatal exception in interrupt", false, EmulationFault.HostPanicked)]
+    [InlineData("[   61.2] Kernel panic - not syncing: Fatal exception in interrupt", false,
+        EmulationFault.HostPanicked)]
     [InlineData("[   61.2] Kernel panic - not syncing: Fatal exception\n", true, EmulationFault.HostPanicked)]
     [InlineData(Quiet, false, EmulationFault.HostSilent)]
-    [InlineData("[  125.950575] watchdog: BUG: soft lockup - CPU#0 stuck for 52s! [qemu-system-x86:366]", true, EmulationFault.HostStuck)]
-    [InlineData("[  125.950575] watchdog: BUG: soft lockup - CPU#0 stuck for 52s! [qemu-system-x86:366]", false, EmulationFault.HostStuck)]
+    [InlineData("[  125.950575] watchdog: BUG: soft lockup - CPU#0 stuck for 52s! [qemu-system-x86:366]", true,
+        EmulationFault.HostStuck)]
+    [InlineData("[  125.950575] watchdog: BUG: soft lockup - CPU#0 stuck for 52s! [qemu-system-x86:366]", false,
+        EmulationFault.HostStuck)]
     [InlineData("[   61.2] Out of memory: Killed process 300\n[   99.2] watchdog: BUG: soft lockup - CPU#0 stuck for 52s! [qemu-system-x86:366]", true, null)]
     [InlineData("[  225.98] rcu: INFO: rcu_preempt self-detected stall on CPU\n[  225.98] rcu: \t1-....: (5250 ticks this GP)", true, EmulationFault.HostStuck)]
     [InlineData("[  225.98] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n[  362.1] INFO: task sh:9 blocked for more than 120 seconds.", true, EmulationFault.HostStuck)]
@@ -82,15 +90,18 @@ public sealed class EmulationRuleTests
     [InlineData("[   61.2] Out of memory: Killed process 300 (containerd-shim)", false, null)]
     [InlineData("[  241.2] INFO: task qemu-system-x86:300 blocked for more than 120 seconds.", false, null)]
     [InlineData("[   61.2] BUG: soft lockup - CPU#0 stuck for 26s! [containerd-shim:300]", false, null)]
-    public void Judge_when_the_host_itself_stops_looks_at_its_kernels_words(string console, bool answers, EmulationFault? fault) =>
-        EmulationRule.Judge(new EmulationEvidence("`true` did not end in the test host", console, answers)).Should().Be(fault);
+    public void Judge_when_the_host_itself_stops_looks_at_its_kernels_words(
+        string console, bool answers, EmulationFault? fault) =>
+        EmulationRule.Judge(new EmulationEvidence("`true` did not end in the test host", console, answers))
+            .Should().Be(fault);
 
     [Theory]
     [InlineData(true, "", EmulationFault.MachineSilent)]
     [InlineData(true, "SeaBIOS (version 1.16.2-debian-1.16.2-1)\nBooting from ROM..", EmulationFault.MachineSilent)]
     [InlineData(true, "[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs", null)]
     [InlineData(false, "", null)]
-    public void Judge_when_a_bare_kernel_stops_excuses_only_silence(bool timedOut, string printed, EmulationFault? fault) =>
+    public void Judge_when_a_bare_kernel_stops_excuses_only_silence(
+        bool timedOut, string printed, EmulationFault? fault) =>
         EmulationRule.JudgeBareKernel(timedOut, printed).Should().Be(fault);
 
     [Fact]
@@ -109,9 +120,17 @@ public sealed class EmulationRuleTests
     }
 
     // As the shim tells it, by its own words.
-    private static string Start(string cause, VmmEnd? end = null, string[]? console = null, string[]? errors = null, string phase = "agent")
+    private static string Start(
+        string cause, VmmEnd? end = null, string[]? console = null, string[]? errors = null, string phase = "agent")
     {
-        var report = new FailureReport { Phase = phase, After = TimeSpan.FromSeconds(90), Vmm = end, Console = console ?? [], VmmErrors = errors ?? [] };
+        var report = new FailureReport
+        {
+            Phase = phase,
+            After = TimeSpan.FromSeconds(90),
+            Vmm = end,
+            Console = console ?? [],
+            VmmErrors = errors ?? []
+        };
         return "ctr: " + report.Describe(cause) + ": unknown";
     }
 }

@@ -29,7 +29,9 @@ public sealed class GateTests : IDisposable
     [Fact]
     public async Task Run_when_a_test_fails_and_then_passes_alone_passes_and_tells_both_outcomes()
     {
-        _played.Answer(1, "", PlayedTests.Outcome(Name, "Failed", "Expected <3>\nbut found \"4\" & more"), PlayedTests.Outcome("y", "Passed"));
+        _played.Answer(
+            1, "", PlayedTests.Outcome(Name, "Failed", "Expected <3>\nbut found \"4\" & more"),
+            PlayedTests.Outcome("y", "Passed"));
         _played.Answer(0, "", PlayedTests.Outcome(Name, "Passed"));
 
         var (code, lines) = await TestAsync();
@@ -84,7 +86,8 @@ public sealed class GateTests : IDisposable
     {
         _played.Answer(1, "", PlayedTests.Outcome(Row, "Failed", "first"));
         _played.Say(0, "No test matches the given testcase filter");
-        _played.Answer(0, "", PlayedTests.Outcome(Row, "Passed"), PlayedTests.Outcome(Name + "(text: \"b\")", "Passed"));
+        _played.Answer(
+            0, "", PlayedTests.Outcome(Row, "Passed"), PlayedTests.Outcome(Name + "(text: \"b\")", "Passed"));
 
         var (code, lines) = await TestAsync();
 
@@ -107,13 +110,15 @@ public sealed class GateTests : IDisposable
     [Fact]
     public async Task Run_when_many_tests_fail_runs_none_again()
     {
-        _played.Answer(1, "", [.. Enumerable.Range(0, 6).Select(i => PlayedTests.Outcome($"{Name}_{i}", "Failed", "first"))]);
+        _played.Answer(
+            1, "", [.. Enumerable.Range(0, 6).Select(i => PlayedTests.Outcome($"{Name}_{i}", "Failed", "first"))]);
 
         var (code, lines) = await TestAsync();
 
         code.Should().Be(1);
         lines[^1].Should().Be("0 passed, 6 failed, 0 skipped");
-        lines.Should().Contain(line => line.Contains("6 tests failed: more than 5 are no flicker", StringComparison.Ordinal));
+        lines.Should().Contain(
+            line => line.Contains("6 tests failed: more than 5 are no flicker", StringComparison.Ordinal));
         lines.Count(line => line.StartsWith("FAILED ", StringComparison.Ordinal)).Should().Be(6);
         _played.Calls.Should().HaveCount(1);
     }
@@ -143,7 +148,10 @@ public sealed class GateTests : IDisposable
 
         code.Should().Be(1);
         lines[^1].Should().Be("1 passed, 1 failed, 0 skipped");
-        lines.Should().Contain(line => line.StartsWith("FAILED Unit: ", StringComparison.Ordinal) && line.EndsWith("1 without an outcome: A.Never", StringComparison.Ordinal));
+        lines.Should().Contain(
+            line =>
+                line.StartsWith("FAILED Unit: ", StringComparison.Ordinal)
+                    && line.EndsWith("1 without an outcome: A.Never", StringComparison.Ordinal));
         lines.Should().Contain(line => line.StartsWith($"FLAKY {Name}: ", StringComparison.Ordinal));
     }
 
@@ -190,7 +198,8 @@ public sealed class GateTests : IDisposable
     [Theory]
     [InlineData(0, 0, "FLAKY a: failed; passed", "7 passed, 0 failed, 1 skipped")]
     [InlineData(2, 1, "FAILED a: failed; failed", "6 passed, 1 failed, 1 skipped")]
-    public async Task Gate_adds_both_targets_up_and_lists_what_failed_or_flickered(int made, int expected, string told, string sum)
+    public async Task Gate_adds_both_targets_up_and_lists_what_failed_or_flickered(
+        int made, int expected, string told, string sum)
     {
         var failed = made == 0 ? 0 : 1;
         _played.Say(made, $"{told}\n{4 - failed} passed, {failed} failed, 1 skipped");
@@ -203,5 +212,6 @@ public sealed class GateTests : IDisposable
         _played.Calls.Should().Equal("make test", "make matrix");
     }
 
-    private Task<(int Code, string[] Lines)> TestAsync() => _played.RunAsync("Tests/tools/test.sh", "Unit:category!=real");
+    private Task<(int Code, string[] Lines)> TestAsync() =>
+        _played.RunAsync("Tests/tools/test.sh", "Unit:category!=real");
 }

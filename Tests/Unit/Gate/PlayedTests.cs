@@ -5,8 +5,8 @@ using Kata.Tests.TestHost;
 namespace Kata.Tests.Unit.Gate;
 
 /// <summary>
-/// A copy of the scripts that run the tests, with a <c>dotnet</c> and a <c>make</c> that answer, call by call, what the real ones
-/// were recorded to: a report, what they print, and an exit code.
+/// A copy of the scripts that run the tests, with a <c>dotnet</c> and a <c>make</c> that answer, call by call, what the
+/// real ones were recorded to: a report, what they print, and an exit code.
 /// </summary>
 internal sealed class PlayedTests : IDisposable
 {
@@ -69,7 +69,8 @@ internal sealed class PlayedTests : IDisposable
     /// <summary>The next run of tests.</summary>
     public void Answer(int code, string printed, params string[] outcomes)
     {
-        int Count(string outcome) => outcomes.Count(o => o.Contains($" outcome=\"{outcome}\"", StringComparison.Ordinal));
+        int Count(string outcome) => outcomes.Count(
+            o => o.Contains($" outcome=\"{outcome}\"", StringComparison.Ordinal));
         var report =
             $"""
             <?xml version="1.0" encoding="utf-8"?>
@@ -104,7 +105,8 @@ internal sealed class PlayedTests : IDisposable
             ["PATH"] = Path.Combine(_root, "bin") + ":" + Environment.GetEnvironmentVariable("PATH"),
             ["PLAYED"] = _root,
         };
-        var result = await Command.RunAsync("bash", [Path.Combine(_root, script), .. arguments], environment: environment);
+        var result = await Command.RunAsync(
+            "bash", [Path.Combine(_root, script), .. arguments], environment: environment);
         return (result.ExitCode, result.Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 

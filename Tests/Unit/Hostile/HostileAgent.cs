@@ -11,8 +11,9 @@ using Proto = Kata.Platform.Protos.Agent;
 namespace Kata.Tests.Unit.Hostile;
 
 /// <summary>
-/// An agent in the hands of somebody who means ill, on the wire and on virtual time. It keeps to the protocol for a while,
-/// so that there is something to break, and from then on answers each call honestly or by one of its lies, all by a seed.
+/// An agent in the hands of somebody who means ill, on the wire and on virtual time. It keeps to the protocol for a
+/// while, so that there is something to break, and from then on answers each call honestly or by one of its lies, all
+/// by a seed.
 /// </summary>
 internal sealed class HostileAgent : IGuestAgentConnector
 {
@@ -41,20 +42,25 @@ internal sealed class HostileAgent : IGuestAgentConnector
         _favourite = Enum.GetValues<Lie>()[_random.Next(Enum.GetValues<Lie>().Length)];
     }
 
-    /// <summary>Calls that the host has made, but for the reading and writing of streams, which go at the pace of their ends.</summary>
+    /// <summary>
+    /// Calls that the host has made, but for the reading and writing of streams, which go at the pace of their ends.
+    /// </summary>
     public int Calls { get; private set; }
 
     /// <summary>The host's end of the channel that is open now or was last.</summary>
     public HostileWire Wire { get; private set; }
 
-    /// <summary>Most bytes that the process has allocated from one read of a channel to the next: what a frame costs.</summary>
+    /// <summary>
+    /// Most bytes that the process has allocated from one read of a channel to the next: what a frame costs.
+    /// </summary>
     public long MostForOneRead => Math.Max(_mostBefore, Wire.MostForOneRead);
 
     /// <summary>How often the host has connected.</summary>
     public int Connections { get; private set; }
 
     /// <summary>What it has been told to lie by, and how often, for the text of a failure.</summary>
-    public string Manner => $"{_honestCalls} honest calls, then {_honesty:0.##} honest, {_obsession:0.##} of the rest {_favourite}";
+    public string Manner =>
+        $"{_honestCalls} honest calls, then {_honesty:0.##} honest, {_obsession:0.##} of the rest {_favourite}";
 
     public async Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct)
     {
@@ -138,7 +144,8 @@ internal sealed class HostileAgent : IGuestAgentConnector
     }
 
     private void Respond(uint stream, IMessage message) =>
-        Wire.Send(HostileWire.Frame(stream, (byte)FrameType.Response, 0, HostileAnswers.Envelope(message.ToByteArray())));
+        Wire.Send(
+            HostileWire.Frame(stream, (byte)FrameType.Response, 0, HostileAnswers.Envelope(message.ToByteArray())));
 
     // What passes the channel takes a while, or a host that asks again at once would do so without time passing.
     private void Later(Action act, TimeSpan? after = null) => _ = _time.CreateTimer(
@@ -157,8 +164,10 @@ internal readonly record struct Method(string Name, string Container, string Exe
 {
     private static readonly HashSet<string> OfProcesses =
     [
-        "CreateContainer", "StartContainer", "RemoveContainer", "ExecProcess", "SignalProcess", "WaitProcess", "ReadStdout", "ReadStderr",
-        "WriteStdin", "CloseStdin", "StatsContainer", "PauseContainer", "ResumeContainer", "UpdateContainer", "TtyWinResize",
+        "CreateContainer", "StartContainer", "RemoveContainer", "ExecProcess", "SignalProcess", "WaitProcess",
+        "ReadStdout", "ReadStderr",
+        "WriteStdin", "CloseStdin", "StatsContainer", "PauseContainer", "ResumeContainer", "UpdateContainer",
+        "TtyWinResize",
     ];
 
     /// <summary>Reads or writes a stream.</summary>

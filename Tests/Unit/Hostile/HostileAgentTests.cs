@@ -3,8 +3,8 @@ using Xunit;
 namespace Kata.Tests.Unit.Hostile;
 
 /// <summary>
-/// The whole core and the real client of the agent, on virtual time, against an agent that lies by a seed: every request
-/// ends, the invariants hold, and neither calls, events nor log go beyond what was asked for.
+/// The whole core and the real client of the agent, on virtual time, against an agent that lies by a seed: every
+/// request ends, the invariants hold, and neither calls, events nor log go beyond what was asked for.
 /// </summary>
 public sealed class HostileAgentTests
 {

@@ -119,7 +119,8 @@ internal sealed class HostileAnswers(Random random)
                 break;
             case Lie.Flood:
                 for (var i = 0; i < 1000; i++)
-                    yield return HostileWire.Frame(Stream(stream), (byte)random.Next(1, 4), (byte)random.Next(8), Bytes(100));
+                    yield return HostileWire.Frame(
+                        Stream(stream), (byte)random.Next(1, 4), (byte)random.Next(8), Bytes(100));
                 break;
             case Lie.Garbage:
                 yield return Bytes(100_000);
@@ -129,7 +130,8 @@ internal sealed class HostileAnswers(Random random)
 
     private static byte[] ManyParts(int size)
     {
-        // Figures of links without a figure: two bytes of an answer about a container's use, unknown fields of any other.
+        // Figures of links without a figure: two bytes of an answer about a container's use, unknown fields of any
+        // other.
         var bytes = new byte[size];
         for (var i = 0; i + 1 < size; i += 2)
             bytes[i] = 2 << 3 | 2;
@@ -137,7 +139,10 @@ internal sealed class HostileAnswers(Random random)
     }
 
     // Those of living calls are small and close to this one.
-    private uint Stream(uint near) => random.Next(3) == 0 ? (uint)random.NextInt64(uint.MaxValue) : (uint)Math.Max(0, near - (2 * random.Next(-3, 10)));
+    private uint Stream(uint near) =>
+        random.Next(3) == 0
+            ? (uint)random.NextInt64(uint.MaxValue)
+            : (uint)Math.Max(0, near - (2 * random.Next(-3, 10)));
 
     private byte[] Bytes(int most)
     {
@@ -182,7 +187,11 @@ internal sealed class HostileAnswers(Random random)
     {
         IMessage message = method.Name switch
         {
-            "Check" => new Proto.HealthCheckResponse { Status = (Proto.HealthCheckResponse.Types.ServingStatus)random.Next(-2, 9) },
+            "Check" =>
+                new Proto.HealthCheckResponse
+                {
+                    Status = (Proto.HealthCheckResponse.Types.ServingStatus)random.Next(-2, 9)
+                },
             "GetGuestDetails" => new Proto.GuestDetailsResponse
             {
                 MemBlockSizeBytes = (ulong)random.NextInt64(),
@@ -191,7 +200,11 @@ internal sealed class HostileAnswers(Random random)
             "GetOOMEvent" => new Proto.OOMEvent { ContainerId = Container() },
             "WaitProcess" => new Proto.WaitProcessResponse { Status = random.Next(int.MinValue, int.MaxValue) },
             "WriteStdin" => new Proto.WriteStreamResponse { Len = (uint)random.NextInt64(uint.MaxValue) },
-            "ReadStdout" or "ReadStderr" => new Proto.ReadStreamResponse { Data = ByteString.CopyFrom(new byte[(int)method.Number + random.Next(1, 100_000)]) },
+            "ReadStdout" or "ReadStderr" =>
+                new Proto.ReadStreamResponse
+                {
+                    Data = ByteString.CopyFrom(new byte[(int)method.Number + random.Next(1, 100_000)])
+                },
             "StatsContainer" => Figures(),
             _ => new Proto.OOMEvent { ContainerId = Text() },
         };

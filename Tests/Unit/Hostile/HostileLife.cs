@@ -12,7 +12,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Kata.Tests.Unit.Hostile;
 
-/// <summary>A sandbox from its creation to its end, with requests by a seed and a <see cref="HostileAgent"/> of the same.</summary>
+/// <summary>
+/// A sandbox from its creation to its end, with requests by a seed and a <see cref="HostileAgent"/> of the same.
+/// </summary>
 internal sealed class HostileLife
 {
     // As long as a request may take whatever goes wrong, with its undo.
@@ -74,7 +76,9 @@ internal sealed class HostileLife
 
     private async Task LiveAsync()
     {
-        await Bounded(() => Shim.CreateAsync("pod", _pod ? ContainerKind.PodSandbox : ContainerKind.Single, stdin: _random.Next(2) == 0));
+        await Bounded(
+            () => Shim.CreateAsync(
+                "pod", _pod ? ContainerKind.PodSandbox : ContainerKind.Single, stdin: _random.Next(2) == 0));
         await Bounded(() => Shim.StartAsync("pod"));
         var under = new List<Task>();
         for (var step = _random.Next(5, 25); step > 0; step--)
@@ -85,7 +89,8 @@ internal sealed class HostileLife
             else
                 await request;
             if (_random.Next(3) == 0)
-                await Shim.Time.Delay(TimeSpan.FromMilliseconds(_random.Next(1, _random.Next(10) == 0 ? 60_000 : 3000)));
+                await Shim.Time.Delay(
+                    TimeSpan.FromMilliseconds(_random.Next(1, _random.Next(10) == 0 ? 60_000 : 3000)));
         }
 
         await Task.WhenAll(under);
@@ -97,16 +102,25 @@ internal sealed class HostileLife
         var exec = _random.Next(2) == 0 ? null : $"e{_random.Next(2)}";
         return _random.Next(15) switch
         {
-            0 or 1 when _pod => Bounded(() => Shim.CreateAsync(container, ContainerKind.PodContainer, stdin: _random.Next(2) == 0)),
+            0 or 1 when _pod =>
+                Bounded(() => Shim.CreateAsync(container, ContainerKind.PodContainer, stdin: _random.Next(2) == 0)),
             2 => Bounded(() => Shim.StartAsync(container)),
             3 or 4 => Bounded(() => Shim.StartAsync(container, exec)),
-            5 or 6 => Bounded(() => Shim.ExecAsync(container, exec ?? "e0", stdin: _random.Next(2) == 0, terminal: _random.Next(3) == 0)),
-            7 => Bounded(() => Shim.KillAsync(container, exec, _random.Next(2) == 0 ? 9u : 15u, all: _random.Next(4) == 0)),
+            5 or 6 =>
+                Bounded(
+                    () => Shim.ExecAsync(
+                        container, exec ?? "e0", stdin: _random.Next(2) == 0, terminal: _random.Next(3) == 0)),
+            7 =>
+                Bounded(
+                    () => Shim.KillAsync(container, exec, _random.Next(2) == 0 ? 9u : 15u, all: _random.Next(4) == 0)),
             8 => Bounded(() => Shim.DeleteAsync(container, exec)),
             9 => Bounded(() => Shim.PauseAsync(container)),
             10 => Bounded(() => Shim.ResumeAsync(container)),
             11 => Bounded(() => Shim.ResizeAsync(container, 80, 24, exec)),
-            12 => Bounded(() => Shim.UpdateAsync(container, new OciResources { Cpu = new OciCpu { Quota = 200_000, Period = 100_000 } })),
+            12 =>
+                Bounded(
+                    () => Shim.UpdateAsync(
+                        container, new OciResources { Cpu = new OciCpu { Quota = 200_000, Period = 100_000 } })),
             13 => Bounded(() => WriteAsync(container, exec)),
             _ => Bounded(() => Shim.SendAsync(new GetContainerStats(ContainerId.Parse(container)))),
         };
@@ -115,7 +129,8 @@ internal sealed class HostileLife
     private async Task WriteAsync(string container, string? exec)
     {
         if (!Shim.ClientOf(container, exec).Input.IsClosed)
-            await Shim.ClientOf(container, exec).Input.WriteAsync(new byte[_random.Next(1, 1000)], CancellationToken.None);
+            await Shim.ClientOf(container, exec)
+                .Input.WriteAsync(new byte[_random.Next(1, 1000)], CancellationToken.None);
     }
 
     // As a manager ends it, or all at once.
@@ -171,11 +186,14 @@ internal sealed class HostileLife
     {
         var seconds = (int)Shim.Time.Elapsed.TotalSeconds;
 
-        // A boot and each request make some calls; after memory kills is asked once a second, as is again for what found no room.
-        Agent.Calls.Should().BeLessThanOrEqualTo(100 + (20 * _requests) + (10 * seconds), "the guest does not set the pace of the host");
+        // A boot and each request make some calls; after memory kills is asked once a second, as is again for what
+        // found no room.
+        Agent.Calls.Should().BeLessThanOrEqualTo(
+            100 + (20 * _requests) + (10 * seconds), "the guest does not set the pace of the host");
 
         // What happens, happens because somebody has asked for it.
-        Shim.Events.Told.Count.Should().BeLessThanOrEqualTo(10 + (6 * _requests), "the guest makes no events of its own");
+        Shim.Events.Told.Count.Should().BeLessThanOrEqualTo(
+            10 + (6 * _requests), "the guest makes no events of its own");
         Shim.Events.Facts.OfType<ContainerOutOfMemory>().Count().Should().BeLessThanOrEqualTo(_requests);
 
         var lines = Shim.Log.Lines.Where(line => line.Level >= LogLevel.Information).ToList();
@@ -184,7 +202,8 @@ internal sealed class HostileLife
         {
             text.Length.Should().BeLessThanOrEqualTo(6000);
             text.Should().NotContain("   at ", "no other failures than those that are told");
-            text.Any(c => char.IsControl(c) || c == '\u202e').Should().BeFalse("'{0}' goes to somebody's terminal", text);
+            text.Any(c => char.IsControl(c) || c == '\u202e')
+                .Should().BeFalse("'{0}' goes to somebody's terminal", text);
         }
     }
 }

@@ -4,7 +4,9 @@ using Proto = Kata.Platform.Protos.Agent;
 
 namespace Kata.Tests.Unit.Hostile;
 
-/// <summary>The honest half of a <see cref="HostileAgent"/>: processes that print a little and end when they are told to.</summary>
+/// <summary>
+/// The honest half of a <see cref="HostileAgent"/>: processes that print a little and end when they are told to.
+/// </summary>
 internal sealed class HostileProcesses(Random random)
 {
     // Beyond that they are silent: how much a program prints is its client's matter.
@@ -23,7 +25,9 @@ internal sealed class HostileProcesses(Random random)
             _ended.Remove((method.Container, method.Exec));
     }
 
-    /// <summary>What an honest agent says now: to this call, if there is an answer yet, and to those that have waited for it.</summary>
+    /// <summary>
+    /// What an honest agent says now: to this call, if there is an answer yet, and to those that have waited for it.
+    /// </summary>
     public IEnumerable<(uint Stream, IMessage Answer)> Answers(uint stream, Method method)
     {
         if (method.Name is "SignalProcess" && method.Number is 9 or 15)
@@ -66,15 +70,26 @@ internal sealed class HostileProcesses(Random random)
         return method.Name switch
         {
             "Check" => new Proto.HealthCheckResponse { Status = Proto.HealthCheckResponse.Types.ServingStatus.Serving },
-            "GetGuestDetails" => new Proto.GuestDetailsResponse { AgentDetails = new Proto.AgentDetails { Version = "4.1.0-hex", StorageHandlers = { "part" } } },
+            "GetGuestDetails" =>
+                new Proto.GuestDetailsResponse
+                {
+                    AgentDetails = new Proto.AgentDetails { Version = "4.1.0-hex", StorageHandlers = { "part" } }
+                },
             "GetOOMEvent" => random.Next(20) == 0 ? new Proto.OOMEvent { ContainerId = "pod" } : null,
             "WaitProcess" => ended ? new Proto.WaitProcessResponse { Status = code } : null,
             "ReadStdout" or "ReadStderr" when ended => new Proto.ReadStreamResponse(),
             "ReadStdout" or "ReadStderr" => _prints++ < MaxPrints
-                ? new Proto.ReadStreamResponse { Data = ByteString.CopyFrom(new byte[random.Next(1, (int)method.Number + 1)]) }
+                ? new Proto.ReadStreamResponse
+                {
+                    Data = ByteString.CopyFrom(new byte[random.Next(1, (int)method.Number + 1)])
+                }
                 : null,
             "WriteStdin" => new Proto.WriteStreamResponse { Len = method.Number },
-            "StatsContainer" => new Proto.StatsContainerResponse { CgroupStats = new Proto.CgroupStats { PidsStats = new Proto.PidsStats { Current = 1 } } },
+            "StatsContainer" =>
+                new Proto.StatsContainerResponse
+                {
+                    CgroupStats = new Proto.CgroupStats { PidsStats = new Proto.PidsStats { Current = 1 } }
+                },
             _ => new Empty(),
         };
     }

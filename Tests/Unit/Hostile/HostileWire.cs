@@ -4,8 +4,8 @@ using Kata.Platform.Ttrpc;
 namespace Kata.Tests.Unit.Hostile;
 
 /// <summary>
-/// The host's end of a channel to a guest, in memory: what is written is cut into frames for the guest, what the guest sends
-/// is read as it is, frames or not.
+/// The host's end of a channel to a guest, in memory: what is written is cut into frames for the guest, what the guest
+/// sends is read as it is, frames or not.
 /// </summary>
 internal sealed class HostileWire(Action<FrameHeader, byte[]> received) : Stream
 {
@@ -20,7 +20,10 @@ internal sealed class HostileWire(Action<FrameHeader, byte[]> received) : Stream
     /// <summary>Bytes that the guest has sent.</summary>
     public long Sent { get; private set; }
 
-    /// <summary>Most bytes that this process has allocated from one read to the next: what a frame costs, and whoever else is at work.</summary>
+    /// <summary>
+    /// Most bytes that this process has allocated from one read to the next: what a frame costs, and whoever else is at
+    /// work.
+    /// </summary>
     public long MostForOneRead { get; private set; }
 
     public override bool CanRead => true;

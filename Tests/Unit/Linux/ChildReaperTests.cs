@@ -17,12 +17,14 @@ public class ChildReaperTests
             // A shell that leaves a child behind, as crun leaves a container's first process.
             var id = await Orphan("read line; exit 42", out var hold);
             var adopted = reaper.AdoptAsync(id);
-            var known = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => ProcessSpawner.SpawnAsync(ProcessSpawnerTests.Shell($"exit {i}"))));
+            var known = await Task.WhenAll(
+                Enumerable.Range(0, 20).Select(i => ProcessSpawner.SpawnAsync(ProcessSpawnerTests.Shell($"exit {i}"))));
 
             hold.Dispose();
 
             (await adopted.InTime()).Code.Should().Be(42);
-            (await Task.WhenAll(known.Select(process => process.Exited)).InTime()).Select(exit => exit.Code).Should().Equal(Enumerable.Range(0, 20));
+            (await Task.WhenAll(known.Select(process => process.Exited)).InTime()).Select(exit => exit.Code)
+                .Should().Equal(Enumerable.Range(0, 20));
         }
         finally
         {

@@ -31,5 +31,6 @@ public sealed class ErrnoMeaningTests
     [InlineData(Errno.EMFILE)]
     [InlineData(Errno.ENOSPC)]
     public void Kind_when_the_runtime_tells_the_number_is_the_same(Errno errno) =>
-        GuestErrors.Translate(new IOException("full", (int)errno), "writing").Kind.Should().Be(ErrorKind.ResourceExhausted);
+        GuestErrors.Translate(new IOException("full", (int)errno), "writing")
+            .Kind.Should().Be(ErrorKind.ResourceExhausted);
 }

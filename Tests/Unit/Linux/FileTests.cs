@@ -57,7 +57,8 @@ public class FileTests
     {
         using var memory = MemFd.Create("options", "bytes"u8);
 
-        var opening = () => DescriptorIo.Open($"/proc/self/fd/{memory.Handle.DangerousGetHandle()}", OpenFlags.O_RDWR | OpenFlags.O_TRUNC);
+        var opening = () => DescriptorIo.Open(
+            $"/proc/self/fd/{memory.Handle.DangerousGetHandle()}", OpenFlags.O_RDWR | OpenFlags.O_TRUNC);
 
         opening.Should().Throw<LinuxException>().Which.Errno.Should().Be(Errno.EPERM);
         File.ReadAllText($"/proc/self/fd/{memory.Handle.DangerousGetHandle()}").Should().Be("bytes");
@@ -70,10 +71,12 @@ public class FileTests
         File.WriteAllText(scratch["f"], "12345");
         File.CreateSymbolicLink(scratch["l"], "f");
 
-        FileStatus.Of(scratch["f"]).Should().Match<FileStatus>(status => status.IsRegular && status.Size == 5 && status.Links == 1);
+        FileStatus.Of(scratch["f"])
+            .Should().Match<FileStatus>(status => status.IsRegular && status.Size == 5 && status.Links == 1);
         FileStatus.Of(scratch["l"]).IsRegular.Should().BeTrue();
         FileStatus.Of(scratch["l"], followLink: false).IsLink.Should().BeTrue();
-        FileStatus.Of("/dev/null").Should().Match<FileStatus>(status => status.IsCharacterDevice && status.NodeMajor == 1 && status.NodeMinor == 3);
+        FileStatus.Of("/dev/null").Should().Match<FileStatus>(
+            status => status.IsCharacterDevice && status.NodeMajor == 1 && status.NodeMinor == 3);
         FileStatus.TryOf(scratch["none"]).Should().BeNull();
     }
 

@@ -11,7 +11,8 @@ public sealed class LoopbackSteeringTests : IAsyncLifetime
 {
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"kata-steering-{Guid.NewGuid():N}");
 
-    public Task InitializeAsync() => Environment.IsPrivilegedProcess ? Namespaces.CreateNetworkNamespaceAsync(_path) : Task.CompletedTask;
+    public Task InitializeAsync() =>
+        Environment.IsPrivilegedProcess ? Namespaces.CreateNetworkNamespaceAsync(_path) : Task.CompletedTask;
 
     public Task DisposeAsync()
     {
@@ -34,7 +35,8 @@ public sealed class LoopbackSteeringTests : IAsyncLifetime
 
         using var dialled = Namespaces.RunInNetworkNamespace(_path, () => Dial(endpoint));
 
-        using var accepted = await (endpoint.AddressFamily == AddressFamily.InterNetwork ? steering.V4 : steering.V6!).AcceptAsync();
+        using var accepted = await (endpoint.AddressFamily == AddressFamily.InterNetwork ? steering.V4 : steering.V6!)
+            .AcceptAsync();
         ((IPEndPoint)accepted.LocalEndPoint!).Should().Be(endpoint);
         await dialled.SendAsync("hello"u8.ToArray());
         var buffer = new byte[8];

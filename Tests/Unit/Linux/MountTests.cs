@@ -22,7 +22,8 @@ public class MountTests
         inTop.Should().Throw<IOException>();
         inSub.Should().Throw<IOException>();
         File.WriteAllText(scratch["source/sub/y"], "");
-        MountInfo.Read().Single(mount => mount.MountPoint == scratch["target/sub"]).Options.Should().Contain("ro").And.Contain("nosuid");
+        MountInfo.Read().Single(mount => mount.MountPoint == scratch["target/sub"]).Options.Should().Contain("ro")
+            .And.Contain("nosuid");
     }
 
     [RootFact]
@@ -34,7 +35,8 @@ public class MountTests
 
         Mounts.Mount(scratch["s"], scratch["t"], "bind", ["rbind", "ro", "nodev", "rprivate"]);
 
-        MountInfo.Read().Single(mount => mount.MountPoint == scratch["t"]).Options.Split(',').Should().Contain(["ro", "nodev"]);
+        MountInfo.Read().Single(mount => mount.MountPoint == scratch["t"]).Options.Split(',')
+            .Should().Contain(["ro", "nodev"]);
         MountInfo.Read().Single(mount => mount.MountPoint == scratch["t"]).Propagation.Should().BeEmpty();
     }
 
@@ -124,7 +126,8 @@ public class MountTests
             return client.Connected;
         });
 
-        inside.Split('\n').Skip(2).Where(line => line.Length > 0).Should().ContainSingle().Which.Should().Contain("lo:");
+        inside.Split('\n').Skip(2).Where(line => line.Length > 0).Should().ContainSingle()
+            .Which.Should().Contain("lo:");
         loopback.Should().BeTrue();
         Namespaces.Remove(path);
         Namespaces.Remove(path);
@@ -155,7 +158,8 @@ public class MountTests
 
         var queues = Namespaces.RunInNetworkNamespace(scratch["net"], () => TunTap.OpenTap("tap0_kata", queues: 2));
 
-        string Devices() => Namespaces.RunInNetworkNamespace(scratch["net"], () => File.ReadAllText("/proc/thread-self/net/dev"));
+        string Devices() => Namespaces.RunInNetworkNamespace(
+            scratch["net"], () => File.ReadAllText("/proc/thread-self/net/dev"));
         queues.Should().HaveCount(2);
         Devices().Should().Contain("tap0_kata:");
         foreach (var queue in queues)
@@ -197,7 +201,9 @@ public class MountTests
             Namespaces.Unshare(Namespaces.CLONE_NEWNS);
             Mounts.SetPropagation("/", MountFlags.MS_PRIVATE | MountFlags.MS_REC);
             Mounts.MoveRoot(scratch["new"], "/proc", "/dev");
-            return (Mounts: MountInfo.Read(), Null: FileStatus.Of("/dev/null").IsCharacterDevice, Binary: File.Exists("/bin/sh"));
+            return (
+                Mounts: MountInfo.Read(), Null: FileStatus.Of("/dev/null").IsCharacterDevice,
+                Binary: File.Exists("/bin/sh"));
         });
 
         seen.Mounts.Should().Contain(mount => mount.MountPoint == "/proc" && mount.FileSystemType == "proc");

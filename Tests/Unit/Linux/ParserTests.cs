@@ -9,12 +9,14 @@ namespace Kata.Tests.Unit.Linux;
 
 public class ParserTests
 {
-    private static readonly Gen<string> AnyText = Gen.Char[' ', '\u07ff'].Array[1, 20].Select(chars => new string(chars));
+    private static readonly Gen<string> AnyText = Gen.Char[' ', '\u07ff'].Array[1, 20]
+        .Select(chars => new string(chars));
 
     [Fact]
     public void Stat_when_the_name_is_anything_is_read_back()
     {
-        Gen.Select(Gen.String[Gen.Char[' ', '~'], 0, 15], Gen.Int[1, 4_000_000], Gen.Long[0, long.MaxValue]).Sample((comm, pid, start) =>
+        Gen.Select(Gen.String[Gen.Char[' ', '~'], 0, 15], Gen.Int[1, 4_000_000], Gen.Long[0, long.MaxValue])
+            .Sample((comm, pid, start) =>
         {
             var text = $"{pid} ({comm}) S 1 {pid} 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {start} 2000 300 18446744073709551615 1 1\n";
 
@@ -48,7 +50,8 @@ public class ParserTests
             while (ProcFs.LongestRunDelay(one.Id) < TimeSpan.FromMilliseconds(50))
                 Stopwatch.GetElapsedTime(begin).Should().BeLessThan(Waits.Limit);
 
-            ProcFs.LongestRunDelay(one.Id).Should().BeLessThan(Stopwatch.GetElapsedTime(begin) + TimeSpan.FromSeconds(1));
+            ProcFs.LongestRunDelay(one.Id)
+                .Should().BeLessThan(Stopwatch.GetElapsedTime(begin) + TimeSpan.FromSeconds(1));
         }
         finally
         {
@@ -72,7 +75,8 @@ public class ParserTests
             return MountInfo.TryParseLine(line, out var mount)
                 && mount.Root == "/" + root && mount.MountPoint == "/" + point && mount.Source == source
                 && mount.Id == 36 && mount.ParentId == 35 && mount.DeviceMajor == 98 && mount.FileSystemType == "ext4"
-                && mount.Propagation.SequenceEqual(["shared:1", "master:2"]) && mount.SuperOptions == "rw,errors=continue";
+                && mount.Propagation.SequenceEqual(["shared:1", "master:2"])
+                && mount.SuperOptions == "rw,errors=continue";
         });
     }
 
@@ -90,19 +94,23 @@ public class ParserTests
     }
 
     [Theory]
-    [InlineData("ro,nosuid,nodev,size=64m,mode=755", MountFlags.MS_RDONLY | MountFlags.MS_NOSUID | MountFlags.MS_NODEV, MountFlags.None, "size=64m,mode=755")]
+    [InlineData("ro,nosuid,nodev,size=64m,mode=755", MountFlags.MS_RDONLY | MountFlags.MS_NOSUID | MountFlags.MS_NODEV,
+        MountFlags.None, "size=64m,mode=755")]
     [InlineData("ro,rw", MountFlags.None, MountFlags.None, "")]
-    [InlineData("rbind,rprivate,ro", MountFlags.MS_BIND | MountFlags.MS_REC | MountFlags.MS_RDONLY, MountFlags.MS_PRIVATE | MountFlags.MS_REC, "")]
+    [InlineData("rbind,rprivate,ro", MountFlags.MS_BIND | MountFlags.MS_REC | MountFlags.MS_RDONLY,
+        MountFlags.MS_PRIVATE | MountFlags.MS_REC, "")]
     [InlineData("defaults,X-kata.volume=1,x-systemd.automount,noauto,nofail", MountFlags.None, MountFlags.None, "")]
     [InlineData("noatime,relatime,strictatime", MountFlags.MS_STRICTATIME, MountFlags.None, "")]
-    [InlineData("lowerdir=/a:/b,upperdir=/u,index=off", MountFlags.None, MountFlags.None, "lowerdir=/a:/b,upperdir=/u,index=off")]
+    [InlineData("lowerdir=/a:/b,upperdir=/u,index=off", MountFlags.None, MountFlags.None,
+        "lowerdir=/a:/b,upperdir=/u,index=off")]
     public void Options_are_sorted(string words, MountFlags flags, MountFlags propagation, string data) =>
         MountOptions.Parse(words.Split(',')).Should().Be(new MountOptions(flags, propagation, data));
 
     [Fact]
     public void Options_when_unknown_all_reach_the_file_system_in_order()
     {
-        var word = Gen.String[Gen.Char['a', 'f'], 1, 6].Select(name => name + "=1").Where(w => !w.StartsWith("x-", StringComparison.OrdinalIgnoreCase));
+        var word = Gen.String[Gen.Char['a', 'f'], 1, 6].Select(name => name + "=1")
+            .Where(w => !w.StartsWith("x-", StringComparison.OrdinalIgnoreCase));
 
         word.List[0, 8].Sample(words => MountOptions.Parse(words) == new MountOptions(0, 0, string.Join(',', words)));
     }
@@ -132,11 +140,13 @@ public class ParserTests
     [Fact]
     public void Kernel_event_is_read()
     {
-        var bytes = Encoding.UTF8.GetBytes("add@/devices/pci0/virtio1/block/vda\0ACTION=add\0DEVNAME=vda\0SUBSYSTEM=block\0");
+        var bytes = Encoding.UTF8.GetBytes(
+            "add@/devices/pci0/virtio1/block/vda\0ACTION=add\0DEVNAME=vda\0SUBSYSTEM=block\0");
 
         KernelEvent.TryParse(bytes, out var read).Should().BeTrue();
 
-        (read.Action, read.DevicePath, read["DEVNAME"], read["NO"]).Should().Be(("add", "/devices/pci0/virtio1/block/vda", "vda", null));
+        (read.Action, read.DevicePath, read["DEVNAME"], read["NO"])
+            .Should().Be(("add", "/devices/pci0/virtio1/block/vda", "vda", null));
         KernelEvent.TryParse("libudev\0"u8, out _).Should().BeFalse();
     }
 
@@ -144,7 +154,8 @@ public class ParserTests
     {
         var escaped = new StringBuilder();
         foreach (var c in text)
-            escaped.Append(c is ' ' or '\t' or '\n' or '\\' or '#' ? "\\" + Convert.ToString(c, 8).PadLeft(3, '0') : c.ToString());
+            escaped.Append(
+                c is ' ' or '\t' or '\n' or '\\' or '#' ? "\\" + Convert.ToString(c, 8).PadLeft(3, '0') : c.ToString());
         return escaped.ToString();
     }
 }

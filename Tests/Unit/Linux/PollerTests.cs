@@ -50,7 +50,8 @@ public class PollerTests
         await source.CancelAsync();
 
         var waiting = () => wait.InTime();
-        (await waiting.Should().ThrowAsync<OperationCanceledException>()).Which.CancellationToken.Should().Be(source.Token);
+        (await waiting.Should().ThrowAsync<OperationCanceledException>())
+            .Which.CancellationToken.Should().Be(source.Token);
     }
 
     [Fact]

@@ -22,7 +22,8 @@ public class ProcessSpawnerTests
     [Fact]
     public async Task Signal_when_running_ends_it_by_that_signal()
     {
-        await using var process = ProcessSpawner.Spawn(new SpawnRequest { Path = "/bin/sleep", Arguments = ["sleep", "1000"] });
+        await using var process = ProcessSpawner.Spawn(
+            new SpawnRequest { Path = "/bin/sleep", Arguments = ["sleep", "1000"] });
         ProcFs.IsAlive(process.ProcessId, process.StartTime).Should().BeTrue();
 
         process.Signal(Signals.SIGTERM).Should().BeTrue();
@@ -56,7 +57,8 @@ public class ProcessSpawnerTests
     {
         using var extra = Pipe.Create();
 
-        var output = await OutputOf(Shell("env | grep -v -e ^_= -e ^PWD= -e ^SHLVL= | sort; pwd; ls /proc/self/fd | tr '\\n' ' '") with
+        var output = await OutputOf(
+            Shell("env | grep -v -e ^_= -e ^PWD= -e ^SHLVL= | sort; pwd; ls /proc/self/fd | tr '\\n' ' '") with
         {
             Environment = ["A=1", "B=zwei"],
             Descriptors = [new InheritedDescriptor(extra.Writer, 5)],
@@ -90,7 +92,8 @@ public class ProcessSpawnerTests
     [Fact]
     public async Task Spawn_gives_an_empty_signal_mask_and_default_dispositions()
     {
-        var output = await OutputOf(new SpawnRequest { Path = "/bin/grep", Arguments = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"] });
+        var output = await OutputOf(
+            new SpawnRequest { Path = "/bin/grep", Arguments = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"] });
 
         output.Should().Be("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
     }
@@ -114,12 +117,15 @@ public class ProcessSpawnerTests
     [Fact]
     public async Task Spawn_when_many_at_once_reaps_each()
     {
-        var processes = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => ProcessSpawner.SpawnAsync(Shell($"exit {i}"))));
+        var processes = await Task.WhenAll(
+            Enumerable.Range(0, 60).Select(i => ProcessSpawner.SpawnAsync(Shell($"exit {i}"))));
 
         var exits = await Task.WhenAll(processes.Select(process => process.Exited)).InTime();
 
         exits.Select(exit => exit.Code).Should().Equal(Enumerable.Range(0, 60));
-        processes.Should().OnlyContain(process => ProcFs.Stat(process.ProcessId) == null || ProcFs.StartTime(process.ProcessId) != process.StartTime);
+        processes.Should().OnlyContain(
+            process =>
+                ProcFs.Stat(process.ProcessId) == null || ProcFs.StartTime(process.ProcessId) != process.StartTime);
     }
 
     [Fact]
@@ -127,7 +133,8 @@ public class ProcessSpawnerTests
     {
         using var program = MemFd.CreateFrom("/bin/ls");
 
-        var output = await OutputOf(new SpawnRequest { Path = program.ExecutablePath, Arguments = ["ls", "/proc/self/fd"] });
+        var output = await OutputOf(
+            new SpawnRequest { Path = program.ExecutablePath, Arguments = ["ls", "/proc/self/fd"] });
 
         output.Should().Be("0\n1\n2\n3\n");
     }

@@ -53,8 +53,10 @@ public class SocketTests
         using var scratch = new Scratch();
         var asked = 0;
         using var listener = ForeignSocket.Listen(1, UnixAddress(scratch["s"]), 8, "test", _ => asked++ > 0);
-        using var stranger = await ForeignSocket.ConnectAsync(1, UnixAddress(scratch["s"]), "test", Waits.Limit, default).InTime();
-        using var friend = await ForeignSocket.ConnectAsync(1, UnixAddress(scratch["s"]), "test", Waits.Limit, default).InTime();
+        using var stranger = await ForeignSocket.ConnectAsync(
+            1, UnixAddress(scratch["s"]), "test", Waits.Limit, default).InTime();
+        using var friend = await ForeignSocket.ConnectAsync(1, UnixAddress(scratch["s"]), "test", Waits.Limit, default)
+            .InTime();
 
         using var accepted = await listener.AcceptAsync().InTime();
         accepted.Send("hello"u8);
@@ -81,7 +83,8 @@ public class SocketTests
     {
         using var scratch = new Scratch();
 
-        var connecting = () => ForeignSocket.ConnectAsync(1, UnixAddress(scratch["none"]), "test", Waits.Limit, default);
+        var connecting = () => ForeignSocket.ConnectAsync(
+            1, UnixAddress(scratch["none"]), "test", Waits.Limit, default);
 
         (await connecting.Should().ThrowAsync<LinuxException>()).Which.Errno.Should().Be(Errno.ENOENT);
     }

@@ -24,7 +24,8 @@ public sealed class SpawnVerbTests : IDisposable
         var output = await ProcessSpawnerTests.OutputOf(new SpawnRequest
         {
             Path = "/bin/sh",
-            Arguments = ["other-name", "-c", "echo $0; cat /proc/self/oom_score_adj; id -u; id -g; id -G; ulimit -Sn; ulimit -Hn; pwd; readlink /proc/self/ns/net; ls /proc/self/fd | tr '\\n' ' '; grep ^SigIgn /proc/self/status"],
+            Arguments = ["other-name", "-c",
+                "echo $0; cat /proc/self/oom_score_adj; id -u; id -g; id -G; ulimit -Sn; ulimit -Hn; pwd; readlink /proc/self/ns/net; ls /proc/self/fd | tr '\\n' ' '; grep ^SigIgn /proc/self/status"],
             Environment = LauncherFactAttribute.Runtime,
             WorkingDirectory = "/usr",
             Placement = new SpawnPlacement
@@ -38,7 +39,8 @@ public sealed class SpawnVerbTests : IDisposable
             },
         });
 
-        output.Should().Be($"other-name\n10\n1234\n2345\n2345 3456 4567\n100\n200\n/usr\nnet:[{wanted}]\n0 1 2 3 SigIgn:\t0000000000000000\n");
+        output.Should().Be(
+            $"other-name\n10\n1234\n2345\n2345 3456 4567\n100\n200\n/usr\nnet:[{wanted}]\n0 1 2 3 SigIgn:\t0000000000000000\n");
     }
 
     [LauncherFact]
@@ -94,14 +96,16 @@ public sealed class SpawnVerbTests : IDisposable
         await using var shell = await ProcessSpawner.SpawnAsync(new SpawnRequest
         {
             Path = "/bin/sh",
-            Arguments = ["sh", "-c", $"{LauncherFactAttribute.Launcher} spawn --pdeathsig 9 --parent $$ -- /bin/sh -c 'echo $$; exec sleep 1000' & wait"],
+            Arguments = ["sh", "-c",
+                $"{LauncherFactAttribute.Launcher} spawn --pdeathsig 9 --parent $$ -- /bin/sh -c 'echo $$; exec sleep 1000' & wait"],
             Environment = LauncherFactAttribute.Runtime,
             StandardOutput = pipe.Writer,
         });
         pipe.Writer.Dispose();
         var buffer = new byte[32];
         var read = await DescriptorIo.ReadAsync(pipe.Reader, buffer).AsTask().InTime();
-        var id = int.Parse(System.Text.Encoding.UTF8.GetString(buffer, 0, read), System.Globalization.CultureInfo.InvariantCulture);
+        var id = int.Parse(
+            System.Text.Encoding.UTF8.GetString(buffer, 0, read), System.Globalization.CultureInfo.InvariantCulture);
         using var orphan = PidFd.Open(id);
 
         shell.Signal(Signals.SIGKILL);
@@ -172,7 +176,8 @@ public sealed class SpawnVerbTests : IDisposable
         errors.Writer.Dispose();
 
         (await process.Exited.InTime()).Code.Should().Be(126);
-        (await ProcessSpawnerTests.ReadToEnd(errors.Reader)).Should().StartWith("spawn: getppid pid 999999").And.EndWith("\n");
+        (await ProcessSpawnerTests.ReadToEnd(errors.Reader)).Should().StartWith("spawn: getppid pid 999999")
+            .And.EndWith("\n");
     }
 
     [LauncherFact]

@@ -16,12 +16,20 @@ namespace Kata.Tests.Unit.Network;
 public class GuestNetworkBuilderTests
 {
     private static readonly NetworkDevice Card = new("eth0", "tap0_kata", new MacAddress(0x00aabbccddee), 1);
-    private static readonly NetlinkLink Eth0 = new() { Index = 2, Name = "eth0", Mtu = 1450, Flags = NetlinkLink.IFF_UP | NetlinkLink.IFF_NOARP };
+    private static readonly NetlinkLink Eth0 = new()
+    {
+        Index = 2,
+        Name = "eth0",
+        Mtu = 1450,
+        Flags = NetlinkLink.IFF_UP | NetlinkLink.IFF_NOARP
+    };
 
     [Fact]
     public void Link_local_address_that_the_guest_makes_itself_is_left_out_and_another_is_not()
     {
-        var guest = Build(addresses: [Address("fe80::2aa:bbff:fecc:ddee", 64), Address("fe80::1", 64), Address("127.0.0.5", 8), Address("192.0.2.1", 24)]);
+        var guest = Build(
+            addresses: [Address("fe80::2aa:bbff:fecc:ddee", 64), Address("fe80::1", 64), Address("127.0.0.5", 8),
+                Address("192.0.2.1", 24)]);
 
         guest.Interfaces[0].Addresses.Should().Equal(
             new IpPrefix(IPAddress.Parse("fe80::1"), 64), new IpPrefix(IPAddress.Parse("192.0.2.1"), 24));
@@ -34,7 +42,8 @@ public class GuestNetworkBuilderTests
         var guest = Build(addresses: [Address("10.0.0.2", 30) with { Peer = IPAddress.Parse("10.9.9.6") }]);
 
         guest.Interfaces[0].Addresses.Should().Equal(new IpPrefix(IPAddress.Parse("10.0.0.2"), 32));
-        guest.Routes.Should().ContainSingle().Which.Destination.Should().Be(new IpPrefix(IPAddress.Parse("10.9.9.4"), 30));
+        guest.Routes.Should().ContainSingle()
+            .Which.Destination.Should().Be(new IpPrefix(IPAddress.Parse("10.9.9.4"), 30));
     }
 
     [Fact]
@@ -49,16 +58,19 @@ public class GuestNetworkBuilderTests
             Route("10.5.0.0", 16) with { Flags = 0x10 },
         ]);
 
-        guest.Routes.Should().ContainSingle().Which.Should().Be(new GuestRoute { Destination = new IpPrefix(IPAddress.Parse("10.5.0.0"), 16), Device = "eth0" });
+        guest.Routes.Should().ContainSingle().Which.Should().Be(
+            new GuestRoute { Destination = new IpPrefix(IPAddress.Parse("10.5.0.0"), 16), Device = "eth0" });
     }
 
     [Fact]
     public void Route_with_several_ways_takes_those_over_the_link()
     {
         IPAddress one = IPAddress.Parse("10.0.0.1"), other = IPAddress.Parse("10.0.0.9");
-        var guest = Build(routes: [new NetlinkRoute { Hops = [new NetlinkHop(9, other, 0), new NetlinkHop(2, one, 4)] }]);
+        var guest = Build(
+            routes: [new NetlinkRoute { Hops = [new NetlinkHop(9, other, 0), new NetlinkHop(2, one, 4)] }]);
 
-        guest.Routes.Should().ContainSingle().Which.Should().Be(new GuestRoute { Gateway = one, Device = "eth0", Flags = 4 });
+        guest.Routes.Should().ContainSingle()
+            .Which.Should().Be(new GuestRoute { Gateway = one, Device = "eth0", Flags = 4 });
     }
 
     [Fact]
@@ -72,14 +84,16 @@ public class GuestNetworkBuilderTests
             Route("10.0.0.1", 32),
         ];
 
-        Gen.Shuffle(routes).Sample(order => Build(routes: order).Routes.Select(route => (route.Destination?.Length, route.Gateway is null))
+        Gen.Shuffle(routes).Sample(
+            order => Build(routes: order).Routes.Select(route => (route.Destination?.Length, route.Gateway is null))
             .SequenceEqual([(32, true), (16, false), (null, false)]));
     }
 
     [Fact]
     public void Neighbours_that_stay_are_carried_and_the_gateway_if_it_is_known()
     {
-        IPAddress gateway = IPAddress.Parse("10.0.0.1"), fixedOne = IPAddress.Parse("10.0.0.7"), passing = IPAddress.Parse("10.0.0.8");
+        IPAddress gateway = IPAddress.Parse("10.0.0.1"), fixedOne = IPAddress.Parse("10.0.0.7"),
+        passing = IPAddress.Parse("10.0.0.8");
         var mac = PhysicalAddress.Parse("02-00-00-00-00-01");
         var guest = Build(
             routes: [new NetlinkRoute { Index = 2, Gateway = gateway }],
@@ -104,7 +118,8 @@ public class GuestNetworkBuilderTests
         var byKernel = () => LinkSelection.Require(link with { ParentBus = "pci" }, _ => "");
         var byEthtool = () => LinkSelection.Require(link, _ => "0000:00:1f.6");
 
-        byKernel.Should().Throw<KataException>().WithMessage("link eth0 is a physical device (pci)*VFIO*").Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        byKernel.Should().Throw<KataException>().WithMessage("link eth0 is a physical device (pci)*VFIO*")
+            .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
         byEthtool.Should().Throw<KataException>().WithMessage("*(0000:00:1f.6)*");
         LinkSelection.Require(link, _ => "");
     }
@@ -113,7 +128,8 @@ public class GuestNetworkBuilderTests
     [InlineData("tap0_kata")]
     [InlineData("odd=na,me|x")]
     public void Ledger_name_is_read_back_whatever_the_names_are(string link) => Gen.Select(
-        Gen.ULong, Gen.ULong, Gen.Bool, Gen.Bool, Gen.String[Gen.Char[' ', '~'], 1, 20]).Sample((inode, cookie, filterOnly, restores, path) =>
+        Gen.ULong, Gen.ULong, Gen.Bool, Gen.Bool,
+        Gen.String[Gen.Char[' ', '~'], 1, 20]).Sample((inode, cookie, filterOnly, restores, path) =>
     {
         var resource = new NetworkResource
         {
@@ -121,23 +137,31 @@ public class GuestNetworkBuilderTests
             IsFilterOnly = filterOnly,
             Inode = inode,
             Cookie = cookie,
-            Namespace = new NetworkNamespacePath(HostPath.Parse("/run/netns/x" + path.Replace("/", "_", StringComparison.Ordinal), "path")),
+            Namespace = new NetworkNamespacePath(
+                HostPath.Parse("/run/netns/x" + path.Replace("/", "_", StringComparison.Ordinal), "path")),
             Restore = restores
-                ? new LinkRestore("eth-0", PhysicalAddress.Parse("02-00-00-00-00-01"), [new(IPAddress.Parse("fd00::1"), 64), new(IPAddress.Parse("10.0.0.1"), 8)])
+                ? new LinkRestore(
+                    "eth-0", PhysicalAddress.Parse("02-00-00-00-00-01"),
+                    [new(IPAddress.Parse("fd00::1"), 64), new(IPAddress.Parse("10.0.0.1"), 8)])
                 : null,
         };
 
         var read = NetworkResource.Parse(resource.As(ResourceKind.Tap));
 
-        return read.ToString() == resource.ToString() && read.Link == link && read.IsFilterOnly == filterOnly && (read.Inode, read.Cookie) == (inode, cookie)
+        return read.ToString() == resource.ToString() && read.Link == link && read.IsFilterOnly == filterOnly
+            && (read.Inode, read.Cookie) == (inode, cookie)
             && read.Namespace == resource.Namespace && read.Restore?.Addresses.Count == (restores ? 2 : null);
     });
 
     private static GuestNetworkSpec Build(
-        IReadOnlyList<NetlinkAddress>? addresses = null, IReadOnlyList<NetlinkRoute>? routes = null, IReadOnlyList<NetlinkNeighbour>? neighbours = null) =>
-        GuestNetworkBuilder.Build([(2, Card, new NetworkSnapshot([Eth0], addresses ?? [], routes ?? [], neighbours ?? []))]);
+        IReadOnlyList<NetlinkAddress>? addresses = null, IReadOnlyList<NetlinkRoute>? routes = null,
+            IReadOnlyList<NetlinkNeighbour>? neighbours = null) =>
+        GuestNetworkBuilder.Build(
+            [(2, Card, new NetworkSnapshot([Eth0], addresses ?? [], routes ?? [], neighbours ?? []))]);
 
-    private static NetlinkAddress Address(string address, byte length) => new() { Index = 2, Address = IPAddress.Parse(address), PrefixLength = length };
+    private static NetlinkAddress Address(string address, byte length) =>
+        new() { Index = 2, Address = IPAddress.Parse(address), PrefixLength = length };
 
-    private static NetlinkRoute Route(string destination, byte length) => new() { Index = 2, Destination = IPAddress.Parse(destination), PrefixLength = length };
+    private static NetlinkRoute Route(string destination, byte length) =>
+        new() { Index = 2, Destination = IPAddress.Parse(destination), PrefixLength = length };
 }

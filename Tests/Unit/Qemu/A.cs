@@ -26,7 +26,14 @@ internal static class A
 
     public static VmSpec WithImage(this VmSpec vm, ImageDriver driver, string fsType = "ext4") => vm with
     {
-        Boot = vm.Boot with { Initrd = null, Image = Path("/boot/rootfs.img"), ImageBytes = 128 << 20, ImageDriver = driver, RootFsType = fsType },
+        Boot = vm.Boot with
+        {
+            Initrd = null,
+            Image = Path("/boot/rootfs.img"),
+            ImageBytes = 128 << 20,
+            ImageDriver = driver,
+            RootFsType = fsType
+        },
     };
 
     public static HostChoices Host(Architecture architecture = Architecture.X64, bool kvm = false) => new()

@@ -37,7 +37,8 @@ public sealed class HostAbilitiesTests : IDisposable
     [Fact]
     public void Choose_when_arm_needs_the_device_only()
     {
-        var host = new HostAbilities(Device(), cpuInfo: Path.Combine(_directory, "none")) { Architecture = Architecture.Arm64 };
+        var host = new HostAbilities(Device(),
+            cpuInfo: Path.Combine(_directory, "none")) { Architecture = Architecture.Arm64 };
 
         host.ChooseAccelerator(Accelerator.Auto).Kvm.Should().BeTrue();
     }

@@ -43,7 +43,8 @@ public sealed class QemuCommandLineTests
 
         lines.Should().Contain("-machine virt,accel=tcg,gic-version=3");
         lines.Should().Contain("-append cryptomgr.notests=1 panic=-1 nr_cpus=2 console=ttyAMA0 quiet");
-        Lines(A.Vm(), A.Host(Architecture.Arm64, kvm: true)).Should().Contain("-machine virt,accel=kvm,gic-version=host");
+        Lines(A.Vm(), A.Host(Architecture.Arm64, kvm: true))
+            .Should().Contain("-machine virt,accel=kvm,gic-version=host");
     }
 
     [Fact]
@@ -51,7 +52,9 @@ public sealed class QemuCommandLineTests
     {
         var lines = Lines(A.Vm() with { Machine = A.Vm().Machine with { CpuFeatures = "pmu=off" } }, A.Host(kvm: true));
 
-        lines.Should().Contain(["-machine q35,accel=kvm", "-cpu host,pmu=off", "-rtc base=utc,driftfix=slew,clock=host", "-global kvm-pit.lost_tick_policy=discard"]);
+        lines.Should().Contain(
+            ["-machine q35,accel=kvm", "-cpu host,pmu=off", "-rtc base=utc,driftfix=slew,clock=host",
+                "-global kvm-pit.lost_tick_policy=discard"]);
     }
 
     /// <summary>QEMU's emulation of the instruction corrupts EFLAGS; a processor does not.</summary>
@@ -62,13 +65,16 @@ public sealed class QemuCommandLineTests
         Lines(A.Vm(), A.Host(kvm: true)).Should().NotContain(line => line.Contains("clearcpuid"));
     }
 
-    /// <summary>Linux knows KVM for a hypervisor whose processors may come later, and does not know QEMU's emulation.</summary>
+    /// <summary>
+    /// Linux knows KVM for a hypervisor whose processors may come later, and does not know QEMU's emulation.
+    /// </summary>
     [Fact]
     public void Print_when_emulated_has_all_vcpus_from_the_launch_and_with_kvm_those_that_are_wanted()
     {
         var vm = A.Vm() with { Resources = new VmResources(2, 4, 512, 512, 0) };
 
-        Lines(vm, A.Host()).Should().Contain("-smp 4,cores=1,threads=1,sockets=4,maxcpus=4").And.Contain(l => l.Contains(" maxcpus=1 "));
+        Lines(vm, A.Host()).Should().Contain("-smp 4,cores=1,threads=1,sockets=4,maxcpus=4")
+            .And.Contain(l => l.Contains(" maxcpus=1 "));
         Lines(vm, A.Host(kvm: true)).Should().Contain("-smp 2,cores=1,threads=1,sockets=4,maxcpus=4");
         Lines(vm, A.Host(Architecture.Arm64)).Should().Contain("-smp 2,cores=1,threads=1,sockets=4,maxcpus=4");
     }
@@ -85,7 +91,8 @@ public sealed class QemuCommandLineTests
             "-device nvdimm,id=nv0,memdev=image,unarmed=on",
         ]);
         lines.Single(l => l.StartsWith("-append", StringComparison.Ordinal)).Should()
-            .Contain("root=/dev/pmem0p1 rootflags=dax,data=ordered,errors=remount-ro ro rootfstype=ext4 systemd.unit=kata-containers.target");
+            .Contain(
+                "root=/dev/pmem0p1 rootflags=dax,data=ordered,errors=remount-ro ro rootfstype=ext4 systemd.unit=kata-containers.target");
     }
 
     [Fact]
@@ -114,7 +121,8 @@ public sealed class QemuCommandLineTests
         var lines = Lines(vm with { Boot = vm.Boot with { Initrd = A.Path("/boot/rootfs-boot.img") } }, A.Host());
 
         lines.Should().Contain("-initrd /boot/rootfs-boot.img");
-        lines.Single(l => l.StartsWith("-append", StringComparison.Ordinal)).Should().Contain("root=/dev/pmem0p1").And.NotContain("systemd");
+        lines.Single(l => l.StartsWith("-append", StringComparison.Ordinal)).Should().Contain("root=/dev/pmem0p1")
+            .And.NotContain("systemd");
     }
 
     [Fact]
@@ -153,11 +161,19 @@ public sealed class QemuCommandLineTests
         var vm = A.Vm() with
         {
             Devices = [
-                new NetworkDevice("eth0", "tap0_kata", new MacAddress(0x02000000002a), 2) { CharacterDevice = A.Path("/dev/tap9000") },
-                new NetworkDevice("eth1", "tap1_kata", new MacAddress(0x02000000002b), 1) { CharacterDevice = A.Path("/dev/tap9001") },
+                new NetworkDevice("eth0", "tap0_kata", new MacAddress(0x02000000002a),
+                    2) { CharacterDevice = A.Path("/dev/tap9000") },
+                new NetworkDevice("eth1", "tap1_kata", new MacAddress(0x02000000002b),
+                    1) { CharacterDevice = A.Path("/dev/tap9001") },
             ],
         };
-        var lines = Lines(vm, A.Host() with { CardDescriptors = new Dictionary<string, IReadOnlyList<int>> { ["eth0"] = [4, 5], ["eth1"] = [6] } });
+        var lines = Lines(
+            vm,
+            A.Host() with
+            {
+                CardDescriptors = new Dictionary<string,
+                IReadOnlyList<int>> { ["eth0"] = [4, 5], ["eth1"] = [6] }
+            });
 
         lines.Should().Contain([
             "-netdev tap,id=eth0,fds=4:5,vhost=off",
@@ -169,7 +185,8 @@ public sealed class QemuCommandLineTests
 
     [Fact]
     public void Print_when_a_path_has_a_comma_doubles_it() =>
-        Lines(A.Vm() with { Devices = [new SharedDirectoryDevice(A.Path("/run/a,b"), "t", 8, 64)] }, A.Host()).Should().Contain([
+        Lines(A.Vm() with { Devices = [new SharedDirectoryDevice(A.Path("/run/a,b"), "t", 8, 64)] }, A.Host())
+            .Should().Contain([
             "-chardev socket,id=share,path=/run/a,,b",
             "-device vhost-user-fs-pci,id=fs-share,chardev=share,tag=t,queue-size=8,cache-size=64M",
         ]);
@@ -187,7 +204,8 @@ public sealed class QemuCommandLineTests
     [Fact]
     public void Print_when_debugging_names_threads_and_lets_the_kernel_speak()
     {
-        var lines = Lines(A.Vm() with { Machine = A.Vm().Machine with { Debug = true, SeccompSandbox = "" } }, A.Host());
+        var lines = Lines(
+            A.Vm() with { Machine = A.Vm().Machine with { Debug = true, SeccompSandbox = "" } }, A.Host());
 
         lines.Should().Contain("-name sandbox-pod1,debug-threads=on");
         lines.Last().Should().EndWith("console=ttyS0 debug");

@@ -51,10 +51,12 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     {
         var plug = new QemuHotplug(_control, vhostNet: true, TimeProvider.System);
 
-        var attaching = plug.AttachAsync(Card with { Queues = 2, CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
+        var attaching = plug.AttachAsync(
+            Card with { Queues = 2, CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
         (await ReplyAsync()).Should().Be("""getfd {"fdname":"net0-0"}""");
         (await ReplyAsync()).Should().Be("""getfd {"fdname":"net0-1"}""");
-        (await ReplyAsync()).Should().Be("""netdev_add {"id":"net0","vhost":true,"type":"tap","fds":"net0-0:net0-1"}""");
+        (await ReplyAsync())
+            .Should().Be("""netdev_add {"id":"net0","vhost":true,"type":"tap","fds":"net0-0:net0-1"}""");
         (await ReplyAsync()).Should().Be(
             """device_add {"driver":"virtio-net-pci","id":"nic-net0","bus":"hot","addr":"01","romfile":"","netdev":"net0","mac":"02:00:00:00:00:2a","mq":true,"vectors":6}""");
 
@@ -66,12 +68,15 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     {
         var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
 
-        var attaching = plug.AttachAsync(Card with { CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
+        var attaching = plug.AttachAsync(
+            Card with { CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
         await ReplyAsync();
         await ReplyAsync("""{"error": {"class": "GenericError", "desc": "no"}, "id": @}""");
-        (await ReplyAsync("""{"error": {"class": "GenericError", "desc": "not found"}, "id": @}""")).Should().Be("""closefd {"fdname":"net0-0"}""");
+        (await ReplyAsync("""{"error": {"class": "GenericError", "desc": "not found"}, "id": @}"""))
+            .Should().Be("""closefd {"fdname":"net0-0"}""");
 
-        (await attaching.Invoking(a => a.WaitAsync(Limit)).Should().ThrowAsync<KataException>()).WithMessage("QEMU did not use macvtap tap0_kata: no");
+        (await attaching.Invoking(a => a.WaitAsync(Limit)).Should().ThrowAsync<KataException>())
+            .WithMessage("QEMU did not use macvtap tap0_kata: no");
     }
 
     [Fact]
@@ -83,7 +88,8 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         await ReplyAsync();
         await ReplyAsync("""{"error": {"class": "GenericError", "desc": "no room"}, "id": @}""");
         (await ReplyAsync()).Should().Be("""netdev_del {"id":"net0"}""");
-        (await attaching.Invoking(a => a.WaitAsync(Limit)).Should().ThrowAsync<KataException>()).WithMessage("QEMU did not add device nic-net0: no room");
+        (await attaching.Invoking(a => a.WaitAsync(Limit)).Should().ThrowAsync<KataException>())
+            .WithMessage("QEMU did not add device nic-net0: no room");
 
         var again = plug.AttachAsync(Card, default);
         await ReplyAsync();
@@ -112,8 +118,10 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         var attached = await AttachAsync(plug);
 
         var detaching = plug.DetachAsync(attached, default);
-        await ReplyAsync("""{"error": {"class": "GenericError", "desc": "Device nic-net0 is already in the process of unplug"}, "id": @}""");
-        await _server.SayAsync("""{"event": "DEVICE_DELETED", "data": {"device": "nic-net0", "path": "/machine/peripheral/nic-net0"}}""");
+        await ReplyAsync(
+            """{"error": {"class": "GenericError", "desc": "Device nic-net0 is already in the process of unplug"}, "id": @}""");
+        await _server.SayAsync(
+            """{"event": "DEVICE_DELETED", "data": {"device": "nic-net0", "path": "/machine/peripheral/nic-net0"}}""");
         (await ReplyAsync()).Should().StartWith("netdev_del");
 
         await detaching.WaitAsync(Limit);
@@ -127,7 +135,8 @@ public sealed class QemuHotplugTests : IAsyncLifetime
 
         var detaching = plug.DetachAsync(attached, default);
         await ReplyAsync();
-        await _server.SayAsync("""{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "status": "none"}}}""");
+        await _server.SayAsync(
+            """{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "status": "none"}}}""");
         await _server.SayAsync("""{"event": "DEVICE_DELETED", "data": {"device": "nic-net0"}}""");
         (await ReplyAsync()).Should().StartWith("netdev_del");
 
@@ -141,10 +150,12 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         try
         {
             await File.WriteAllBytesAsync(file, new byte[1024]);
-            var disk = new AttachedDevice(new BlockDevice("vol0", Kata.Core.Domain.Storage.HostPath.Parse(file, "p"), false), "02/01");
+            var disk = new AttachedDevice(
+                new BlockDevice("vol0", Kata.Core.Domain.Storage.HostPath.Parse(file, "p"), false), "02/01");
             var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
 
-            (await plug.Invoking(p => p.ResizeAsync(disk, 512, default)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+            (await plug.Invoking(p => p.ResizeAsync(disk, 512, default)).Should().ThrowAsync<KataException>())
+                .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
             var resizing = plug.ResizeAsync(disk, 4096, default);
             (await ReplyAsync()).Should().Be("""block_resize {"node-name":"node-vol0","size":4096}""");
 
@@ -164,9 +175,11 @@ public sealed class QemuHotplugTests : IAsyncLifetime
 
         var detaching = plug.DetachAsync(attached, default);
         (await ReplyAsync()).Should().Be("""device_del {"id":"nic-net0"}""");
-        await _server.SayAsync("""{"event": "DEVICE_DELETED", "data": {"path": "/machine/peripheral/nic-net0/virtio-backend"}}""");
+        await _server.SayAsync(
+            """{"event": "DEVICE_DELETED", "data": {"path": "/machine/peripheral/nic-net0/virtio-backend"}}""");
         detaching.IsCompleted.Should().BeFalse();
-        await _server.SayAsync("""{"event": "DEVICE_DELETED", "data": {"device": "nic-net0", "path": "/machine/peripheral/nic-net0"}}""");
+        await _server.SayAsync(
+            """{"event": "DEVICE_DELETED", "data": {"device": "nic-net0", "path": "/machine/peripheral/nic-net0"}}""");
         (await ReplyAsync()).Should().Be("""netdev_del {"id":"net0"}""");
 
         await detaching.WaitAsync(Limit);
@@ -182,12 +195,14 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         await ReplyAsync();
         _server.HangUp();
 
-        (await detaching.Invoking(d => d.WaitAsync(Limit)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.Unavailable);
+        (await detaching.Invoking(d => d.WaitAsync(Limit)).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.Unavailable);
     }
 
     [Fact]
     public async Task Detach_when_unknown_says_nothing_to_qemu() =>
-        await new QemuHotplug(_control, false, TimeProvider.System).DetachAsync(new AttachedDevice(Card, "02/01"), default).WaitAsync(Limit);
+        await new QemuHotplug(_control, false, TimeProvider.System)
+            .DetachAsync(new AttachedDevice(Card, "02/01"), default).WaitAsync(Limit);
 
     [Fact]
     public async Task Resize_when_grown_fills_the_lowest_cpu_slot_and_whole_sections()
@@ -198,11 +213,14 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         (await ReplyAsync("""
             {"return": [{"type": "max-x86_64-cpu", "vcpus-count": 1, "props": {"core-id": 0, "thread-id": 0, "node-id": 0, "socket-id": 2}}, {"type": "max-x86_64-cpu", "vcpus-count": 1, "props": {"core-id": 0, "thread-id": 0, "socket-id": 1}}, {"type": "max-x86_64-cpu", "qom-path": "/machine/unattached/device[0]", "vcpus-count": 1, "props": {"core-id": 0, "thread-id": 0, "socket-id": 0}}], "id": @}
             """)).Should().Be("query-hotpluggable-cpus ");
-        (await ReplyAsync()).Should().Be("""device_add {"core-id":0,"thread-id":0,"socket-id":1,"driver":"max-x86_64-cpu","id":"cpu-0"}""");
-        (await ReplyAsync()).Should().Be("""object-add {"id":"ram-0","size":134217728,"qom-type":"memory-backend-memfd","share":true}""");
+        (await ReplyAsync()).Should().Be(
+            """device_add {"core-id":0,"thread-id":0,"socket-id":1,"driver":"max-x86_64-cpu","id":"cpu-0"}""");
+        (await ReplyAsync()).Should().Be(
+            """object-add {"id":"ram-0","size":134217728,"qom-type":"memory-backend-memfd","share":true}""");
         (await ReplyAsync()).Should().Be("""device_add {"driver":"pc-dimm","id":"dimm-0","memdev":"ram-0"}""");
         resizing.IsCompleted.Should().BeFalse();
-        await _server.SayAsync("""{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "source": 1, "status": 0, "slot": "0", "slot-type": "DIMM"}}, "timestamp": {"seconds": 1, "microseconds": 0}}""");
+        await _server.SayAsync(
+            """{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "source": 1, "status": 0, "slot": "0", "slot-type": "DIMM"}}, "timestamp": {"seconds": 1, "microseconds": 0}}""");
 
         (await resizing.WaitAsync(Limit)).Should().Be(new VmResources(2, 3, 640, 1024, 2));
     }
@@ -215,10 +233,13 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         var resizing = resize.ResizeAsync(new VmResources(1, 1, 640, 1024, 2), default);
         await ReplyAsync();
         await ReplyAsync();
-        await _server.SayAsync("""{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "source": 1, "status": 1, "slot": "0", "slot-type": "DIMM"}}, "timestamp": {"seconds": 1, "microseconds": 0}}""");
+        await _server.SayAsync(
+            """{"event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm-0", "source": 1, "status": 1, "slot": "0", "slot-type": "DIMM"}}, "timestamp": {"seconds": 1, "microseconds": 0}}""");
 
-        (await resizing.Invoking(r => r.WaitAsync(Limit)).Should().ThrowAsync<KataException>()).WithMessage("the guest refused 128 MiB of memory with ACPI status 1");
-        (await resize.ResizeAsync(new VmResources(1, 1, 512, 1024, 2), default).WaitAsync(Limit)).MemoryMib.Should().Be(512);
+        (await resizing.Invoking(r => r.WaitAsync(Limit)).Should().ThrowAsync<KataException>())
+            .WithMessage("the guest refused 128 MiB of memory with ACPI status 1");
+        (await resize.ResizeAsync(new VmResources(1, 1, 512, 1024, 2), default).WaitAsync(Limit))
+            .MemoryMib.Should().Be(512);
     }
 
     [Fact]
@@ -228,10 +249,12 @@ public sealed class QemuHotplugTests : IAsyncLifetime
 
         var resizing = resize.ResizeAsync(new VmResources(1, 1, 640, 1024, 2), default);
         await ReplyAsync();
-        await ReplyAsync("""{"error": {"class": "GenericError", "desc": "a used vhost backend has no free memory slots left"}, "id": @}""");
+        await ReplyAsync(
+            """{"error": {"class": "GenericError", "desc": "a used vhost backend has no free memory slots left"}, "id": @}""");
         (await ReplyAsync()).Should().Be("""object-del {"id":"ram-0"}""");
 
-        await resizing.Invoking(r => r.WaitAsync(Limit)).Should().ThrowAsync<KataException>().WithMessage("*no free memory slots left*");
+        await resizing.Invoking(r => r.WaitAsync(Limit)).Should().ThrowAsync<KataException>()
+            .WithMessage("*no free memory slots left*");
     }
 
     [Fact]
@@ -275,7 +298,8 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     [Fact]
     public async Task Resize_when_less_is_wanted_than_at_the_start_keeps_what_there_is()
     {
-        var shrinking = new QemuResize(_control, new VmResources(2, 3, 512, 1024, 2), TimeProvider.System).ResizeAsync(new VmResources(1, 3, 256, 1024, 2), default);
+        var shrinking = new QemuResize(_control, new VmResources(2, 3, 512, 1024, 2), TimeProvider.System)
+            .ResizeAsync(new VmResources(1, 3, 256, 1024, 2), default);
         await ReplyAsync("""{"return": [], "id": @}""");
         (await shrinking.WaitAsync(Limit)).Should().Be(new VmResources(2, 3, 512, 1024, 2));
     }
@@ -297,7 +321,8 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     {
         var line = await _server.HearAsync().WaitAsync(Limit);
         using var command = JsonDocument.Parse(line!);
-        await _server.SayAsync(reply.Trim().Replace("@", command.RootElement.GetProperty("id").GetRawText(), StringComparison.Ordinal));
+        await _server.SayAsync(
+            reply.Trim().Replace("@", command.RootElement.GetProperty("id").GetRawText(), StringComparison.Ordinal));
         var arguments = command.RootElement.TryGetProperty("arguments", out var given) ? given.GetRawText() : "";
         return $"{command.RootElement.GetProperty("execute").GetString()} {arguments}";
     }

@@ -28,9 +28,11 @@ public sealed class QmpClientTests
         using var server = ScriptedQmpServer.Start();
         var opening = QmpClient.OpenAsync(server.Client, default);
 
-        await server.SayAsync("""{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 4}}, "capabilities": []}}""");
+        await server.SayAsync(
+            """{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 4}}, "capabilities": []}}""");
 
-        await opening.Invoking(o => o.WaitAsync(Limit)).Should().ThrowAsync<QmpException>().WithMessage("*4.2.0*too old*");
+        await opening.Invoking(o => o.WaitAsync(Limit)).Should().ThrowAsync<QmpException>()
+            .WithMessage("*4.2.0*too old*");
         (await server.HearAsync().WaitAsync(Limit)).Should().BeNull();
     }
 
@@ -42,7 +44,8 @@ public sealed class QmpClientTests
 
         server.HangUp();
 
-        (await opening.Invoking(o => o.WaitAsync(Limit)).Should().ThrowAsync<QmpException>()).Which.IsConnectionLost.Should().BeTrue();
+        (await opening.Invoking(o => o.WaitAsync(Limit)).Should().ThrowAsync<QmpException>())
+            .Which.IsConnectionLost.Should().BeTrue();
     }
 
     [Fact]
@@ -118,7 +121,8 @@ public sealed class QmpClientTests
         await server.HearAsync();
         server.HangUp();
 
-        await call.Invoking(c => c.WaitAsync(Limit)).Should().ThrowAsync<QmpException>().WithMessage("*closed the connection*");
+        await call.Invoking(c => c.WaitAsync(Limit)).Should().ThrowAsync<QmpException>()
+            .WithMessage("*closed the connection*");
         (await client.Closed.WaitAsync(Limit)).Should().Contain("closed the connection");
         await client.Invoking(c => c.ExecuteAsync("stop", default)).Should().ThrowAsync<QmpException>();
     }
@@ -136,7 +140,8 @@ public sealed class QmpClientTests
 
         await call.WaitAsync(Limit);
         (await client.Events.ReadAsync().AsTask().WaitAsync(Limit)).Name.Should().Be("STOP");
-        (await client.Events.ReadAsync().AsTask().WaitAsync(Limit)).Data!.Value.GetProperty("reason").GetString().Should().Be("guest-reset");
+        (await client.Events.ReadAsync().AsTask().WaitAsync(Limit)).Data!.Value.GetProperty("reason").GetString()
+            .Should().Be("guest-reset");
     }
 
     [Fact]
@@ -147,7 +152,8 @@ public sealed class QmpClientTests
         var text = new string('x', 20_000);
 
         var call = client.ExecuteAsync("qom-get", default);
-        foreach (var piece in Encoding.UTF8.GetBytes($$"""{"return": {"text": "{{text}}"}, "id": 2}""" + "\n").Chunk(3333))
+        foreach (var piece in Encoding.UTF8.GetBytes($$"""{"return": {"text": "{{text}}"}, "id": 2}"""
+            + "\n").Chunk(3333))
             await server.SendAsync(piece);
 
         (await call.WaitAsync(Limit)).GetProperty("text").GetString().Should().Be(text);

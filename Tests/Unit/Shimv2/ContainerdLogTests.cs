@@ -28,7 +28,8 @@ public sealed class ContainerdLogTests : IDisposable
             logger.LogWarning(new InvalidOperationException("a\nb"), "said \"{What}\"", "it\\");
         logger.LogDebug("not this");
 
-        Read(reader).Should().MatchRegex("""^time="\d{4}-\d\d-\d\dT[\d:.]+Z" level=warning msg="said \\"it\\\\\\"" error="a\\nb" sandbox="s1"\n$""");
+        Read(reader).Should().MatchRegex(
+            """^time="\d{4}-\d\d-\d\dT[\d:.]+Z" level=warning msg="said \\"it\\\\\\"" error="a\\nb" sandbox="s1"\n$""");
     }
 
     [Fact]
@@ -56,7 +57,8 @@ public sealed class ContainerdLogTests : IDisposable
             logger.LogInformation("{Text}", new string('x', 5000));
 
         log.Kept.Should().HaveCount(64);
-        Read(reader).Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().OnlyContain(line => line.StartsWith("time=") && line.EndsWith('"'));
+        Read(reader).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Should().OnlyContain(line => line.StartsWith("time=") && line.EndsWith('"'));
     }
 
     [Fact]

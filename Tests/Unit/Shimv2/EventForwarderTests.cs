@@ -29,7 +29,8 @@ public sealed class EventForwarderTests : IAsyncDisposable
     {
         var environment = new ShimEnvironment("moby", _pair.Path);
         _forwarder = new EventForwarder(
-            new EventsConnection(environment, TimeProvider.System), environment, TimeProvider.System, NullLogger<EventForwarder>.Instance);
+            new EventsConnection(environment, TimeProvider.System), environment, TimeProvider.System,
+            NullLogger<EventForwarder>.Instance);
     }
 
     public async ValueTask DisposeAsync()
@@ -47,7 +48,8 @@ public sealed class EventForwarderTests : IAsyncDisposable
             _forwarder.Enqueue(fact);
         await DrainAsync();
 
-        _daemon.Received.Select(e => e.Topic).Should().Equal("/tasks/create", "/tasks/start", "/tasks/exit", "/tasks/delete");
+        _daemon.Received.Select(e => e.Topic)
+            .Should().Equal("/tasks/create", "/tasks/start", "/tasks/exit", "/tasks/delete");
         _daemon.Received.Should().OnlyContain(e => e.Namespace == "moby" && e.Timestamp.Seconds > 0);
         _daemon.Namespaces.Should().OnlyContain(ns => ns == "moby");
         _daemon.Received.Select(e => e.Event.TypeUrl).Should().StartWith("containerd.events.TaskCreate");
@@ -68,7 +70,8 @@ public sealed class EventForwarderTests : IAsyncDisposable
             _forwarder.Enqueue(Started(i));
         await DrainAsync();
 
-        _daemon.Received.Select(e => TaskStart.Parser.ParseFrom(e.Event.Value).Pid).Should().Equal(Enumerable.Range(0, 11).Select(i => (uint)i));
+        _daemon.Received.Select(e => TaskStart.Parser.ParseFrom(e.Event.Value).Pid)
+            .Should().Equal(Enumerable.Range(0, 11).Select(i => (uint)i));
     }
 
     [Fact]
@@ -108,7 +111,15 @@ public sealed class EventForwarderTests : IAsyncDisposable
         Topic(new ContainerOutOfMemory(Container)).Should().Be("/tasks/oom");
         Topic(new ExecDeleted(exec)).Should().BeNull();
         Topic(new SandboxStopped(SandboxId.Parse("s1"))).Should().BeNull();
-        Exit(new ProcessExited(exec, 5, exit)).Should().Be(new TaskExit { ContainerId = "c1", Id = "e1", Pid = 5, ExitStatus = 7, ExitedAt = Timestamp.FromDateTimeOffset(At) });
+        Exit(new ProcessExited(exec, 5, exit)).Should().Be(
+            new TaskExit
+            {
+                ContainerId = "c1",
+                Id = "e1",
+                Pid = 5,
+                ExitStatus = 7,
+                ExitedAt = Timestamp.FromDateTimeOffset(At)
+            });
         Exit(new ProcessExited(new ProcessRef(Container), 5, exit)).Id.Should().Be("c1");
     }
 
@@ -124,7 +135,9 @@ public sealed class EventForwarderTests : IAsyncDisposable
 
     private static IDomainEvent[] Life() =>
     [
-        new ContainerCreated(Container, HostPath.Parse("/b", "bundle"), [new MountSpec("overlay", "o", "/", ["ro"])], new Stdio("", "/out", "", false), 5),
+        new ContainerCreated(
+            Container, HostPath.Parse("/b", "bundle"), [new MountSpec("overlay", "o", "/", ["ro"])],
+            new Stdio("", "/out", "", false), 5),
         Started(5),
         new ProcessExited(new ProcessRef(Container), 5, new ExitStatus(0, At)),
         new ContainerDeleted(Container, 5, new ExitStatus(0, At)),
@@ -132,7 +145,8 @@ public sealed class EventForwarderTests : IAsyncDisposable
 
     private static ContainerStarted Started(int pid) => new(Container, pid);
 
-    private void Serve() => _pair.Serve(server => server.AddService(binder => EventsService.BindService(binder, _daemon)));
+    private void Serve() =>
+        _pair.Serve(server => server.AddService(binder => EventsService.BindService(binder, _daemon)));
 
     private async Task DrainAsync()
     {

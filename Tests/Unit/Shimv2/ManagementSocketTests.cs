@@ -41,7 +41,8 @@ public sealed class ManagementSocketTests : IAsyncLifetime
     [Fact]
     public async Task Stats_are_those_of_the_volume_that_the_query_names()
     {
-        _sender.Setup(s => s.Send(new GetVolumeUsage(HostPath.Parse("/csi/a b", "p")), It.IsAny<CancellationToken>())).ReturnsAsync(new VolumeUsage(10, 7, 3, 6, 5, 1));
+        _sender.Setup(s => s.Send(new GetVolumeUsage(HostPath.Parse("/csi/a b", "p")), It.IsAny<CancellationToken>()))
+            .ReturnsAsync(new VolumeUsage(10, 7, 3, 6, 5, 1));
 
         var answer = await AskAsync("GET /direct-volume/stats?path=%2Fcsi%2Fa%20b HTTP/1.1\r\nHost: x\r\n\r\n");
 
@@ -58,7 +59,8 @@ public sealed class ManagementSocketTests : IAsyncLifetime
 
         (await PostAsync(body)).Should().StartWith("HTTP/1.1 200 OK\r\n");
 
-        _sender.Verify(s => s.Send(new ResizeVolume(HostPath.Parse("/csi/a", "p"), 4096), It.IsAny<CancellationToken>()));
+        _sender.Verify(
+            s => s.Send(new ResizeVolume(HostPath.Parse("/csi/a", "p"), 4096), It.IsAny<CancellationToken>()));
     }
 
     [Theory]
@@ -74,9 +76,11 @@ public sealed class ManagementSocketTests : IAsyncLifetime
     [Fact]
     public async Task Failure_of_the_sandbox_is_told_in_its_words()
     {
-        _sender.Setup(s => s.Send(It.IsAny<GetVolumeUsage>(), It.IsAny<CancellationToken>())).ThrowsAsync(new KataException(ErrorKind.NotFound, "no such volume"));
+        _sender.Setup(s => s.Send(It.IsAny<GetVolumeUsage>(), It.IsAny<CancellationToken>()))
+            .ThrowsAsync(new KataException(ErrorKind.NotFound, "no such volume"));
 
-        (await AskAsync("GET /direct-volume/stats?path=/x HTTP/1.1\r\n\r\n")).Should().StartWith("HTTP/1.1 500 ").And.EndWith("no such volume\n");
+        (await AskAsync("GET /direct-volume/stats?path=/x HTTP/1.1\r\n\r\n")).Should().StartWith("HTTP/1.1 500 ")
+            .And.EndWith("no such volume\n");
     }
 
     [Fact]
@@ -105,7 +109,8 @@ public sealed class ManagementSocketTests : IAsyncLifetime
         tries.Should().BeGreaterThanOrEqualTo(3);
     }
 
-    private Task<string> PostAsync(string body) => AskAsync($"POST /direct-volume/resize HTTP/1.1\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+    private Task<string> PostAsync(string body) =>
+        AskAsync($"POST /direct-volume/resize HTTP/1.1\r\nContent-Length: {body.Length}\r\n\r\n{body}");
 
     private async Task<string> AskAsync(string request, string name = "pod")
     {

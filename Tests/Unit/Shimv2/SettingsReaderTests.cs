@@ -43,7 +43,8 @@ public sealed class SettingsReaderTests
             [runtime]
             disable_guest_seccomp = true
             """, Annotations(
-            ("hypervisor.default_vcpus", "1.5"), ("hypervisor.default_memory", "600"), ("hypervisor.kernel_params", "b=3 c"),
+            ("hypervisor.default_vcpus", "1.5"), ("hypervisor.default_memory", "600"),
+            ("hypervisor.kernel_params", "b=3 c"),
             ("runtime.disable_guest_seccomp", "false"), ("agent.kernel_modules", "one a=1; two")));
 
         settings.Hypervisor.DefaultVcpus.Should().Be(Math.Min(2, Environment.ProcessorCount));
@@ -55,11 +56,15 @@ public sealed class SettingsReaderTests
     }
 
     [Theory]
-    [InlineData("[\"default_vcpus\"]", "hypervisor.default_vcpus", "many", "annotation io.katacontainers.config.hypervisor.default_vcpus must be a number above 0, not \"many\"")]
-    [InlineData("[\".*\"]", "hypervisor.default_vcpus", "100000", "*default_vcpus asks for 100000 vCPUs, more than the * CPUs of the host")]
-    [InlineData("[\".*\"]", "hypervisor.default_memory", "99999999999", "*default_memory asks for 99999999999 MiB, more than the *")]
+    [InlineData("[\"default_vcpus\"]", "hypervisor.default_vcpus", "many",
+        "annotation io.katacontainers.config.hypervisor.default_vcpus must be a number above 0, not \"many\"")]
+    [InlineData("[\".*\"]", "hypervisor.default_vcpus", "100000",
+        "*default_vcpus asks for 100000 vCPUs, more than the * CPUs of the host")]
+    [InlineData("[\".*\"]", "hypervisor.default_memory", "99999999999",
+        "*default_memory asks for 99999999999 MiB, more than the *")]
     [InlineData("[\".*\"]", "hypervisor.default_memory", "5", "*default_memory*between*")]
-    [InlineData("[]", "hypervisor.default_vcpus", "1", "*default_vcpus is not enabled: * must name \"default_vcpus\" in enable_annotations*")]
+    [InlineData("[]", "hypervisor.default_vcpus", "1",
+        "*default_vcpus is not enabled: * must name \"default_vcpus\" in enable_annotations*")]
     [InlineData("[\"default_.*_memory\", \"default_vcpus.*s\"]", "hypervisor.default_vcpus", "1", "*is not enabled*")]
     [InlineData("[\"vcpus\", \"[\"]", "hypervisor.default_vcpus", "1", "*is not enabled*")]
     [InlineData("[\".*\"]", "hypervisor.path", "/bin/sh", "*hypervisor.path is not supported by this version*")]
@@ -69,14 +74,18 @@ public sealed class SettingsReaderTests
     [InlineData("[]", "runtime.create_container_timeout", "86400", "*is not enabled*")]
     [InlineData("[]", "agent.kernel_modules", "nfs", "*is not enabled*")]
     [InlineData("[]", "runtime.disable_guest_seccomp", "maybe", "*must be true or false, not \"maybe\"")]
-    public void Annotation_that_is_not_enabled_or_nonsense_is_refused(string enabled, string name, string value, string sentence) =>
-        FluentActions.Invoking(() => SettingsReader.Parse(Source, $"{Least}\nenable_annotations = {enabled}\n", Annotations((name, value))))
+    public void Annotation_that_is_not_enabled_or_nonsense_is_refused(
+        string enabled, string name, string value, string sentence) =>
+        FluentActions.Invoking(
+            () => SettingsReader.Parse(
+                Source, $"{Least}\nenable_annotations = {enabled}\n", Annotations((name, value))))
             .Should().Throw<KataException>().WithMessage(sentence).Which.Kind.Should().Be(ErrorKind.InvalidArgument);
 
     [Fact]
     public void Annotations_that_only_narrow_need_not_be_enabled()
     {
-        var settings = SettingsReader.Parse(Source, $"{Least}\n[runtime]\ndisable_guest_seccomp = true\ncreate_container_timeout = 40\n", Annotations(
+        var settings = SettingsReader.Parse(Source,
+            $"{Least}\n[runtime]\ndisable_guest_seccomp = true\ncreate_container_timeout = 40\n", Annotations(
             ("runtime.disable_guest_seccomp", "false"), ("runtime.create_container_timeout", "30")));
 
         settings.DisableGuestSeccomp.Should().BeFalse();
@@ -136,36 +145,48 @@ public sealed class SettingsReaderTests
     [InlineData(false, "true", true)]
     [InlineData(false, "false", false)]
     [InlineData(true, "false", true)]
-    public async Task Read_when_the_runtime_is_to_be_debugged_has_the_log_take_debug_messages(bool asStarted, string set, bool expected)
+    public async Task Read_when_the_runtime_is_to_be_debugged_has_the_log_take_debug_messages(
+        bool asStarted, string set, bool expected)
     {
         using var log = new ContainerdLog(fifo: null, asStarted, TimeProvider.System);
         var reader = new SettingsReader(new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance, log);
         var body = Encoding.UTF8.GetBytes($"{Least}\n[runtime]\nenable_debug = {set}\n");
 
-        await reader.ReadAsync(new RuntimeOptions(null, body), new Dictionary<string, string>(), CancellationToken.None);
+        await reader.ReadAsync(
+            new RuntimeOptions(null, body), new Dictionary<string, string>(), CancellationToken.None);
 
         log.Debug.Should().Be(expected);
     }
 
     [Theory]
-    [InlineData("defualt_vcpus = 1", "unknown key hypervisor.qemu.defualt_vcpus; the nearest known one is hypervisor.qemu.default_vcpus")]
+    [InlineData("defualt_vcpus = 1",
+        "unknown key hypervisor.qemu.defualt_vcpus; the nearest known one is hypervisor.qemu.default_vcpus")]
     [InlineData("default_vcpus = \"1\"", "hypervisor.qemu.default_vcpus must be a number, not a string")]
     [InlineData("default_memory = 12", "hypervisor.qemu.default_memory must be between 64 and 16777216, not 12")]
-    [InlineData("default_memory = 512.5", "hypervisor.qemu.default_memory must be a whole number, not a number with a fraction")]
-    [InlineData("default_maxmemory = 100", "hypervisor.qemu.default_maxmemory must be 0 or at least default_memory, 512")]
+    [InlineData("default_memory = 512.5",
+        "hypervisor.qemu.default_memory must be a whole number, not a number with a fraction")]
+    [InlineData("default_maxmemory = 100",
+        "hypervisor.qemu.default_maxmemory must be 0 or at least default_memory, 512")]
     [InlineData("image = \"/i\"", "hypervisor.qemu.initrd and image are both set; the guest has one root")]
-    [InlineData("shared_fs = \"virtio-9p\"", "hypervisor.qemu.shared_fs must be one of \"virtio-fs\", \"none\", not \"virtio-9p\"")]
+    [InlineData("shared_fs = \"virtio-9p\"",
+        "hypervisor.qemu.shared_fs must be one of \"virtio-fs\", \"none\", not \"virtio-9p\"")]
     [InlineData("firmware = \"x\"", "hypervisor.qemu.firmware must be an absolute path, not \"x\"")]
-    [InlineData("enable_iommu = true", "hypervisor.qemu.enable_iommu is not supported by this version; take the line out or leave it off")]
-    [InlineData("virtio_fs_extra_args = [1]", "hypervisor.qemu.virtio_fs_extra_args must be a list of strings, not a whole number")]
+    [InlineData("enable_iommu = true",
+        "hypervisor.qemu.enable_iommu is not supported by this version; take the line out or leave it off")]
+    [InlineData("virtio_fs_extra_args = [1]",
+        "hypervisor.qemu.virtio_fs_extra_args must be a list of strings, not a whole number")]
     [InlineData("virtio_fs_queue_size = 1000", "hypervisor.qemu.virtio_fs_queue_size must be a power of two")]
     [InlineData("[hypervisor.firecracker]", "hypervisor.firecracker is not supported by this version; use qemu")]
     [InlineData("[hypervisor.clh]", "hypervisor.clh is not supported by this version; use qemu")]
     [InlineData("[hypervisors.qemu]", "unknown key hypervisors; the nearest known one is hypervisor")]
-    [InlineData("[agent.kata]\ndial_timeout_ms = 10", "unknown key agent.kata.dial_timeout_ms; the nearest known one is agent.kata.dial_timeout")]
-    [InlineData("[runtime]\ndisable_new_netns = true", "runtime.disable_new_netns is not supported by this version; take the line out or leave it off")]
-    [InlineData("[runtime]\nhypervisor_name = \"clh\"", "there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one")]
-    [InlineData("[factory]\nenable_template = true", "factory.enable_template is not supported by this version; take the line out or leave it off")]
+    [InlineData("[agent.kata]\ndial_timeout_ms = 10",
+        "unknown key agent.kata.dial_timeout_ms; the nearest known one is agent.kata.dial_timeout")]
+    [InlineData("[runtime]\ndisable_new_netns = true",
+        "runtime.disable_new_netns is not supported by this version; take the line out or leave it off")]
+    [InlineData("[runtime]\nhypervisor_name = \"clh\"",
+        "there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one")]
+    [InlineData("[factory]\nenable_template = true",
+        "factory.enable_template is not supported by this version; take the line out or leave it off")]
     public void Parse_of_a_fault_names_file_and_key(string lines, string complaint)
     {
         Refusal(Least + "\n" + lines).Should().Be($"{Source}: {complaint}");
@@ -174,7 +195,8 @@ public sealed class SettingsReaderTests
     [Fact]
     public void Parse_without_a_kernel_says_so()
     {
-        Refusal("[hypervisor.qemu]\ninitrd = \"/i\"\nvirtio_fs_daemon = \"/v\"").Should().Be($"{Source}: hypervisor.qemu.kernel must name the guest's kernel");
+        Refusal("[hypervisor.qemu]\ninitrd = \"/i\"\nvirtio_fs_daemon = \"/v\"")
+            .Should().Be($"{Source}: hypervisor.qemu.kernel must name the guest's kernel");
     }
 
     [Fact]

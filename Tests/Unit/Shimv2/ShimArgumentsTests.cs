@@ -11,7 +11,8 @@ public sealed class ShimArgumentsTests
     public void Parse_of_containerds_start_line_reads_every_flag()
     {
         var arguments = ShimArguments.Parse(
-            ["-namespace", "k8s.io", "-address", "/run/containerd/containerd.sock", "-publish-binary", "/usr/bin/containerd", "-id", "c1", "-debug", "start"]);
+            ["-namespace", "k8s.io", "-address", "/run/containerd/containerd.sock", "-publish-binary",
+                "/usr/bin/containerd", "-id", "c1", "-debug", "start"]);
 
         arguments.Should().Be(new ShimArguments
         {
@@ -27,7 +28,8 @@ public sealed class ShimArgumentsTests
     [Fact]
     public void Parse_of_cri_os_empty_address_takes_the_empty_word_as_the_value()
     {
-        var arguments = ShimArguments.Parse(["-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio", "-id", "c1", "start"]);
+        var arguments = ShimArguments.Parse(
+            ["-namespace", "default", "-address", "", "-publish-binary", "/usr/bin/crio", "-id", "c1", "start"]);
 
         arguments.Address.Should().BeEmpty();
         arguments.PublishBinary.Should().Be("/usr/bin/crio");
@@ -40,7 +42,8 @@ public sealed class ShimArgumentsTests
     [InlineData("--namespace=n")]
     public void Parse_when_a_flag_is_written_the_other_way_means_the_same(params string[] words)
     {
-        ShimArguments.Parse([.. words, "delete"]).Should().Match<ShimArguments>(a => a.Namespace == "n" && a.Action == ShimAction.Delete);
+        ShimArguments.Parse([.. words, "delete"])
+            .Should().Match<ShimArguments>(a => a.Namespace == "n" && a.Action == ShimAction.Delete);
     }
 
     [Theory]
@@ -88,7 +91,9 @@ public sealed class ShimArgumentsTests
     [Fact]
     public void Parse_of_any_words_reads_or_refuses()
     {
-        Gen.OneOf(Gen.String, Gen.Const("-id"), Gen.Const("--id="), Gen.Const("-debug"), Gen.Const("start"), Gen.Const("-"), Gen.Const("--"), Gen.Const("---")).Array[0, 8].Sample(words =>
+        Gen.OneOf(
+            Gen.String, Gen.Const("-id"), Gen.Const("--id="), Gen.Const("-debug"), Gen.Const("start"), Gen.Const("-"),
+            Gen.Const("--"), Gen.Const("---")).Array[0, 8].Sample(words =>
         {
             try
             {

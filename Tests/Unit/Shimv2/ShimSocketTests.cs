@@ -18,7 +18,8 @@ public sealed class ShimSocketTests : IDisposable
     [Theory]
     [InlineData("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
     [InlineData("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
-    [InlineData("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1")]
+    [InlineData("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1")]
     public void HexOf_gives_the_published_digests(string text, string expected)
     {
         Sha256.HexOf(Encoding.UTF8.GetBytes(text)).Should().Be(expected);
@@ -32,15 +33,19 @@ public sealed class ShimSocketTests : IDisposable
             var bytes = new byte[length];
             new Random(length).NextBytes(bytes);
 
-            Sha256.HexOf(bytes).Should().Be(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes)));
+            Sha256.HexOf(bytes)
+                .Should().Be(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes)));
         }
     }
 
     [Theory]
-    [InlineData("/run/containerd/containerd.sock", "default", "busybox", "3646bf529360b2d2555bc0d946ef2fb07e38596749e16cccbd778773b61a6f3c")]
-    [InlineData("/run//containerd/x/../containerd.sock/", "default", "busybox", "3646bf529360b2d2555bc0d946ef2fb07e38596749e16cccbd778773b61a6f3c")]
+    [InlineData("/run/containerd/containerd.sock", "default", "busybox",
+        "3646bf529360b2d2555bc0d946ef2fb07e38596749e16cccbd778773b61a6f3c")]
+    [InlineData("/run//containerd/x/../containerd.sock/", "default", "busybox",
+        "3646bf529360b2d2555bc0d946ef2fb07e38596749e16cccbd778773b61a6f3c")]
     [InlineData("", "default", "c1", "3a4ba0ad328f407b30cccb555302fc1c4c73e1d92d16d2583787f9faddf320ca")]
-    [InlineData("/run/k3s/containerd/containerd.sock", "k8s.io", "3f2a", "72de25fd6e3fe61caa5ad9a561684c4ad0be6270d05c8af9f6b685f84f815a95")]
+    [InlineData("/run/k3s/containerd/containerd.sock", "k8s.io", "3f2a",
+        "72de25fd6e3fe61caa5ad9a561684c4ad0be6270d05c8af9f6b685f84f815a95")]
     public void PathOf_hashes_the_cleaned_join(string address, string ns, string id, string digest)
     {
         ShimSocket.PathOf(ShimSocket.DefaultRoot, address, ns, id).Should().Be($"/run/containerd/s/{digest}");

@@ -15,7 +15,12 @@ namespace Kata.Tests.Unit.Shimv2;
 public sealed class StartTests : IDisposable
 {
     private const string Address = "unix:///run/containerd/s/abc";
-    private static readonly ShimArguments Arguments = new() { Id = "c1", Namespace = "default", Action = ShimAction.Start };
+    private static readonly ShimArguments Arguments = new()
+    {
+        Id = "c1",
+        Namespace = "default",
+        Action = ShimAction.Start
+    };
     private readonly string _bundle = Directory.CreateTempSubdirectory("bundle").FullName;
 
     public void Dispose() => Directory.Delete(_bundle, recursive: true);
@@ -29,7 +34,11 @@ public sealed class StartTests : IDisposable
     [Fact]
     public void Answer_when_options_came_is_the_plain_address()
     {
-        var options = new Any { TypeUrl = "runtimeoptions.v1.Options", Value = ByteString.CopyFromUtf8("\u0012\u0002/x") };
+        var options = new Any
+        {
+            TypeUrl = "runtimeoptions.v1.Options",
+            Value = ByteString.CopyFromUtf8("\u0012\u0002/x")
+        };
 
         Answer(options.ToByteArray()).Should().Equal(Encoding.UTF8.GetBytes(Address));
     }
@@ -37,7 +46,8 @@ public sealed class StartTests : IDisposable
     [Fact]
     public void Answer_when_parameters_came_is_a_result_of_version_3()
     {
-        var answer = BootstrapResult.Parser.ParseFrom(Answer(new BootstrapParams { InstanceId = "c1", Namespace = "default" }.ToByteArray()));
+        var answer = BootstrapResult.Parser.ParseFrom(
+            Answer(new BootstrapParams { InstanceId = "c1", Namespace = "default" }.ToByteArray()));
 
         answer.Should().Be(new BootstrapResult { Version = 3, Address = Address, Protocol = "ttrpc" });
     }
@@ -47,7 +57,8 @@ public sealed class StartTests : IDisposable
     [InlineData("c1", "other")]
     public void Answer_when_parameters_of_somebody_else_came_is_the_plain_address(string id, string ns)
     {
-        Answer(new BootstrapParams { InstanceId = id, Namespace = ns }.ToByteArray()).Should().Equal(Encoding.UTF8.GetBytes(Address));
+        Answer(new BootstrapParams { InstanceId = id, Namespace = ns }.ToByteArray())
+            .Should().Equal(Encoding.UTF8.GetBytes(Address));
     }
 
     [Fact]
@@ -75,7 +86,8 @@ public sealed class StartTests : IDisposable
     [Fact]
     public void Classify_without_annotations_is_a_sandbox_of_its_own()
     {
-        Classify("""{"ociVersion":"1.0.2","process":{"args":["annotations"]}}""").Should().Be((ContainerKind.Single, "c1"));
+        Classify("""{"ociVersion":"1.0.2","process":{"args":["annotations"]}}""")
+            .Should().Be((ContainerKind.Single, "c1"));
     }
 
     [Theory]
@@ -84,14 +96,16 @@ public sealed class StartTests : IDisposable
     [InlineData("io.kubernetes.docker.type", "io.kubernetes.sandbox.id")]
     public void Classify_of_a_pods_container_names_the_pods_sandbox(string typeKey, string sandboxKey)
     {
-        Classify($$$"""{"linux":{"annotations":{"x":"y"}},"annotations":{"{{{typeKey}}}":"container","{{{sandboxKey}}}":"pod1","n":1}}""")
+        Classify(
+            $$$"""{"linux":{"annotations":{"x":"y"}},"annotations":{"{{{typeKey}}}":"container","{{{sandboxKey}}}":"pod1","n":1}}""")
             .Should().Be((ContainerKind.PodContainer, "pod1"));
     }
 
     [Fact]
     public void Classify_of_a_pods_sandbox_is_itself()
     {
-        Classify("""{"annotations":{"io.kubernetes.cri.container-type":"sandbox","io.kubernetes.cri.sandbox-id":"c1"}}""")
+        Classify(
+            """{"annotations":{"io.kubernetes.cri.container-type":"sandbox","io.kubernetes.cri.sandbox-id":"c1"}}""")
             .Should().Be((ContainerKind.PodSandbox, "c1"));
     }
 
@@ -110,7 +124,8 @@ public sealed class StartTests : IDisposable
     [Fact]
     public void Classify_of_a_sandbox_id_that_leaves_its_directory_is_refused()
     {
-        var classify = () => Classify("""{"annotations":{"io.kubernetes.cri.container-type":"container","io.kubernetes.cri.sandbox-id":"../../etc"}}""");
+        var classify = () => Classify(
+            """{"annotations":{"io.kubernetes.cri.container-type":"container","io.kubernetes.cri.sandbox-id":"../../etc"}}""");
 
         classify.Should().Throw<KataException>().Which.Kind.Should().Be(ErrorKind.InvalidArgument);
     }

@@ -12,10 +12,13 @@ public sealed class StatsMappingTests
 {
     private static readonly ContainerStats Stats = new()
     {
-        Cpu = new CpuStats(Total: 5_000_000, User: 3_000_000, System: 2_000_000, Periods: 7, ThrottledPeriods: 2, ThrottledTime: 9_000),
+        Cpu = new CpuStats(
+            Total: 5_000_000, User: 3_000_000, System: 2_000_000, Periods: 7, ThrottledPeriods: 2,
+            ThrottledTime: 9_000),
         Memory = new MemoryStats(Usage: 100, Limit: 200, MaxUsage: 150, SwapUsage: 1, SwapLimit: 2, OutOfMemoryKills: 3)
         {
-            Details = new Dictionary<string, ulong> { ["anon"] = 40, ["file"] = 30, ["inactive_file"] = 20, ["pgfault"] = 11, ["pgmajfault"] = 12 },
+            Details = new Dictionary<string,
+            ulong> { ["anon"] = 40, ["file"] = 30, ["inactive_file"] = 20, ["pgfault"] = 11, ["pgmajfault"] = 12 },
         },
         Pids = 4,
         PidsLimit = 64,
@@ -31,11 +34,14 @@ public sealed class StatsMappingTests
 
         any.TypeUrl.Should().Be("io.containerd.cgroups.v2.Metrics");
         var metrics = V2.Metrics.Parser.ParseFrom(any.Value);
-        metrics.Cpu.Should().Match<V2.CPUStat>(c => c.UsageUsec == 5000 && c.UserUsec == 3000 && c.SystemUsec == 2000 && c.ThrottledUsec == 9);
-        metrics.Memory.Should().Match<V2.MemoryStat>(m => m.Usage == 100 && m.UsageLimit == 200 && m.InactiveFile == 20 && m.Anon == 40 && m.Pgfault == 11);
+        metrics.Cpu.Should().Match<V2.CPUStat>(
+            c => c.UsageUsec == 5000 && c.UserUsec == 3000 && c.SystemUsec == 2000 && c.ThrottledUsec == 9);
+        metrics.Memory.Should().Match<V2.MemoryStat>(
+            m => m.Usage == 100 && m.UsageLimit == 200 && m.InactiveFile == 20 && m.Anon == 40 && m.Pgfault == 11);
         metrics.MemoryEvents.OomKill.Should().Be(3);
         metrics.Pids.Should().Match<V2.PidsStat>(p => p.Current == 4 && p.Limit == 64);
-        metrics.Io.Usage.Should().ContainSingle().Which.Should().Match<V2.IOEntry>(e => e.Rbytes == 1000 && e.Rios == 10 && e.Wbytes == 2000 && e.Wios == 20);
+        metrics.Io.Usage.Should().ContainSingle().Which.Should().Match<V2.IOEntry>(
+            e => e.Rbytes == 1000 && e.Rios == 10 && e.Wbytes == 2000 && e.Wios == 20);
         metrics.Network.Should().ContainSingle().Which.TxDropped.Should().Be(8);
         metrics.Hugetlb.Should().ContainSingle().Which.Pagesize.Should().Be("2MB");
     }
@@ -47,9 +53,11 @@ public sealed class StatsMappingTests
 
         any.TypeUrl.Should().Be("io.containerd.cgroups.v1.Metrics");
         var metrics = V1.Metrics.Parser.ParseFrom(any.Value);
-        metrics.Cpu.Usage.Should().Match<V1.CPUUsage>(c => c.Total == 5_000_000 && c.Kernel == 2_000_000 && c.User == 3_000_000);
+        metrics.Cpu.Usage.Should().Match<V1.CPUUsage>(
+            c => c.Total == 5_000_000 && c.Kernel == 2_000_000 && c.User == 3_000_000);
         metrics.Memory.Should().Match<V1.MemoryStat>(m =>
-            m.Usage.Usage == 100 && m.Usage.Limit == 200 && m.TotalRss == 40 && m.TotalCache == 30 && m.TotalInactiveFile == 20 && m.TotalPgFault == 11 && m.TotalPgMajFault == 12);
+            m.Usage.Usage == 100 && m.Usage.Limit == 200 && m.TotalRss == 40 && m.TotalCache == 30
+                && m.TotalInactiveFile == 20 && m.TotalPgFault == 11 && m.TotalPgMajFault == 12);
         metrics.MemoryOomControl.OomKill.Should().Be(3);
         metrics.Blkio.IoServiceBytesRecursive.Should().HaveCount(2);
     }
@@ -57,13 +65,16 @@ public sealed class StatsMappingTests
     [Fact]
     public void ToAny_of_nothing_holds_every_part()
     {
-        var v2 = V2.Metrics.Parser.ParseFrom(StatsMapping.ToAny(new GetContainerStatsReply(new ContainerStats(), true)).Value);
-        var v1 = V1.Metrics.Parser.ParseFrom(StatsMapping.ToAny(new GetContainerStatsReply(new ContainerStats(), false)).Value);
+        var v2 = V2.Metrics.Parser.ParseFrom(
+            StatsMapping.ToAny(new GetContainerStatsReply(new ContainerStats(), true)).Value);
+        var v1 = V1.Metrics.Parser.ParseFrom(
+            StatsMapping.ToAny(new GetContainerStatsReply(new ContainerStats(), false)).Value);
 
         ((object?[])[v2.Pids, v2.Cpu, v2.Memory, v2.Rdma, v2.Io, v2.MemoryEvents]).Should().NotContainNulls();
         ((object?[])
         [
-            v1.Pids, v1.Cpu, v1.Cpu?.Usage, v1.Cpu?.Throttling, v1.Memory, v1.Memory?.Usage, v1.Memory?.Swap, v1.Memory?.Kernel, v1.Memory?.KernelTcp,
+            v1.Pids, v1.Cpu, v1.Cpu?.Usage, v1.Cpu?.Throttling, v1.Memory, v1.Memory?.Usage, v1.Memory?.Swap,
+            v1.Memory?.Kernel, v1.Memory?.KernelTcp,
             v1.Blkio, v1.Rdma, v1.CgroupStats, v1.MemoryOomControl,
         ]).Should().NotContainNulls();
     }

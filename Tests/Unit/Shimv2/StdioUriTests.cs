@@ -38,7 +38,8 @@ public sealed class StdioUriTests
     {
         var parse = () => StdioUri.Parse(text, "standard output");
 
-        parse.Should().Throw<KataException>().WithMessage("standard output*").Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        parse.Should().Throw<KataException>().WithMessage("standard output*")
+            .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
     }
 
     [Fact]

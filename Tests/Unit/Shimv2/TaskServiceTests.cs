@@ -52,14 +52,24 @@ public sealed class TaskServiceTests : IAsyncLifetime
         {
             Id = "c1",
             Bundle = "/bundle",
-            Rootfs = { new Types.Mount { Type = "overlay", Source = "overlay", Target = "", Options = { "lowerdir=/a" } } },
+            Rootfs = { new Types.Mount
+            {
+                Type = "overlay",
+                Source = "overlay",
+                Target = "",
+                Options = { "lowerdir=/a" }
+            } },
             Stdin = "/in",
             Stdout = "/out",
             Stderr = "/err",
             Options = new Any
             {
                 TypeUrl = "runtimeoptions.v1.Options",
-                Value = new Platform.Protos.Containerd.RuntimeOptions.Options { ConfigPath = "/c.toml", ConfigBody = ByteString.CopyFromUtf8("x") }.ToByteString(),
+                Value = new Platform.Protos.Containerd.RuntimeOptions.Options
+                {
+                    ConfigPath = "/c.toml",
+                    ConfigBody = ByteString.CopyFromUtf8("x")
+                }.ToByteString(),
             },
         });
 
@@ -77,7 +87,8 @@ public sealed class TaskServiceTests : IAsyncLifetime
     [InlineData("something.else")]
     public void Options_of_another_runtime_are_passed_over(string type)
     {
-        TaskMapping.ToOptions(new Any { TypeUrl = type, Value = ByteString.CopyFromUtf8("\u0008\u0001") }).Should().BeNull();
+        TaskMapping.ToOptions(new Any { TypeUrl = type, Value = ByteString.CopyFromUtf8("\u0008\u0001") })
+            .Should().BeNull();
     }
 
     [Theory]
@@ -85,14 +96,23 @@ public sealed class TaskServiceTests : IAsyncLifetime
     [InlineData("type.googleapis.com/runtimeoptions.v1.Options")]
     public void Options_under_their_other_names_are_read(string type)
     {
-        var any = new Any { TypeUrl = type, Value = new Platform.Protos.Containerd.RuntimeOptions.Options { ConfigPath = "/c" }.ToByteString() };
+        var any = new Any
+        {
+            TypeUrl = type,
+            Value = new Platform.Protos.Containerd.RuntimeOptions.Options { ConfigPath = "/c" }.ToByteString()
+        };
 
         TaskMapping.ToOptions(any)!.ConfigPath.Should().Be("/c");
     }
 
     [Fact]
     public async System.Threading.Tasks.Task Create_from_a_checkpoint_is_unimplemented() =>
-        (await Code(() => _client.CreateAsync(new CreateTaskRequest { Id = "c1", Bundle = "/b", Checkpoint = "/x" }).ResponseAsync)).Should().Be(StatusCode.Unimplemented);
+        (await Code(() => _client.CreateAsync(new CreateTaskRequest
+        {
+            Id = "c1",
+            Bundle = "/b",
+            Checkpoint = "/x"
+        }).ResponseAsync)).Should().Be(StatusCode.Unimplemented);
 
     [Fact]
     public async System.Threading.Tasks.Task Start_of_init_and_exec_names_the_process()
@@ -109,7 +129,8 @@ public sealed class TaskServiceTests : IAsyncLifetime
     {
         AddExec? sent = null;
         _sender.Setup(s => s.Send(It.IsAny<IRequest<Done>>(), It.IsAny<CancellationToken>()))
-            .Callback((IRequest<Done> request, CancellationToken _) => sent = (AddExec)request).ReturnsAsync(Done.Value);
+            .Callback((IRequest<Done> request, CancellationToken _) => sent = (AddExec)request)
+                .ReturnsAsync(Done.Value);
 
         await _client.ExecAsync(new ExecProcessRequest
         {
@@ -128,8 +149,13 @@ public sealed class TaskServiceTests : IAsyncLifetime
     [Fact]
     public async System.Threading.Tasks.Task Exec_without_an_id_or_with_another_spec_is_refused()
     {
-        (await Code(() => _client.ExecAsync(new ExecProcessRequest { Id = "c1", Spec = new Any { TypeUrl = TypeUrl.OciProcess } }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
-        (await Code(() => _client.ExecAsync(new ExecProcessRequest { Id = "c1", ExecId = "e1" }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.ExecAsync(new ExecProcessRequest
+        {
+            Id = "c1",
+            Spec = new Any { TypeUrl = TypeUrl.OciProcess }
+        }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.ExecAsync(new ExecProcessRequest { Id = "c1", ExecId = "e1" }).ResponseAsync))
+            .Should().Be(StatusCode.InvalidArgument);
     }
 
     [Fact]
@@ -139,7 +165,8 @@ public sealed class TaskServiceTests : IAsyncLifetime
 
         await _client.KillAsync(new KillRequest { Id = "c1", Signal = 37, All = true });
 
-        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 65 }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 65 }).ResponseAsync))
+            .Should().Be(StatusCode.InvalidArgument);
     }
 
     [Theory]
@@ -149,7 +176,8 @@ public sealed class TaskServiceTests : IAsyncLifetime
     {
         Expect(new GetProcessState(Init), State(status));
 
-        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 0 }).ResponseAsync)).Should().Be(expected);
+        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 0 }).ResponseAsync))
+            .Should().Be(expected);
     }
 
     [Fact]
@@ -158,8 +186,10 @@ public sealed class TaskServiceTests : IAsyncLifetime
         Refuse<Done>(ContainerErrors.AlreadyFinished(Init));
         Refuse<DeleteProcessReply>(ContainerErrors.NotFound(C1));
 
-        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 9 }).ResponseAsync)).Should().Be(StatusCode.NotFound);
-        (await Code(() => _client.DeleteAsync(new DeleteRequest { Id = "c1" }).ResponseAsync)).Should().Be(StatusCode.NotFound);
+        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 9 }).ResponseAsync))
+            .Should().Be(StatusCode.NotFound);
+        (await Code(() => _client.DeleteAsync(new DeleteRequest { Id = "c1" }).ResponseAsync))
+            .Should().Be(StatusCode.NotFound);
     }
 
     [Fact]
@@ -170,10 +200,14 @@ public sealed class TaskServiceTests : IAsyncLifetime
         Refuse<Done>(ContainerErrors.AlreadyFinished(Init));
         Refuse<DeleteProcessReply>(ContainerErrors.NotFound(C1));
 
-        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 15 }).ResponseAsync)).Should().Be(StatusCode.OK);
-        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 9 }).ResponseAsync)).Should().Be(StatusCode.OK);
-        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 1 }).ResponseAsync)).Should().Be(StatusCode.NotFound);
-        (await Code(() => _client.DeleteAsync(new DeleteRequest { Id = "c1" }).ResponseAsync)).Should().Be(StatusCode.OK);
+        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 15 }).ResponseAsync))
+            .Should().Be(StatusCode.OK);
+        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 9 }).ResponseAsync))
+            .Should().Be(StatusCode.OK);
+        (await Code(() => _client.KillAsync(new KillRequest { Id = "c1", Signal = 1 }).ResponseAsync))
+            .Should().Be(StatusCode.NotFound);
+        (await Code(() => _client.DeleteAsync(new DeleteRequest { Id = "c1" }).ResponseAsync))
+            .Should().Be(StatusCode.OK);
     }
 
     [Fact]
@@ -181,7 +215,8 @@ public sealed class TaskServiceTests : IAsyncLifetime
     {
         Expect(new DeleteProcess(Exec1), new DeleteProcessReply(9, new ExitStatus(3, At)));
 
-        (await _client.DeleteAsync(new DeleteRequest { Id = "c1", ExecId = "e1" })).Should().Be(new DeleteResponse { Pid = 9, ExitStatus = 3, ExitedAt = Then });
+        (await _client.DeleteAsync(new DeleteRequest { Id = "c1", ExecId = "e1" }))
+            .Should().Be(new DeleteResponse { Pid = 9, ExitStatus = 3, ExitedAt = Then });
     }
 
     [Fact]
@@ -204,12 +239,22 @@ public sealed class TaskServiceTests : IAsyncLifetime
     {
         UpdateContainer? sent = null;
         _sender.Setup(s => s.Send(It.IsAny<IRequest<Done>>(), It.IsAny<CancellationToken>()))
-            .Callback((IRequest<Done> request, CancellationToken _) => sent = (UpdateContainer)request).ReturnsAsync(Done.Value);
+            .Callback((IRequest<Done> request, CancellationToken _) => sent = (UpdateContainer)request)
+                .ReturnsAsync(Done.Value);
 
-        await _client.UpdateAsync(new UpdateTaskRequest { Id = "c1", Resources = new Any { TypeUrl = TypeUrl.OciLinuxResources, Value = ByteString.CopyFromUtf8("{}") } });
+        await _client.UpdateAsync(
+            new UpdateTaskRequest
+            {
+                Id = "c1",
+                Resources = new Any { TypeUrl = TypeUrl.OciLinuxResources, Value = ByteString.CopyFromUtf8("{}") }
+            });
 
         System.Text.Encoding.UTF8.GetString(sent!.ResourcesJson.Span).Should().Be("{}");
-        (await Code(() => _client.UpdateAsync(new UpdateTaskRequest { Id = "c1", Resources = new Any { TypeUrl = "x" } }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.UpdateAsync(new UpdateTaskRequest
+        {
+            Id = "c1",
+            Resources = new Any { TypeUrl = "x" }
+        }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
     }
 
     [Fact]
@@ -226,7 +271,8 @@ public sealed class TaskServiceTests : IAsyncLifetime
     [InlineData(ProcessStatus.Created, Types.Status.Created)]
     [InlineData(ProcessStatus.Running, Types.Status.Running)]
     [InlineData(ProcessStatus.Paused, Types.Status.Paused)]
-    public async System.Threading.Tasks.Task State_of_the_living_has_no_exit(ProcessStatus status, Types.Status expected)
+    public async System.Threading.Tasks.Task State_of_the_living_has_no_exit(
+        ProcessStatus status, Types.Status expected)
     {
         Expect(new GetProcessState(Exec1), State(status));
 
@@ -250,7 +296,8 @@ public sealed class TaskServiceTests : IAsyncLifetime
 
         var state = await _client.StateAsync(new StateRequest { Id = "c1" });
 
-        state.Should().Match<StateResponse>(s => s.Status == Types.Status.Stopped && s.ExitStatus == 137 && s.ExitedAt.Equals(Then));
+        state.Should().Match<StateResponse>(
+            s => s.Status == Types.Status.Stopped && s.ExitStatus == 137 && s.ExitedAt.Equals(Then));
     }
 
     [Fact]
@@ -258,13 +305,16 @@ public sealed class TaskServiceTests : IAsyncLifetime
     {
         Expect(new WaitProcess(Init), new WaitProcessReply(new ExitStatus(2, At)));
 
-        (await _client.WaitAsync(new WaitRequest { Id = "c1" })).Should().Be(new WaitResponse { ExitStatus = 2, ExitedAt = Then });
+        (await _client.WaitAsync(new WaitRequest { Id = "c1" }))
+            .Should().Be(new WaitResponse { ExitStatus = 2, ExitedAt = Then });
     }
 
     [Fact]
     public async System.Threading.Tasks.Task Pids_tells_execs_by_their_id()
     {
-        Expect(new ListProcesses(C1), new ListProcessesReply([new ListedProcess(5, null), new ListedProcess(5, ExecId.Parse("e1"))]));
+        Expect(
+            new ListProcesses(C1),
+            new ListProcessesReply([new ListedProcess(5, null), new ListedProcess(5, ExecId.Parse("e1"))]));
 
         var pids = await _client.PidsAsync(new PidsRequest { Id = "c1" });
 
@@ -281,8 +331,10 @@ public sealed class TaskServiceTests : IAsyncLifetime
         Expect(new GetShimIdentity(C1), new GetShimIdentityReply(1, 2, "3"));
         Expect(new ShutDownShim(true), new ShutDownShimReply(true));
 
-        (await _client.StatsAsync(new StatsRequest { Id = "c1" })).Stats.TypeUrl.Should().Be("io.containerd.cgroups.v2.Metrics");
-        (await _client.ConnectAsync(new ConnectRequest { Id = "c1" })).Should().Be(new ConnectResponse { ShimPid = 1, TaskPid = 2, Version = "3" });
+        (await _client.StatsAsync(new StatsRequest { Id = "c1" }))
+            .Stats.TypeUrl.Should().Be("io.containerd.cgroups.v2.Metrics");
+        (await _client.ConnectAsync(new ConnectRequest { Id = "c1" }))
+            .Should().Be(new ConnectResponse { ShimPid = 1, TaskPid = 2, Version = "3" });
         (await _client.ShutdownAsync(new ShutdownRequest { Id = "c1", Now = true })).Should().Be(new Empty());
     }
 
@@ -293,19 +345,22 @@ public sealed class TaskServiceTests : IAsyncLifetime
     {
         Expect(new GetShimIdentity(null), new GetShimIdentityReply(1, 0, "3"));
 
-        (await _client.ConnectAsync(new ConnectRequest { Id = id })).Should().Be(new ConnectResponse { ShimPid = 1, Version = "3" });
+        (await _client.ConnectAsync(new ConnectRequest { Id = id }))
+            .Should().Be(new ConnectResponse { ShimPid = 1, Version = "3" });
     }
 
     [Fact]
     public async System.Threading.Tasks.Task Checkpoint_is_unimplemented() =>
-        (await Code(() => _client.CheckpointAsync(new CheckpointTaskRequest { Id = "c1" }).ResponseAsync)).Should().Be(StatusCode.Unimplemented);
+        (await Code(() => _client.CheckpointAsync(new CheckpointTaskRequest { Id = "c1" }).ResponseAsync))
+            .Should().Be(StatusCode.Unimplemented);
 
     [Fact]
     public async System.Threading.Tasks.Task The_same_service_answers_under_its_newer_name()
     {
         Expect(new StartProcess(Init), new StartProcessReply(7));
 
-        (await new TaskClientV3(await _pair.ConnectAsync()).StartAsync(new StartRequest { Id = "c1" })).Pid.Should().Be(7);
+        (await new TaskClientV3(await _pair.ConnectAsync()).StartAsync(new StartRequest { Id = "c1" }))
+            .Pid.Should().Be(7);
     }
 
     [Theory]
@@ -314,22 +369,30 @@ public sealed class TaskServiceTests : IAsyncLifetime
     [InlineData("a b")]
     public async System.Threading.Tasks.Task An_id_that_is_none_is_refused_everywhere(string id)
     {
-        (await Code(() => _client.StartAsync(new StartRequest { Id = id }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
-        (await Code(() => _client.PauseAsync(new PauseRequest { Id = id }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
-        (await Code(() => _client.StatsAsync(new StatsRequest { Id = id }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
-        (await Code(() => _client.CreateAsync(new CreateTaskRequest { Id = id, Bundle = "/b" }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
-        (await Code(() => _client.CreateAsync(new CreateTaskRequest { Id = "c1", Bundle = "b/../.." }).ResponseAsync)).Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.StartAsync(new StartRequest { Id = id }).ResponseAsync))
+            .Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.PauseAsync(new PauseRequest { Id = id }).ResponseAsync))
+            .Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.StatsAsync(new StatsRequest { Id = id }).ResponseAsync))
+            .Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.CreateAsync(new CreateTaskRequest { Id = id, Bundle = "/b" }).ResponseAsync))
+            .Should().Be(StatusCode.InvalidArgument);
+        (await Code(() => _client.CreateAsync(new CreateTaskRequest { Id = "c1", Bundle = "b/../.." }).ResponseAsync))
+            .Should().Be(StatusCode.InvalidArgument);
     }
 
     [Fact]
     public async System.Threading.Tasks.Task A_fault_of_ours_is_answered_Unknown()
     {
-        _sender.Setup(s => s.Send(It.IsAny<IRequest<StartProcessReply>>(), It.IsAny<CancellationToken>())).ThrowsAsync(new InvalidOperationException("bug"));
+        _sender.Setup(s => s.Send(It.IsAny<IRequest<StartProcessReply>>(), It.IsAny<CancellationToken>()))
+            .ThrowsAsync(new InvalidOperationException("bug"));
 
-        (await Code(() => _client.StartAsync(new StartRequest { Id = "c1" }).ResponseAsync)).Should().Be(StatusCode.Unknown);
+        (await Code(() => _client.StartAsync(new StartRequest { Id = "c1" }).ResponseAsync))
+            .Should().Be(StatusCode.Unknown);
     }
 
-    private static GetProcessStateReply State(ProcessStatus status) => new(HostPath.Parse("/b", "bundle"), 5, status, Streams, null);
+    private static GetProcessStateReply State(ProcessStatus status) =>
+        new(HostPath.Parse("/b", "bundle"), 5, status, Streams, null);
 
     private static async Task<StatusCode> Code<T>(Func<Task<T>> call)
     {
@@ -345,14 +408,18 @@ public sealed class TaskServiceTests : IAsyncLifetime
     }
 
     private void Expect<TReply>(IRequest<TReply> request, TReply reply) =>
-        _sender.Setup(s => s.Send(It.Is<IRequest<TReply>>(sent => sent.Equals(request)), It.IsAny<CancellationToken>())).ReturnsAsync(reply);
+        _sender.Setup(
+            s =>
+                s.Send(It.Is<IRequest<TReply>>(sent => sent.Equals(request)),
+                    It.IsAny<CancellationToken>())).ReturnsAsync(reply);
 
     private void Refuse<TReply>(KataException failure) =>
         _sender.Setup(s => s.Send(It.IsAny<IRequest<TReply>>(), It.IsAny<CancellationToken>())).ThrowsAsync(failure);
 
     private async System.Threading.Tasks.Task ServeAsync(string eventsAddress)
     {
-        var service = new TaskService(_sender.Object, new CrioHabits(new ShimEnvironment("default", eventsAddress), TimeProvider.System));
+        var service = new TaskService(
+            _sender.Object, new CrioHabits(new ShimEnvironment("default", eventsAddress), TimeProvider.System));
         _pair.Serve(server => ShimServer.AddTaskService(server, service));
         _client = new TaskClient(await _pair.ConnectAsync());
     }

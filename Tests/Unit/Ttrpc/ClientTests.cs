@@ -41,7 +41,8 @@ public sealed class ClientTests
         });
         await using var client = Connect(served, new TtrpcClientOptions { Reader = reader }, overStream);
 
-        var replies = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i => UnaryAsync(client, $"{i}"))).WaitAsync(RawPeer.Patience);
+        var replies = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i => UnaryAsync(client, $"{i}")))
+            .WaitAsync(RawPeer.Patience);
 
         replies.Should().Equal(Enumerable.Range(0, 1000).Select(i => $"{i}"));
     }
@@ -62,11 +63,15 @@ public sealed class ClientTests
     [Fact]
     public async Task Calls_when_large_and_parallel_wait_for_room_instead_of_closing()
     {
-        await using var served = new Served(service: new NoteService { OnUnary = (note, _) => Task.FromResult(new Note($"{note.Bytes.Length}")) });
+        await using var served = new Served(
+            service: new NoteService { OnUnary = (note, _) => Task.FromResult(new Note($"{note.Bytes.Length}")) });
         await using var client = Connect(served);
 
         var replies = await Task.WhenAll(Enumerable.Range(0, 12)
-            .Select(i => client.AsyncUnaryCall(NoteService.Unary, null, default, new Note(new byte[4_000_000 + i])).ResponseAsync))
+            .Select(
+                i =>
+                    client.AsyncUnaryCall(NoteService.Unary, null, default, new Note(new byte[4_000_000 + i]))
+                        .ResponseAsync))
             .WaitAsync(RawPeer.Patience);
 
         replies.Select(r => r.Text).Should().Equal(Enumerable.Range(0, 12).Select(i => $"{4_000_000 + i}"));
@@ -81,7 +86,8 @@ public sealed class ClientTests
         var headers = new Metadata { { "containerd-namespace-ttrpc", "moby" } };
 
         var call = client.AsyncUnaryCall(
-            NoteService.Unary, null, new CallOptions(headers, clock.GetUtcNow().UtcDateTime.AddSeconds(3)), new Note("x"));
+            NoteService.Unary, null, new CallOptions(headers, clock.GetUtcNow().UtcDateTime.AddSeconds(3)),
+            new Note("x"));
         var (header, payload) = (await peer.ReadAsync())!.Value;
 
         header.Should().Be(new FrameHeader((uint)payload.Length, 1, FrameType.Request, FrameFlags.None));
@@ -107,7 +113,9 @@ public sealed class ClientTests
         await using var client = Connect(served);
         var deadline = TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(1);
 
-        await client.AsyncUnaryCall(NoteService.Unary, null, new CallOptions(new Metadata { { "k", "v1" }, { "k", "v2" } }, deadline), new Note("x"));
+        await client.AsyncUnaryCall(
+            NoteService.Unary, null, new CallOptions(new Metadata { { "k", "v1" }, { "k", "v2" } }, deadline),
+            new Note("x"));
 
         seen!.RequestHeaders.Select(e => (e.Key, e.Value)).Should().Equal(("k", "v1"), ("k", "v2"));
         seen.Deadline.Should().BeCloseTo(deadline, TimeSpan.FromSeconds(30));
@@ -121,7 +129,9 @@ public sealed class ClientTests
         await using var client = new TtrpcClient(socket);
 
         await FailsAsync(
-            client.AsyncUnaryCall(NoteService.Unary, null, new CallOptions(deadline: new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc)), new Note("x")),
+            client.AsyncUnaryCall(
+                NoteService.Unary, null, new CallOptions(deadline: new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc)),
+                new Note("x")),
             StatusCode.DeadlineExceeded, "context deadline exceeded");
         var later = client.AsyncUnaryCall(NoteService.Unary, null, default, new Note("later"));
 
@@ -136,7 +146,8 @@ public sealed class ClientTests
         var (socket, peer) = Pair();
         await using var client = new TtrpcClient(socket);
         using var cancel = new CancellationTokenSource();
-        var call = client.AsyncUnaryCall(NoteService.Unary, null, new CallOptions(cancellationToken: cancel.Token), new Note("x"));
+        var call = client.AsyncUnaryCall(
+            NoteService.Unary, null, new CallOptions(cancellationToken: cancel.Token), new Note("x"));
         await peer.ReadAsync();
 
         await cancel.CancelAsync();
@@ -157,7 +168,9 @@ public sealed class ClientTests
         await using var client = Connect(served);
 
         await FailsAsync(
-            client.AsyncUnaryCall(NoteService.Unary, null, new CallOptions(cancellationToken: new CancellationToken(true)), new Note("x")),
+            client.AsyncUnaryCall(
+                NoteService.Unary, null, new CallOptions(cancellationToken: new CancellationToken(true)),
+                new Note("x")),
             StatusCode.Cancelled, "context canceled");
     }
 
@@ -240,8 +253,12 @@ public sealed class ClientTests
         await using var served = new Served();
         await using var client = Connect(served);
 
-        await FailsAsync(client.AsyncUnaryCall(NoteService.Unary, null, default, new Note(new byte[TtrpcLimits.MaxMessage + 1])), StatusCode.ResourceExhausted);
-        await FailsAsync(client.AsyncUnaryCall(NoteService.Unary, null, default, new Note(new byte[TtrpcLimits.MaxMessage])), StatusCode.ResourceExhausted);
+        await FailsAsync(
+            client.AsyncUnaryCall(NoteService.Unary, null, default, new Note(new byte[TtrpcLimits.MaxMessage + 1])),
+            StatusCode.ResourceExhausted);
+        await FailsAsync(
+            client.AsyncUnaryCall(NoteService.Unary, null, default, new Note(new byte[TtrpcLimits.MaxMessage])),
+            StatusCode.ResourceExhausted);
         (await UnaryAsync(client, "small")).Should().Be("small");
     }
 
@@ -251,7 +268,9 @@ public sealed class ClientTests
     {
         var (socket, peer) = Pair();
         await using var client = new TtrpcClient(
-            overStream ? new ForeignStream(new NetworkStream(socket, ownsSocket: true)) : new NetworkStream(socket, ownsSocket: true),
+            overStream
+                ? new ForeignStream(new NetworkStream(socket, ownsSocket: true))
+                : new NetworkStream(socket, ownsSocket: true),
             new TtrpcClientOptions { Reader = reader });
         var call = client.AsyncUnaryCall(NoteService.Unary, null, default, new Note("x"));
         await peer.ReadAsync();
@@ -259,7 +278,9 @@ public sealed class ClientTests
         peer.Dispose();
 
         await FailsAsync(call, StatusCode.Unavailable, "ttrpc: closed: the peer closed the connection");
-        await FailsAsync(client.AsyncUnaryCall(NoteService.Unary, null, default, new Note("y")), StatusCode.Unavailable, "ttrpc: closed: the peer closed the connection");
+        await FailsAsync(
+            client.AsyncUnaryCall(NoteService.Unary, null, default, new Note("y")), StatusCode.Unavailable,
+            "ttrpc: closed: the peer closed the connection");
         var closed = () => client.Closed.WaitAsync(RawPeer.Patience);
         await closed.Should().ThrowAsync<TtrpcException>().WithMessage("the peer closed the connection");
     }
@@ -327,7 +348,9 @@ public sealed class ClientTests
 
         await client.DisposeAsync();
 
-        await FailsAsync(client.AsyncUnaryCall(NoteService.Unary, null, default, new Note("y")), StatusCode.Unavailable, "ttrpc: closed: the peer closed the connection");
+        await FailsAsync(
+            client.AsyncUnaryCall(NoteService.Unary, null, default, new Note("y")), StatusCode.Unavailable,
+            "ttrpc: closed: the peer closed the connection");
     }
 
     [Theory]
@@ -352,7 +375,8 @@ public sealed class ClientTests
         await served.Serving.WaitAsync(RawPeer.Patience);
     }
 
-    internal static TtrpcClient Connect(Served served, TtrpcClientOptions? options = null, bool overStream = false) => overStream
+    internal static TtrpcClient Connect(Served served, TtrpcClientOptions? options = null, bool overStream = false) =>
+        overStream
         ? new TtrpcClient(new ForeignStream(new NetworkStream(served.Client, ownsSocket: true)), options)
         : new TtrpcClient(served.Client, options);
 
@@ -366,7 +390,8 @@ public sealed class ClientTests
     }
 
     private static async Task<string> UnaryAsync(TtrpcClient client, string text) =>
-        (await client.AsyncUnaryCall(NoteService.Unary, null, default, new Note(text)).ResponseAsync.WaitAsync(RawPeer.Patience)).Text;
+        (await client.AsyncUnaryCall(NoteService.Unary, null, default,
+            new Note(text)).ResponseAsync.WaitAsync(RawPeer.Patience)).Text;
 
     private static (Socket Client, RawPeer Peer) Pair()
     {

@@ -8,13 +8,16 @@ namespace Kata.Tests.Unit.Ttrpc;
 
 public sealed class CodecTests
 {
-    private static readonly Gen<byte[]> Payload = Gen.OneOf(Gen.Byte.Array[0, 40], Gen.Byte.Array[100, 300], Gen.Byte.Array[16_000, 17_000])
+    private static readonly Gen<byte[]> Payload = Gen.OneOf(
+        Gen.Byte.Array[0, 40], Gen.Byte.Array[100, 300], Gen.Byte.Array[16_000, 17_000])
         .Select(bytes => bytes is [0xff, ..] ? [0, .. bytes] : bytes);
 
     private static readonly Gen<string> Text = Gen.String[Gen.Char['\u0001', '\u2fff'], 0, 40];
 
     private static readonly Gen<(string Key, string Value)[]> Pairs =
-        Gen.Select(Gen.String[Gen.Char["abcxyz019-_."], 1, 12].Where(k => !k.EndsWith("-bin", StringComparison.Ordinal)), Text).Array[0, 4];
+        Gen.Select(
+            Gen.String[Gen.Char["abcxyz019-_."], 1, 12].Where(k => !k.EndsWith("-bin", StringComparison.Ordinal)),
+            Text).Array[0, 4];
 
     [Fact]
     public void Request_when_built_reads_back_the_same_here_and_in_protobuf() =>
@@ -24,7 +27,9 @@ public sealed class CodecTests
             foreach (var (key, value) in pairs)
                 metadata.Add(key, value);
 
-            var frame = FrameBuilder.Request(service, method, Note.Marshaller, new Note(payload), FrameFlags.None, timeout, metadata, TtrpcLimits.MaxMessage);
+            var frame = FrameBuilder.Request(
+                service, method, Note.Marshaller, new Note(payload), FrameFlags.None, timeout, metadata,
+                TtrpcLimits.MaxMessage);
             var header = FrameHeader.Read(frame.Span);
             var body = frame.Span[FrameHeader.Size..].ToArray();
             frame.Return();
@@ -46,7 +51,8 @@ public sealed class CodecTests
         {
             var frame = FrameBuilder.Response(7, Note.Marshaller, new Note(payload), TtrpcLimits.MaxMessage);
             var body = frame.Span[FrameHeader.Size..].ToArray();
-            FrameHeader.Read(frame.Span).Should().Be(new FrameHeader((uint)body.Length, 7, FrameType.Response, FrameFlags.None));
+            FrameHeader.Read(frame.Span)
+                .Should().Be(new FrameHeader((uint)body.Length, 7, FrameType.Response, FrameFlags.None));
             frame.Return();
 
             RawResponse.Parse(7, body).Should().BeEquivalentTo(new RawResponse(7, true, 0, "", payload));
@@ -72,7 +78,8 @@ public sealed class CodecTests
     [Fact]
     public void Response_when_its_status_is_of_no_known_code_becomes_unknown()
     {
-        ResponseEnvelope.Parse(RawPeer.Response(77, "odd", [])).ToStatus().Should().BeEquivalentTo(new Status(StatusCode.Unknown, "odd"));
+        ResponseEnvelope.Parse(RawPeer.Response(77, "odd", [])).ToStatus()
+            .Should().BeEquivalentTo(new Status(StatusCode.Unknown, "odd"));
         ResponseEnvelope.Parse(RawPeer.Response(-1, "odd", [])).ToStatus().StatusCode.Should().Be(StatusCode.Unknown);
     }
 
@@ -81,7 +88,8 @@ public sealed class CodecTests
     {
         var metadata = new Metadata { { "trace-bin", new byte[] { 0, 1, 255 } } };
 
-        var frame = FrameBuilder.Request("s", "m", Note.Marshaller, new Note("x"), FrameFlags.None, 0, metadata, TtrpcLimits.MaxMessage);
+        var frame = FrameBuilder.Request(
+            "s", "m", Note.Marshaller, new Note("x"), FrameFlags.None, 0, metadata, TtrpcLimits.MaxMessage);
         var request = RequestEnvelope.Parse(frame.Span[FrameHeader.Size..]);
 
         request.Metadata!.GetValueBytes("trace-bin").Should().Equal(0, 1, 255);
@@ -90,9 +98,11 @@ public sealed class CodecTests
     [Fact]
     public void Metadata_when_its_key_cannot_be_a_header_is_left_out()
     {
-        var request = RequestEnvelope.Parse(RawPeer.Request("s", "m", [], 0, ("bad key", "1"), ("", "2"), ("Good", "3")));
+        var request = RequestEnvelope.Parse(
+            RawPeer.Request("s", "m", [], 0, ("bad key", "1"), ("", "2"), ("Good", "3")));
 
-        request.Metadata!.Should().ContainSingle().Which.Should().Match<Metadata.Entry>(e => e.Key == "good" && e.Value == "3");
+        request.Metadata!.Should().ContainSingle()
+            .Which.Should().Match<Metadata.Entry>(e => e.Key == "good" && e.Value == "3");
     }
 
     [Fact]
@@ -132,8 +142,10 @@ public sealed class CodecTests
     [InlineData(new byte[] { 0x00, 0x01 }, "invalid field number")]
     [InlineData(new byte[] { 0x0b }, "unsupported wire type")]
     [InlineData(new byte[] { 0x0a, 0x05, 0x61 }, "unexpected end of message")]
-    [InlineData(new byte[] { 0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01 }, "unexpected end of message")]
-    [InlineData(new byte[] { 0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01 }, "invalid variable-length number")]
+    [InlineData(new byte[] { 0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01 },
+        "unexpected end of message")]
+    [InlineData(new byte[] { 0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01 },
+        "invalid variable-length number")]
     [InlineData(new byte[] { 0x09, 0x01 }, "unexpected end of message")]
     [InlineData(new byte[] { 0x0a, 0x01, 0xff }, "string field contains invalid UTF-8")]
     public void Request_when_damaged_is_refused_with_the_reason(byte[] bytes, string reason)
@@ -158,11 +170,14 @@ public sealed class CodecTests
     [Fact]
     public void Stream_of_bytes_when_split_anywhere_gives_the_same_frames() =>
         Gen.Select(
-            Gen.Select(Gen.UInt, Gen.Byte[0, 4], Gen.Byte[0, 7], Gen.OneOf(Gen.Byte.Array[0, 30], Gen.Byte.Array[4000, 9000])).Array[1, 12],
+            Gen.Select(
+                Gen.UInt, Gen.Byte[0, 4], Gen.Byte[0, 7],
+                Gen.OneOf(Gen.Byte.Array[0, 30], Gen.Byte.Array[4000, 9000])).Array[1, 12],
             Gen.Int[1, 6000].Array[1, 20]).Sample((frames, cuts) =>
         {
             const int limit = 8000;
-            var bytes = frames.SelectMany(f => RawPeer.Frame((FrameType)f.Item2, f.Item1, f.Item4, (FrameFlags)f.Item3)).ToArray();
+            var bytes = frames.SelectMany(
+                f => RawPeer.Frame((FrameType)f.Item2, f.Item1, f.Item4, (FrameFlags)f.Item3)).ToArray();
             using var reader = new FrameReader(limit);
             var read = new List<(FrameHeader Header, byte[]? Payload)>();
 
@@ -171,7 +186,10 @@ public sealed class CodecTests
             read.Should().HaveCount(frames.Length);
             for (var i = 0; i < frames.Length; i++)
             {
-                read[i].Header.Should().Be(new FrameHeader((uint)frames[i].Item4.Length, frames[i].Item1, (FrameType)frames[i].Item2, (FrameFlags)frames[i].Item3));
+                read[i].Header.Should().Be(
+                    new FrameHeader(
+                        (uint)frames[i].Item4.Length, frames[i].Item1, (FrameType)frames[i].Item2,
+                        (FrameFlags)frames[i].Item3));
                 if (frames[i].Item4.Length > limit)
                     read[i].Payload.Should().BeNull();
                 else
@@ -218,7 +236,8 @@ public sealed class CodecTests
 
         FrameHeader.Read(frame.Span).Length.Should().Be(TtrpcLimits.MaxMessage);
         frame.Return();
-        build.Should().Throw<MessageTooLargeException>().WithMessage($"message length {TtrpcLimits.MaxMessage + 1} exceed maximum message size of {TtrpcLimits.MaxMessage}");
+        build.Should().Throw<MessageTooLargeException>().WithMessage(
+            $"message length {TtrpcLimits.MaxMessage + 1} exceed maximum message size of {TtrpcLimits.MaxMessage}");
     }
 
     [Fact]
@@ -231,7 +250,8 @@ public sealed class CodecTests
         RawResponse.Parse(3, frame.Span[FrameHeader.Size..].ToArray()).Payload.Should().Equal("abc"u8.ToArray());
     }
 
-    private static void Check(byte[] body, string service, string method, byte[] payload, long timeout, (string Key, string Value)[] pairs)
+    private static void Check(
+        byte[] body, string service, string method, byte[] payload, long timeout, (string Key, string Value)[] pairs)
     {
         var request = RequestEnvelope.Parse(body);
         System.Text.Encoding.UTF8.GetString(request.Service).Should().Be(service);

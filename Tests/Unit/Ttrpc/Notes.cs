@@ -30,10 +30,14 @@ internal sealed class NoteService
 {
     public const string Name = "test.Notes";
 
-    public static readonly Method<Note, Note> Unary = new(MethodType.Unary, Name, "Unary", Note.Marshaller, Note.Marshaller);
-    public static readonly Method<Note, Note> Up = new(MethodType.ClientStreaming, Name, "Up", Note.Marshaller, Note.Marshaller);
-    public static readonly Method<Note, Note> Down = new(MethodType.ServerStreaming, Name, "Down", Note.Marshaller, Note.Marshaller);
-    public static readonly Method<Note, Note> Both = new(MethodType.DuplexStreaming, Name, "Both", Note.Marshaller, Note.Marshaller);
+    public static readonly Method<Note, Note> Unary = new(
+        MethodType.Unary, Name, "Unary", Note.Marshaller, Note.Marshaller);
+    public static readonly Method<Note, Note> Up = new(
+        MethodType.ClientStreaming, Name, "Up", Note.Marshaller, Note.Marshaller);
+    public static readonly Method<Note, Note> Down = new(
+        MethodType.ServerStreaming, Name, "Down", Note.Marshaller, Note.Marshaller);
+    public static readonly Method<Note, Note> Both = new(
+        MethodType.DuplexStreaming, Name, "Both", Note.Marshaller, Note.Marshaller);
 
     public UnaryServerMethod<Note, Note> OnUnary { get; set; } = (note, _) => Task.FromResult(note);
 

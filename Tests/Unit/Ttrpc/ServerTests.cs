@@ -85,7 +85,8 @@ public sealed class ServerTests
         while (answers.Count < TtrpcLimits.MaxCallsInFlight)
             answers.Add((await peer.ReadResponseAsync()).Id);
 
-        refused.Should().BeEquivalentTo(new RawResponse(id, true, (int)StatusCode.ResourceExhausted, "more than 1024 calls in flight", []));
+        refused.Should().BeEquivalentTo(
+            new RawResponse(id, true, (int)StatusCode.ResourceExhausted, "more than 1024 calls in flight", []));
         answers.Should().NotContain(id);
     }
 
@@ -131,7 +132,8 @@ public sealed class ServerTests
         for (uint i = 0; i < 12; i++)
             await peer.CallAsync(1 + (2 * i), "Unary", []);
 
-        (await closed.Task.WaitAsync(RawPeer.Patience)).Message.Should().Be("the peer leaves more than 8388608 bytes unread");
+        (await closed.Task.WaitAsync(RawPeer.Patience))
+            .Message.Should().Be("the peer leaves more than 8388608 bytes unread");
     }
 
     [Theory]
@@ -228,7 +230,8 @@ public sealed class ServerTests
         clock.Advance(TimeSpan.FromSeconds(1));
 
         (await peer.ReadResponseAsync()).Should().BeEquivalentTo(
-            new RawResponse(1, true, (int)StatusCode.InvalidArgument, "data handling error: stream receive queue is full", []));
+            new RawResponse(
+                1, true, (int)StatusCode.InvalidArgument, "data handling error: stream receive queue is full", []));
         await canceled.Task.WaitAsync(RawPeer.Patience);
     }
 
@@ -306,7 +309,8 @@ public sealed class ServerTests
 
         await peer.CallAsync(1, "Unary", []);
 
-        (await peer.ReadResponseAsync()).Should().BeEquivalentTo(new RawResponse(1, true, (int)StatusCode.Unknown, "odd", []));
+        (await peer.ReadResponseAsync())
+            .Should().BeEquivalentTo(new RawResponse(1, true, (int)StatusCode.Unknown, "odd", []));
         var (method, error) = await reported.Task.WaitAsync(RawPeer.Patience);
         method.Should().Be("/test.Notes/Unary");
         error.Should().BeOfType<InvalidOperationException>();
@@ -315,7 +319,8 @@ public sealed class ServerTests
     [Fact]
     public async Task Handler_when_it_returns_no_message_answers_unknown()
     {
-        await using var served = new Served(service: new NoteService { OnUnary = (_, _) => Task.FromResult<Note>(null!) });
+        await using var served = new Served(
+            service: new NoteService { OnUnary = (_, _) => Task.FromResult<Note>(null!) });
         using var peer = new RawPeer(served.Client);
 
         await peer.CallAsync(1, "Unary", []);
@@ -327,7 +332,8 @@ public sealed class ServerTests
     public async Task Handler_when_inline_and_waiting_does_not_hold_up_the_reader()
     {
         var first = new TaskCompletionSource();
-        await using var served = new Served(new TtrpcServerOptions { RunInline = (_, method) => method == "Unary" }, new NoteService
+        await using var served = new Served(
+            new TtrpcServerOptions { RunInline = (_, method) => method == "Unary" }, new NoteService
         {
             OnUnary = async (note, _) =>
             {

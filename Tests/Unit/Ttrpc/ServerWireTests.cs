@@ -170,7 +170,8 @@ public sealed class ServerWireTests : IAsyncDisposable
         await _peer.SendAsync(FrameType.Request, 1, new byte[TtrpcLimits.MaxMessage + 1]);
         await _peer.CallAsync(3, "Unary", "still here"u8.ToArray());
 
-        await ExpectAsync(1, StatusCode.ResourceExhausted, "message length 4194305 exceed maximum message size of 4194304");
+        await ExpectAsync(
+            1, StatusCode.ResourceExhausted, "message length 4194305 exceed maximum message size of 4194304");
         (await _peer.ReadResponseAsync()).Payload.Should().Equal("still here"u8.ToArray());
     }
 
@@ -228,10 +229,12 @@ public sealed class ServerWireTests : IAsyncDisposable
     [Fact]
     public async Task Response_when_ours_is_over_the_limit_answers_resource_exhausted_and_the_connection_stays()
     {
-        _served.Service.OnUnary = (note, _) => Task.FromResult(note.Text == "big" ? new Note(new byte[TtrpcLimits.MaxMessage]) : note);
+        _served.Service.OnUnary = (note, _) => Task.FromResult(
+            note.Text == "big" ? new Note(new byte[TtrpcLimits.MaxMessage]) : note);
         await _peer.CallAsync(1, "Unary", "big"u8.ToArray());
 
-        await ExpectAsync(1, StatusCode.ResourceExhausted, "message length 4194311 exceed maximum message size of 4194304");
+        await ExpectAsync(
+            1, StatusCode.ResourceExhausted, "message length 4194311 exceed maximum message size of 4194304");
         await _peer.CallAsync(3, "Unary", "small"u8.ToArray());
         (await _peer.ReadResponseAsync()).Payload.Should().Equal("small"u8.ToArray());
     }
@@ -265,7 +268,8 @@ public sealed class ServerWireTests : IAsyncDisposable
         frames[0]!.Value.Header.Should().Be(new FrameHeader(1, 1, FrameType.Data, FrameFlags.None));
         frames[0]!.Value.Payload.Should().Equal("a"u8.ToArray());
         frames[1]!.Value.Payload.Should().Equal("b"u8.ToArray());
-        frames[2]!.Value.Header.Should().Be(new FrameHeader(0, 1, FrameType.Data, FrameFlags.RemoteClosed | FrameFlags.NoData));
+        frames[2]!.Value.Header.Should().Be(
+            new FrameHeader(0, 1, FrameType.Data, FrameFlags.RemoteClosed | FrameFlags.NoData));
     }
 
     [Fact]
@@ -289,7 +293,8 @@ public sealed class ServerWireTests : IAsyncDisposable
     [Fact]
     public async Task Handler_when_it_fails_with_a_status_answers_it_without_payload()
     {
-        _served.Service.OnUnary = (_, _) => throw new RpcException(new Status(StatusCode.NotFound, "container x: not found"));
+        _served.Service.OnUnary = (_, _) => throw new RpcException(
+            new Status(StatusCode.NotFound, "container x: not found"));
         await _peer.CallAsync(1, "Unary", []);
 
         (await _peer.ReadResponseAsync()).Should().BeEquivalentTo(

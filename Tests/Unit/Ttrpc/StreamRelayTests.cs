@@ -62,7 +62,8 @@ public sealed class StreamRelayTests
         var (_, right) = await PairAsync();
 
         var relaying = () => StreamRelay.RunAsync(
-            new NetworkStream(right), () => { }, _ => Task.CompletedTask, _ => Task.FromResult<RelaySegment?>(new RelaySegment(default, false, 5)), CancellationToken.None);
+            new NetworkStream(right), () => { }, _ => Task.CompletedTask,
+            _ => Task.FromResult<RelaySegment?>(new RelaySegment(default, false, 5)), CancellationToken.None);
 
         await relaying.Should().ThrowAsync<InvalidDataException>();
     }
@@ -73,7 +74,8 @@ public sealed class StreamRelayTests
         var (_, right) = await PairAsync();
 
         var relaying = () => StreamRelay.RunAsync(
-            new NetworkStream(right), () => { }, _ => Task.CompletedTask, _ => Task.FromResult<RelaySegment?>(null), CancellationToken.None).WaitAsync(Limit);
+            new NetworkStream(right), () => { }, _ => Task.CompletedTask, _ => Task.FromResult<RelaySegment?>(null),
+            CancellationToken.None).WaitAsync(Limit);
 
         await relaying.Should().ThrowAsync<EndOfStreamException>();
     }

@@ -21,7 +21,8 @@ public sealed class StreamingTests
             await call.RequestStream.WriteAsync(new Note([(byte)i]));
         await call.RequestStream.CompleteAsync();
 
-        (await call.ResponseAsync.WaitAsync(RawPeer.Patience)).Bytes.Should().Equal(Enumerable.Range(0, 50).Select(i => (byte)i));
+        (await call.ResponseAsync.WaitAsync(RawPeer.Patience))
+            .Bytes.Should().Equal(Enumerable.Range(0, 50).Select(i => (byte)i));
     }
 
     [Theory]
@@ -30,7 +31,8 @@ public sealed class StreamingTests
     {
         await using var served = new Served(new TtrpcServerOptions { Reader = reader });
         await using var client = ClientTests.Connect(served, new TtrpcClientOptions { Reader = reader });
-        using var call = client.AsyncServerStreamingCall(NoteService.Down, null, default, new Note(Enumerable.Range(0, 200).Select(i => (byte)i).ToArray()));
+        using var call = client.AsyncServerStreamingCall(
+            NoteService.Down, null, default, new Note(Enumerable.Range(0, 200).Select(i => (byte)i).ToArray()));
 
         var read = new List<byte>();
         while (await call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(RawPeer.Patience))
@@ -101,7 +103,8 @@ public sealed class StreamingTests
         (await call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(RawPeer.Patience)).Should().BeTrue();
         var next = () => call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(RawPeer.Patience);
 
-        (await next.Should().ThrowAsync<RpcException>()).Which.Status.Should().BeEquivalentTo(new Status(StatusCode.FailedPrecondition, "enough"));
+        (await next.Should().ThrowAsync<RpcException>())
+            .Which.Status.Should().BeEquivalentTo(new Status(StatusCode.FailedPrecondition, "enough"));
     }
 
     [Fact]
@@ -151,7 +154,8 @@ public sealed class StreamingTests
 
         var next = () => call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(RawPeer.Patience);
         (await next.Should().ThrowAsync<RpcException>()).Which.StatusCode.Should().Be(StatusCode.Unavailable);
-        (await handler.Task.WaitAsync(RawPeer.Patience)).Should().BeOfType<RpcException>().Which.StatusCode.Should().Be(StatusCode.Cancelled);
+        (await handler.Task.WaitAsync(RawPeer.Patience)).Should().BeOfType<RpcException>()
+            .Which.StatusCode.Should().Be(StatusCode.Cancelled);
     }
 
     [Fact]

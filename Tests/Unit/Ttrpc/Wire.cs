@@ -48,7 +48,8 @@ internal sealed class RawPeer(Socket socket) : IDisposable
 
     public async Task SendBytesAsync(byte[] bytes) => await _stream.WriteAsync(bytes).AsTask().WaitAsync(Patience);
 
-    public Task CallAsync(uint id, string method, byte[] payload, long timeout = 0, FrameFlags flags = FrameFlags.None) =>
+    public Task CallAsync(
+        uint id, string method, byte[] payload, long timeout = 0, FrameFlags flags = FrameFlags.None) =>
         SendAsync(FrameType.Request, id, Request(NoteService.Name, method, payload, timeout), flags);
 
     /// <summary>The next frame; null at the end of the connection.</summary>
@@ -86,7 +87,8 @@ internal sealed class RawPeer(Socket socket) : IDisposable
         return bytes;
     }
 
-    public static byte[] Request(string service, string method, byte[] payload, long timeout = 0, params (string Key, string Value)[] metadata)
+    public static byte[] Request(
+        string service, string method, byte[] payload, long timeout = 0, params (string Key, string Value)[] metadata)
     {
         var stream = new MemoryStream();
         using (var output = new CodedOutputStream(stream, leaveOpen: true))
@@ -197,7 +199,8 @@ internal sealed record RawResponse(uint Id, bool HasStatus, int Code, string Mes
 }
 
 /// <summary>A Request as protobuf's own coder reads it.</summary>
-internal sealed record RawRequest(string Service, string Method, byte[] Payload, long Timeout, IReadOnlyList<(string Key, string Value)> Metadata)
+internal sealed record RawRequest(
+    string Service, string Method, byte[] Payload, long Timeout, IReadOnlyList<(string Key, string Value)> Metadata)
 {
     public static RawRequest Parse(byte[] bytes)
     {
@@ -320,7 +323,8 @@ internal sealed class Served : IAsyncDisposable
         (var client, ServerSocket) = SocketPair.Create();
         Client = client;
         Serving = overStream
-            ? Server.ServeConnectionAsync(new ForeignStream(new NetworkStream(ServerSocket, ownsSocket: true)), CancellationToken.None)
+            ? Server.ServeConnectionAsync(
+                new ForeignStream(new NetworkStream(ServerSocket, ownsSocket: true)), CancellationToken.None)
             : Server.ServeConnectionAsync(ServerSocket, CancellationToken.None);
     }
 
@@ -376,7 +380,8 @@ internal class ForeignStream(Stream inner) : Stream
 
     public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        inner.ReadAsync(buffer, cancellationToken);
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
@@ -384,7 +389,8 @@ internal class ForeignStream(Stream inner) : Stream
 
     public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        inner.WriteAsync(buffer, cancellationToken);
 
     protected override void Dispose(bool disposing)
     {

@@ -18,7 +18,8 @@ public class AgentErrorsTests
     [InlineData(StatusCode.Internal, "ESRCH: No such process", ErrorKind.NotFound)]
     [InlineData(StatusCode.Internal, "\"Process not found: init process missing\"", ErrorKind.NotFound)]
     [InlineData(StatusCode.Internal, "\"Link not found (\"aa:bb\")\"", ErrorKind.NotFound)]
-    [InlineData(StatusCode.Internal, "failed to pause container: current status is: Paused", ErrorKind.FailedPrecondition)]
+    [InlineData(StatusCode.Internal, "failed to pause container: current status is: Paused",
+        ErrorKind.FailedPrecondition)]
     [InlineData(StatusCode.Internal, "ETIME", ErrorKind.DeadlineExceeded)]
     [InlineData(StatusCode.Internal, "cannot set date: SetGuestDateTime", ErrorKind.Internal)]
     [InlineData(StatusCode.Unavailable, "\"no tty\"", ErrorKind.FailedPrecondition)]
@@ -38,17 +39,21 @@ public class AgentErrorsTests
     [Theory]
     [InlineData(StatusCode.InvalidArgument, "Invalid container id 'b': two characters or more")]
     [InlineData(StatusCode.Internal, "\"invalid container id 'b'\"")]
-    public void Translate_when_a_name_is_refused_at_its_creation_never_says_that_it_was_not_found(StatusCode code, string text) =>
-        AgentErrors.Translate(new RpcException(new Status(code, text)), "CreateContainer", null).Kind.Should().Be(ErrorKind.InvalidArgument);
+    public void Translate_when_a_name_is_refused_at_its_creation_never_says_that_it_was_not_found(
+        StatusCode code, string text) =>
+        AgentErrors.Translate(new RpcException(new Status(code, text)), "CreateContainer", null)
+            .Kind.Should().Be(ErrorKind.InvalidArgument);
 
     [Fact]
     public void Translate_when_creation_is_unimplemented_never_says_so() =>
-        AgentErrors.Translate(new RpcException(new Status(StatusCode.Unimplemented, "x")), "CreateContainer", null).Kind.Should().Be(ErrorKind.Internal);
+        AgentErrors.Translate(new RpcException(new Status(StatusCode.Unimplemented, "x")), "CreateContainer", null)
+            .Kind.Should().Be(ErrorKind.Internal);
 
     [Fact]
     public void Translate_when_sentence_is_endless_cuts_it()
     {
-        var failure = AgentErrors.Translate(new RpcException(new Status(StatusCode.Internal, new string('x', 1_000_000))), "SomeCall", null);
+        var failure = AgentErrors.Translate(
+            new RpcException(new Status(StatusCode.Internal, new string('x', 1_000_000))), "SomeCall", null);
 
         failure.Message.Length.Should().BeLessThan(5000);
     }
@@ -65,7 +70,8 @@ public class AgentErrorsTests
     [Fact]
     public void Translate_when_deadline_passed_says_which()
     {
-        var failure = AgentErrors.Translate(new RpcException(new Status(StatusCode.DeadlineExceeded, "x")), "StartContainer", TimeSpan.FromSeconds(60));
+        var failure = AgentErrors.Translate(
+            new RpcException(new Status(StatusCode.DeadlineExceeded, "x")), "StartContainer", TimeSpan.FromSeconds(60));
 
         failure.Kind.Should().Be(ErrorKind.DeadlineExceeded);
         failure.Message.Should().Contain("StartContainer").And.Contain("60 s");

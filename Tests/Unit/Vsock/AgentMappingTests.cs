@@ -24,10 +24,17 @@ public sealed class AgentMappingTests
             [
                 new GuestMount
                 {
-                    Driver = "blk", Source = "02/02", FsType = "ext4", MountPoint = GuestPath.Parse("/run/v", "p"), Options = ["noatime"],
+                    Driver = "blk", Source = "02/02", FsType = "ext4", MountPoint = GuestPath.Parse("/run/v", "p"),
+                    Options = ["noatime"],
                     DriverOptions = ["create_filesystem"], Group = new VolumeGroup(3000, true), Shared = true,
                 },
-                new GuestMount { Driver = "local", Source = "local", FsType = "local", MountPoint = GuestPath.Parse("/run/l", "p") },
+                new GuestMount
+                {
+                    Driver = "local",
+                    Source = "local",
+                    FsType = "local",
+                    MountPoint = GuestPath.Parse("/run/l", "p")
+                },
             ],
         });
 
@@ -41,7 +48,11 @@ public sealed class AgentMappingTests
             Options = { "noatime" },
             DriverOptions = { "create_filesystem" },
             Shared = true,
-            FsGroup = new Proto.FSGroup { GroupId = 3000, GroupChangePolicy = Proto.FSGroupChangePolicy.OnRootMismatch },
+            FsGroup = new Proto.FSGroup
+            {
+                GroupId = 3000,
+                GroupChangePolicy = Proto.FSGroupChangePolicy.OnRootMismatch
+            },
         });
         message.Storages[1].FsGroup.Should().BeNull();
     }

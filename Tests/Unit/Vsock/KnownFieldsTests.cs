@@ -20,7 +20,8 @@ public class KnownFieldsTests
     {
         var known = new Proto.WaitProcessResponse { Status = 7 };
         byte[] answer = [.. known.ToByteArray(), .. Unknown];
-        Proto.WaitProcessResponse.Parser.ParseFrom(answer).CalculateSize().Should().BeGreaterThan(known.CalculateSize());
+        Proto.WaitProcessResponse.Parser.ParseFrom(answer).CalculateSize()
+            .Should().BeGreaterThan(known.CalculateSize());
         var agent = new Proto.AgentService.AgentServiceClient(new KnownFields(_wire));
 
         _ = agent.WaitProcessAsync(new Proto.WaitProcessRequest());
@@ -66,14 +67,17 @@ public class KnownFieldsTests
         {
             Keep(method);
             return new AsyncUnaryCall<TResponse>(
-                new TaskCompletionSource<TResponse>().Task, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+                new TaskCompletionSource<TResponse>()
+                    .Task, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
         }
 
-        public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
+        public override TResponse BlockingUnaryCall<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
             throw new NotSupportedException();
 
         public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
-            Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
+            Method<TRequest, TResponse> method, string? host, CallOptions options,
+            TRequest request) => throw new NotSupportedException();
 
         public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
             Method<TRequest, TResponse> method, string? host, CallOptions options) => throw new NotSupportedException();

@@ -30,7 +30,14 @@ public class OciMappingTests
                 ApparmorProfile = "p",
                 OomScoreAdj = -5,
                 SelinuxLabel = "l",
-                Capabilities = new OciCapabilities { Bounding = ["CAP_A"], Effective = ["CAP_B"], Inheritable = ["CAP_C"], Permitted = ["CAP_D"], Ambient = ["CAP_E"] },
+                Capabilities = new OciCapabilities
+                {
+                    Bounding = ["CAP_A"],
+                    Effective = ["CAP_B"],
+                    Inheritable = ["CAP_C"],
+                    Permitted = ["CAP_D"],
+                    Ambient = ["CAP_E"]
+                },
                 Rlimits = [new OciRlimit { Type = "RLIMIT_NOFILE", Hard = 9, Soft = 8 }],
             },
             Mounts = [new OciMount { Destination = "/d", Source = "/s", Type = "bind", Options = ["rbind"] }],
@@ -42,7 +49,16 @@ public class OciMappingTests
                 Sysctl = new Dictionary<string, string> { ["s"] = "1" },
                 CgroupsPath = "/c",
                 Namespaces = [new OciNamespace { Type = "pid" }, new OciNamespace { Type = "network", Path = "/n" }],
-                Devices = [new OciDevice { Path = "/dev/x", Type = "c", Major = 1, Minor = 2, FileMode = 438, Uid = 7, Gid = 8 }],
+                Devices = [new OciDevice
+                {
+                    Path = "/dev/x",
+                    Type = "c",
+                    Major = 1,
+                    Minor = 2,
+                    FileMode = 438,
+                    Uid = 7,
+                    Gid = 8
+                }],
                 MaskedPaths = ["/m"],
                 ReadonlyPaths = ["/ro"],
                 RootfsPropagation = "private",
@@ -50,7 +66,13 @@ public class OciMappingTests
                 {
                     DefaultAction = "SCMP_ACT_ERRNO",
                     Architectures = ["SCMP_ARCH_X86_64"],
-                    Syscalls = [new OciSyscall { Names = ["read"], Action = "SCMP_ACT_ALLOW", ErrnoRet = 0, Args = [new OciSyscallArg { Index = 1, Value = 2, ValueTwo = 3, Op = "SCMP_CMP_EQ" }] }],
+                    Syscalls = [new OciSyscall
+                    {
+                        Names = ["read"],
+                        Action = "SCMP_ACT_ALLOW",
+                        ErrnoRet = 0,
+                        Args = [new OciSyscallArg { Index = 1, Value = 2, ValueTwo = 3, Op = "SCMP_CMP_EQ" }]
+                    }],
                 },
             },
         };
@@ -91,15 +113,36 @@ public class OciMappingTests
     {
         var resources = new OciResources
         {
-            Devices = [new OciDeviceRule { Access = "rwm" }, new OciDeviceRule { Allow = true, Type = "c", Major = 1, Minor = 3, Access = "r" }],
-            Memory = new OciMemory { Limit = -1, Reservation = 2, Swap = 3, Kernel = 4, KernelTcp = 5, Swappiness = 6, DisableOomKiller = true },
-            Cpu = new OciCpu { Shares = 1, Quota = 2, Period = 3, RealtimeRuntime = 4, RealtimePeriod = 5, Cpus = "0-1", Mems = "0" },
+            Devices = [new OciDeviceRule { Access = "rwm" },
+                new OciDeviceRule { Allow = true, Type = "c", Major = 1, Minor = 3, Access = "r" }],
+            Memory = new OciMemory
+            {
+                Limit = -1,
+                Reservation = 2,
+                Swap = 3,
+                Kernel = 4,
+                KernelTcp = 5,
+                Swappiness = 6,
+                DisableOomKiller = true
+            },
+            Cpu = new OciCpu
+            {
+                Shares = 1,
+                Quota = 2,
+                Period = 3,
+                RealtimeRuntime = 4,
+                RealtimePeriod = 5,
+                Cpus = "0-1",
+                Mems = "0"
+            },
             Pids = new OciPids { Limit = 7 },
             HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 8 }],
             Other = new Dictionary<string, JsonElement>
             {
-                ["blockIO"] = JsonDocument.Parse("""{ "weight": 10, "throttleReadBpsDevice": [{ "major": 8, "minor": 1, "rate": 100 }], "weightDevice": "odd" }""").RootElement,
-                ["network"] = JsonDocument.Parse("""{ "classID": 3, "priorities": [{ "name": "eth0", "priority": 2 }] }""").RootElement,
+                ["blockIO"] = JsonDocument.Parse(
+                    """{ "weight": 10, "throttleReadBpsDevice": [{ "major": 8, "minor": 1, "rate": 100 }], "weightDevice": "odd" }""").RootElement,
+                ["network"] = JsonDocument.Parse(
+                    """{ "classID": 3, "priorities": [{ "name": "eth0", "priority": 2 }] }""").RootElement,
                 ["rdma"] = JsonDocument.Parse("{}").RootElement,
             },
         };

@@ -19,7 +19,8 @@ namespace Kata.Tests.Unit.Vsock;
 
 public class ProtosTests
 {
-    private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
+    private static readonly JsonFormatter Formatter = new(
+        JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
 
     [Fact]
     public void Parse_when_message_was_recorded_from_upstream_says_the_same_again()
@@ -32,7 +33,8 @@ public class ProtosTests
             var parsed = JsonParser.Default.Parse(call.Message.ToJsonString(), call.Descriptor);
             var again = call.Descriptor.Parser.ParseFrom(parsed.ToByteArray());
 
-            JsonNode.DeepEquals(JsonNode.Parse(Formatter.Format(again)), call.Message).Should().BeTrue("{0} is {1}", call.Method, Formatter.Format(again));
+            JsonNode.DeepEquals(JsonNode.Parse(Formatter.Format(again)), call.Message)
+                .Should().BeTrue("{0} is {1}", call.Method, Formatter.Format(again));
         }
     }
 
@@ -55,7 +57,8 @@ public class ProtosTests
     public void Parse_when_bytes_are_made_by_hand_finds_each_field_by_its_number()
     {
         // id=1 "c", terminal=4 true, stdout=6 "o", options=10 Any { type_url=1 "t" }
-        var create = CreateTaskRequest.Parser.ParseFrom([0x0a, 1, (byte)'c', 0x20, 1, 0x32, 1, (byte)'o', 0x52, 3, 0x0a, 1, (byte)'t']);
+        var create = CreateTaskRequest.Parser.ParseFrom(
+            [0x0a, 1, (byte)'c', 0x20, 1, 0x32, 1, (byte)'o', 0x52, 3, 0x0a, 1, (byte)'t']);
 
         create.Id.Should().Be("c");
         create.Terminal.Should().BeTrue();

@@ -13,7 +13,8 @@ internal sealed record RecordedCall(string Method, bool IsRequest, JsonObject Me
         get
         {
             var parts = Method.TrimStart('/').Split('/');
-            var service = AgentReflection.Descriptor.Services.Concat(HealthReflection.Descriptor.Services).Single(s => s.FullName == parts[0]);
+            var service = AgentReflection.Descriptor.Services.Concat(HealthReflection.Descriptor.Services)
+                .Single(s => s.FullName == parts[0]);
             var method = service.FindMethodByName(parts[1]);
             return IsRequest ? method.InputType : method.OutputType;
         }
@@ -23,11 +24,13 @@ internal sealed record RecordedCall(string Method, bool IsRequest, JsonObject Me
 internal static class RecordedAgentCalls
 {
     public static IReadOnlyList<RecordedCall> Read([CallerFilePath] string here = "") =>
-        [.. File.ReadLines(Path.Combine(Path.GetDirectoryName(here)!, "Recordings", "agent-calls.jsonl")).Select(Parse)];
+        [.. File.ReadLines(Path.Combine(Path.GetDirectoryName(here)!, "Recordings",
+            "agent-calls.jsonl")).Select(Parse)];
 
     private static RecordedCall Parse(string line)
     {
         var node = JsonNode.Parse(line)!;
-        return new RecordedCall((string)node["method"]!, (string)node["dir"]! == "request", (JsonObject)node["message"]!);
+        return new RecordedCall(
+            (string)node["method"]!, (string)node["dir"]! == "request", (JsonObject)node["message"]!);
     }
 }

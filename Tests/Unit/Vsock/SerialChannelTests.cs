@@ -98,7 +98,8 @@ public sealed class SerialChannelTests : IAsyncLifetime
 
         (await VmmDouble.ReadAsync(socket, hello.Length, Ct)).Should().Equal(hello);
         await using var client = new TtrpcClient(socket);
-        (await new Health.HealthClient(client).CheckAsync(new CheckRequest(), cancellationToken: Ct)).Status.Should().Be(HealthCheckResponse.Types.ServingStatus.Serving);
+        (await new Health.HealthClient(client).CheckAsync(new CheckRequest(), cancellationToken: Ct))
+            .Status.Should().Be(HealthCheckResponse.Types.ServingStatus.Serving);
     }
 
     [Fact]

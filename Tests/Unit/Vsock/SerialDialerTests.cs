@@ -34,7 +34,8 @@ public sealed class SerialDialerTests : IDisposable
     }
 
     [Fact]
-    public void Create_when_called_twice_greets_differently() => SerialHello.Create().Should().NotEqual(SerialHello.Create());
+    public void Create_when_called_twice_greets_differently() =>
+        SerialHello.Create().Should().NotEqual(SerialHello.Create());
 
     [Fact]
     public void Dial_when_stale_bytes_come_first_skips_exactly_those()
@@ -47,7 +48,8 @@ public sealed class SerialDialerTests : IDisposable
             Gen.Const(SerialHello.Magic.ToArray()),
             Gen.Const(SerialHello.Create()));
 
-        piece.Array[0, 8].Sample(pieces => SkipsAsync([.. pieces.SelectMany(p => p)]).GetAwaiter().GetResult(), iter: 60, threads: 1);
+        piece.Array[0, 8].Sample(
+            pieces => SkipsAsync([.. pieces.SelectMany(p => p)]).GetAwaiter().GetResult(), iter: 60, threads: 1);
     }
 
     private async Task SkipsAsync(byte[] stale)
@@ -82,7 +84,8 @@ public sealed class SerialDialerTests : IDisposable
 
         await VmmDouble.WriteAsync(peer, new byte[100_000], Ct);
 
-        (await dial.Invoking(d => d).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.Unavailable);
+        (await dial.Invoking(d => d).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.Unavailable);
     }
 
     [Fact]

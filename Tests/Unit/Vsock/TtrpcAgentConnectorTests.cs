@@ -77,7 +77,8 @@ public sealed class TtrpcAgentConnectorTests : IDisposable
 
         var failure = (await connect.Invoking(c => c).Should().ThrowAsync<KataException>()).Which;
         failure.Kind.Should().Be(ErrorKind.DeadlineExceeded);
-        failure.Message.Should().Contain(vmm.Hybrid.ToString()).And.MatchRegex(@"within \d+\.\d s").And.MatchRegex(@"\d tries; last: .*closed");
+        failure.Message.Should().Contain(vmm.Hybrid.ToString()).And.MatchRegex(@"within \d+\.\d s")
+            .And.MatchRegex(@"\d tries; last: .*closed");
     }
 
     [Fact]
@@ -91,7 +92,8 @@ public sealed class TtrpcAgentConnectorTests : IDisposable
 
         await deadline.CancelAsync();
 
-        (await connect.Invoking(c => c).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
+        (await connect.Invoking(c => c).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.DeadlineExceeded);
         guest.Release("Check");
     }
 
@@ -117,6 +119,7 @@ public sealed class TtrpcAgentConnectorTests : IDisposable
 
         await VmmDouble.WriteAsync(peer, "SSH-2.0-x\n", Ct);
 
-        (await connect.Invoking(c => c).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.Unavailable);
+        (await connect.Invoking(c => c).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.Unavailable);
     }
 }

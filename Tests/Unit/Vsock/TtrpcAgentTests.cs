@@ -50,8 +50,21 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
                 KernelModules = ["overlay redirect_dir=on  metacopy=on", " "],
                 Storages =
                 [
-                    new GuestMount { Driver = "virtio-fs", Source = "kataShared", FsType = "virtiofs", MountPoint = GuestPaths.Share },
-                    new GuestMount { Driver = "ephemeral", Source = "shm", FsType = "tmpfs", MountPoint = GuestPaths.SandboxShm, Options = ["noexec", "size=67108864"] },
+                    new GuestMount
+                    {
+                        Driver = "virtio-fs",
+                        Source = "kataShared",
+                        FsType = "virtiofs",
+                        MountPoint = GuestPaths.Share
+                    },
+                    new GuestMount
+                    {
+                        Driver = "ephemeral",
+                        Source = "shm",
+                        FsType = "tmpfs",
+                        MountPoint = GuestPaths.SandboxShm,
+                        Options = ["noexec", "size=67108864"]
+                    },
                 ],
             },
             Ct);
@@ -113,7 +126,8 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
         _guest.Process("box").Exit(1);
 
         var end = await _agent.ReadAsync(Init, GuestStream.Stdout, new byte[1], Ct);
-        await _agent.Invoking(a => a.ReadAsync(Init, GuestStream.Stderr, new byte[1], Ct).AsTask()).Should().ThrowAsync<KataException>();
+        await _agent.Invoking(a => a.ReadAsync(Init, GuestStream.Stderr, new byte[1], Ct).AsTask())
+            .Should().ThrowAsync<KataException>();
 
         end.Should().Be(0);
         (await wait).Should().Be(1);
@@ -128,7 +142,8 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
         await _agent.SignalAsync(Init, Signal.Parse(10), all: false, Ct);
         await _agent.SignalAsync(Init, Signal.Kill, all: true, Ct);
 
-        _guest.Requests<Proto.SignalProcessRequest>("SignalProcess").Select(r => (r.ExecId, r.Signal)).Should().Equal(("box", 10u), ("", 9u));
+        _guest.Requests<Proto.SignalProcessRequest>("SignalProcess").Select(r => (r.ExecId, r.Signal))
+            .Should().Equal(("box", 10u), ("", 9u));
     }
 
     [Fact]
@@ -170,8 +185,15 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
         {
             CgroupStats = new Proto.CgroupStats
             {
-                CpuStats = new Proto.CpuStats { CpuUsage = new Proto.CpuUsage { TotalUsage = 30, UsageInUsermode = 20, UsageInKernelmode = 10 } },
-                MemoryStats = new Proto.MemoryStats { Usage = new Proto.MemoryData { Usage = 5, Limit = 9 }, Stats = { { "anon", 4 } } },
+                CpuStats = new Proto.CpuStats
+                {
+                    CpuUsage = new Proto.CpuUsage { TotalUsage = 30, UsageInUsermode = 20, UsageInKernelmode = 10 }
+                },
+                MemoryStats = new Proto.MemoryStats
+                {
+                    Usage = new Proto.MemoryData { Usage = 5, Limit = 9 },
+                    Stats = { { "anon", 4 } }
+                },
                 BlkioStats = new Proto.BlkioStats
                 {
                     IoServiceBytesRecursive =
@@ -203,7 +225,10 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
         var blkio = new Proto.BlkioStats();
         for (var i = 0u; i < 10_000; i++)
             blkio.IoServiceBytesRecursive.Add(new Proto.BlkioStatsEntry { Major = i, Op = "read" });
-        _guest.Stats = new Proto.StatsContainerResponse { CgroupStats = new Proto.CgroupStats { MemoryStats = memory, BlkioStats = blkio } };
+        _guest.Stats = new Proto.StatsContainerResponse
+        {
+            CgroupStats = new Proto.CgroupStats { MemoryStats = memory, BlkioStats = blkio }
+        };
 
         var stats = await _agent.StatsAsync(Box, Ct);
 
@@ -254,21 +279,25 @@ public sealed class TtrpcAgentTests : IAsyncLifetime
         for (var i = 0; i < 1_000_000; i++)
             _guest.Stats.NetworkStats.Add(new Proto.NetworkStats());
 
-        (await _agent.Invoking(a => a.StatsAsync(Box, Ct)).Should().ThrowAsync<KataException>()).Which.Kind.Should().Be(ErrorKind.ResourceExhausted);
+        (await _agent.Invoking(a => a.StatsAsync(Box, Ct)).Should().ThrowAsync<KataException>())
+            .Which.Kind.Should().Be(ErrorKind.ResourceExhausted);
 
         await _agent.CheckAsync(Ct);
     }
 
     private async Task ConnectAsync(string version = "4.1.0", bool dropsUnreadOutput = true, TimeProvider? clock = null)
     {
-        _guest = ScriptedAgent.Listen(Path.Combine(_directory, "a.sock"), ScriptedChannel.Hybrid, version, dropsUnreadOutput);
+        _guest = ScriptedAgent.Listen(
+            Path.Combine(_directory, "a.sock"), ScriptedChannel.Hybrid, version, dropsUnreadOutput);
         _agent = await new TtrpcAgentConnector(clock ?? TimeProvider.System).ConnectAsync(_guest.Endpoint, Ct);
     }
 
     private async Task RunAsync()
     {
         await _agent.OpenAsync(new GuestSandboxSpec { Sandbox = SandboxId.Parse("box") }, Ct);
-        await _agent.CreateAsync(new GuestContainerSpec { Id = Box, Oci = new OciSpec { Process = new OciProcess { Args = ["true"] } } }, Ct);
+        await _agent.CreateAsync(
+            new GuestContainerSpec { Id = Box, Oci = new OciSpec { Process = new OciProcess { Args = ["true"] } } },
+            Ct);
         await _agent.StartAsync(Box, Ct);
     }
 }

@@ -38,7 +38,8 @@ internal sealed class VmmDouble : IDisposable
         return bytes;
     }
 
-    public static Task WriteAsync(Socket socket, string text, CancellationToken ct) => WriteAsync(socket, Encoding.Latin1.GetBytes(text), ct);
+    public static Task WriteAsync(Socket socket, string text, CancellationToken ct) =>
+        WriteAsync(socket, Encoding.Latin1.GetBytes(text), ct);
 
     public static async Task WriteAsync(Socket socket, byte[] bytes, CancellationToken ct)
     {

@@ -12,7 +12,9 @@ using Xunit;
 
 namespace Kata.Tests.Unit.Core.Application;
 
-/// <summary>A creation that fails at any port call, in any way, is one error with its phase, and the host is as before.</summary>
+/// <summary>
+/// A creation that fails at any port call, in any way, is one error with its phase, and the host is as before.
+/// </summary>
 public sealed partial class CreateFailureTests
 {
     // What the container manager allows for a creation, its undo included: the budget of the settings and the undo's.
@@ -25,7 +27,8 @@ public sealed partial class CreateFailureTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Create_when_a_port_call_goes_wrong_is_one_error_with_its_phase_and_leaves_the_host_as_before(FaultKind kind)
+    public void Create_when_a_port_call_goes_wrong_is_one_error_with_its_phase_and_leaves_the_host_as_before(
+        FaultKind kind)
     {
         var calls = CallsOf(ContainerKind.Single, before: null);
         calls.Should().HaveCountGreaterThan(15);
@@ -96,7 +99,10 @@ public sealed partial class CreateFailureTests
 
                 var where = $"{kind} at call {at}, {calls[at - 1]}";
                 (shim.Time.Elapsed - begin).Should().BeLessThan(Most, where);
-                if (failure is not null && kind is not (FaultKind.MachineDies or FaultKind.FileDaemonDies or FaultKind.MachineDiesAfterFileDaemon or FaultKind.ConnectionLost))
+                if (failure is not null
+                    && kind is not (
+                        FaultKind.MachineDies or FaultKind.FileDaemonDies or FaultKind.MachineDiesAfterFileDaemon
+                            or FaultKind.ConnectionLost))
                 {
                     failure.Message.Should().MatchRegex(PhaseSentence, where);
                     shim.Host.Leftovers().Should().Equal(before, where);
@@ -107,13 +113,15 @@ public sealed partial class CreateFailureTests
 
                 await shim.StopAsync();
                 await shim.DeleteAsync("pod");
-                shim.Host.Leftovers().Where(left => !left.Contains("streams", StringComparison.Ordinal)).Should().BeEmpty(where);
+                shim.Host.Leftovers().Where(left => !left.Contains("streams", StringComparison.Ordinal))
+                    .Should().BeEmpty(where);
             });
         }
     }
 
     [Fact]
-    public void Create_when_another_shim_has_the_sandbox_names_it_and_leaves_its_directory() => HarnessShim.Run(async shim =>
+    public void Create_when_another_shim_has_the_sandbox_names_it_and_leaves_its_directory() =>
+        HarnessShim.Run(async shim =>
     {
         shim.Store.HoldByOther(shim.Sandbox, new("other", "/run/other.sock"), alive: true);
         var before = shim.Host.Leftovers().ToList();
@@ -126,18 +134,21 @@ public sealed partial class CreateFailureTests
     });
 
     [Fact]
-    public void Create_when_the_machine_dies_tells_its_end_and_the_last_lines_of_its_console() => HarnessShim.Run(async shim =>
+    public void Create_when_the_machine_dies_tells_its_end_and_the_last_lines_of_its_console() =>
+        HarnessShim.Run(async shim =>
     {
         var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod"));
 
         failure.Kind.Should().Be(ErrorKind.Unavailable);
-        failure.Message.Should().Contain("phase agent").And.Contain("signal 9").And.Contain("the last line of the console");
+        failure.Message.Should().Contain("phase agent").And.Contain("signal 9")
+            .And.Contain("the last line of the console");
         failure.Report!.Phases.Select(phase => phase.Name).Should().Contain("launch-vmm");
         shim.Time.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1));
     }, new FaultSchedule(new Fault("agent.connect", 1, FaultKind.MachineDies)));
 
     [Fact]
-    public void Create_when_the_machine_dies_and_its_file_daemons_end_is_noticed_first_tells_the_machines_end() => HarnessShim.Run(async shim =>
+    public void Create_when_the_machine_dies_and_its_file_daemons_end_is_noticed_first_tells_the_machines_end() =>
+        HarnessShim.Run(async shim =>
     {
         var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod"));
 
@@ -157,7 +168,8 @@ public sealed partial class CreateFailureTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void Create_when_a_volumes_filesystem_does_not_answer_ends_with_the_timeout_and_names_the_path(int look) => HarnessShim.Run(async shim =>
+    public void Create_when_a_volumes_filesystem_does_not_answer_ends_with_the_timeout_and_names_the_path(int look) =>
+        HarnessShim.Run(async shim =>
     {
         var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: Busy));
 
@@ -167,7 +179,8 @@ public sealed partial class CreateFailureTests
     }, new FaultSchedule(new Fault("files.look", look, FaultKind.Hang)));
 
     [Fact]
-    public void Create_when_a_busy_host_keeps_the_machine_waiting_takes_longer_and_succeeds() => HarnessShim.Run(async shim =>
+    public void Create_when_a_busy_host_keeps_the_machine_waiting_takes_longer_and_succeeds() =>
+        HarnessShim.Run(async shim =>
     {
         // 100 s, of which the machine could use 40.
         shim.Hypervisor.KeptWaiting = 0.6;
@@ -194,13 +207,15 @@ public sealed partial class CreateFailureTests
             var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod"));
 
             failure.Kind.Should().Be(ErrorKind.DeadlineExceeded);
-            failure.Message.Should().Contain("45 s (dial_timeout)").And.Contain($"and {waited} s more").And.Contain("180 s in all");
+            failure.Message.Should().Contain("45 s (dial_timeout)").And.Contain($"and {waited} s more")
+                .And.Contain("180 s in all");
             shim.Time.Elapsed.Should().BeCloseTo(TimeSpan.FromSeconds(after), TimeSpan.FromSeconds(2));
             shim.Host.Leftovers().Should().BeEmpty();
         }, new FaultSchedule(new Fault("agent.connect", 1, FaultKind.AgentHangs)));
 
     [Fact]
-    public void Create_in_a_pod_that_was_kept_waiting_long_ago_has_no_more_time_than_others() => HarnessShim.Run(async shim =>
+    public void Create_in_a_pod_that_was_kept_waiting_long_ago_has_no_more_time_than_others() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
@@ -247,7 +262,8 @@ public sealed partial class CreateFailureTests
         shim.Log.Lines.Should().Contain(line => line.Text.Contains("left behind", StringComparison.Ordinal));
         await shim.StopAsync();
         shim.Host.Leftovers().Should().BeEmpty();
-    }, new FaultSchedule(new Fault("agent.create", 1, FaultKind.Fail), new Fault("releaser.release", 1, FaultKind.Fail)));
+    }, new FaultSchedule(new Fault("agent.create", 1, FaultKind.Fail),
+    new Fault("releaser.release", 1, FaultKind.Fail)));
 
     [Fact]
     public void Create_when_the_budget_of_the_settings_ends_says_so() => HarnessShim.Run(async shim =>
@@ -264,7 +280,10 @@ public sealed partial class CreateFailureTests
     [Fact]
     public void Create_when_the_hypervisor_is_unknown_names_those_that_are() => HarnessShim.Run(async shim =>
     {
-        shim.Settings.Settings = shim.Settings.Settings with { Hypervisor = shim.Settings.Settings.Hypervisor with { Name = "bochs" } };
+        shim.Settings.Settings = shim.Settings.Settings with
+        {
+            Hypervisor = shim.Settings.Settings.Hypervisor with { Name = "bochs" }
+        };
 
         var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod"));
 
@@ -289,7 +308,8 @@ public sealed partial class CreateFailureTests
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
 
-        (await Refusal.OfAsync(() => shim.CreateAsync("pod", ContainerKind.PodSandbox))).Kind.Should().Be(ErrorKind.AlreadyExists);
+        (await Refusal.OfAsync(() => shim.CreateAsync("pod", ContainerKind.PodSandbox)))
+            .Kind.Should().Be(ErrorKind.AlreadyExists);
 
         await shim.StartAsync("pod");
         shim.State.Should().Be(SandboxState.Ready);
@@ -298,11 +318,15 @@ public sealed partial class CreateFailureTests
     [Theory]
     [InlineData("uidmap=0:65536:65536")]
     [InlineData("gidmap=0:65536:65536")]
-    public void Create_when_the_roots_owners_are_to_be_mapped_is_refused_before_a_machine_is_started(string option) => HarnessShim.Run(async shim =>
+    public void Create_when_the_roots_owners_are_to_be_mapped_is_refused_before_a_machine_is_started(string option) =>
+        HarnessShim.Run(async shim =>
     {
         var root = new MountSpec("overlay", "overlay", "", ["lowerdir=/a:/b", option]);
 
-        var failure = await Refusal.OfAsync(() => shim.SendAsync(new CreateContainer(ContainerId.Parse("pod"), shim.Bundle("pod"), [root], new Stdio("", "", "", false), null)));
+        var failure = await Refusal.OfAsync(
+            () => shim.SendAsync(
+                new CreateContainer(
+                    ContainerId.Parse("pod"), shim.Bundle("pod"), [root], new Stdio("", "", "", false), null)));
 
         failure.Kind.Should().Be(ErrorKind.Unimplemented);
         failure.Message.Should().Contain("user namespace");
@@ -311,7 +335,8 @@ public sealed partial class CreateFailureTests
 
     // As Docker does with userns-remap: it has given the root's files their owners itself.
     [Fact]
-    public void Create_when_a_user_namespace_is_asked_for_is_refused_before_a_machine_is_started() => HarnessShim.Run(async shim =>
+    public void Create_when_a_user_namespace_is_asked_for_is_refused_before_a_machine_is_started() =>
+        HarnessShim.Run(async shim =>
     {
         var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: spec => spec with
         {
@@ -337,7 +362,8 @@ public sealed partial class CreateFailureTests
     [Fact]
     public void Create_of_a_pods_container_before_its_sandbox_is_refused() => HarnessShim.Run(async shim =>
     {
-        (await Refusal.OfAsync(() => shim.CreateAsync("c1", ContainerKind.PodContainer))).Kind.Should().Be(ErrorKind.FailedPrecondition);
+        (await Refusal.OfAsync(() => shim.CreateAsync("c1", ContainerKind.PodContainer)))
+            .Kind.Should().Be(ErrorKind.FailedPrecondition);
         shim.Host.Leftovers().Should().BeEmpty();
     });
 
@@ -345,7 +371,13 @@ public sealed partial class CreateFailureTests
     private static OciSpec Busy(OciSpec spec) => spec with
     {
         Hooks = new OciHooks { CreateRuntime = [new OciHook { Path = "/bin/hook" }] },
-        Mounts = [new OciMount { Destination = "/data", Type = "bind", Source = "/host/data", Options = ["rbind", "ro"] }],
+        Mounts = [new OciMount
+        {
+            Destination = "/data",
+            Type = "bind",
+            Source = "/host/data",
+            Options = ["rbind", "ro"]
+        }],
     };
 
     private static List<string> CallsOf(ContainerKind kind, Func<HarnessShim, Task>? before)

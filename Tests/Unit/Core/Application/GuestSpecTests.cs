@@ -26,7 +26,8 @@ public sealed class GuestSpecTests
             Linux = new OciLinux { MountLabel = "m", Seccomp = new OciSeccomp { DefaultAction = "SCMP_ACT_ERRNO" } },
         });
 
-        spec.Oci.Root.Should().Be(new OciRoot { Path = "/run/kata-containers/shared/containers/box/rootfs", Readonly = true });
+        spec.Oci.Root.Should().Be(
+            new OciRoot { Path = "/run/kata-containers/shared/containers/box/rootfs", Readonly = true });
         spec.Oci.Hooks.Should().BeNull();
         spec.Oci.Process!.SelinuxLabel.Should().BeNull();
         spec.Oci.Process.ApparmorProfile.Should().BeNull();
@@ -39,7 +40,8 @@ public sealed class GuestSpecTests
 
     [Fact]
     public void Seccomp_is_kept_where_the_guest_can() =>
-        (Build(new OciSpec { Linux = new OciLinux { Seccomp = new OciSeccomp() } }, disableSeccomp: false)).Oci.Linux!.Seccomp.Should().NotBeNull();
+        (Build(new OciSpec { Linux = new OciLinux { Seccomp = new OciSeccomp() } }, disableSeccomp: false))
+            .Oci.Linux!.Seccomp.Should().NotBeNull();
 
     [Theory]
     [InlineData("/proc/1/ns/pid", true)]
@@ -53,9 +55,11 @@ public sealed class GuestSpecTests
             {
                 Namespaces =
                 [
-                    new OciNamespace { Type = "pid", Path = path }, new OciNamespace { Type = "network", Path = "/run/netns/x" },
+                    new OciNamespace { Type = "pid", Path = path },
+                    new OciNamespace { Type = "network", Path = "/run/netns/x" },
                     new OciNamespace { Type = "ipc", Path = "/proc/1/ns/ipc" }, new OciNamespace { Type = "mount" },
-                    new OciNamespace { Type = "cgroup" }, new OciNamespace { Type = "time" }, new OciNamespace { Type = "uts" },
+                    new OciNamespace { Type = "cgroup" }, new OciNamespace { Type = "time" },
+                    new OciNamespace { Type = "uts" },
                 ],
             },
         });
@@ -91,7 +95,13 @@ public sealed class GuestSpecTests
         {
             Root = GuestPath.Parse("/run/root", "root"),
             Mounts = [new OciMount { Destination = "/data", Source = "/guest/data" }],
-            Storages = [new GuestMount { Driver = "blk", Source = "02/01", FsType = "ext4", MountPoint = GuestPath.Parse("/run/root", "root") }],
+            Storages = [new GuestMount
+            {
+                Driver = "blk",
+                Source = "02/01",
+                FsType = "ext4",
+                MountPoint = GuestPath.Parse("/run/root", "root")
+            }],
             Devices = [new GuestDevice("blk", "02/02", "/dev/xvda")],
             Nodes = [new OciDevice { Path = "/dev/xvda", Type = "b" }],
         };

@@ -23,7 +23,8 @@ public sealed class InvariantTests
         await shim.DeleteAsync("pod", "e1");
         await shim.DeleteAsync("pod");
 
-        shim.Events.Facts.Where(fact => fact is not (SandboxStarted or SandboxStopped)).Select(fact => fact.GetType()).Should().Equal(
+        shim.Events.Facts.Where(fact => fact is not (SandboxStarted or SandboxStopped)).Select(fact => fact.GetType())
+            .Should().Equal(
             typeof(ContainerCreated), typeof(ContainerStarted), typeof(ExecAdded), typeof(ExecStarted),
             typeof(ProcessExited), typeof(ProcessExited), typeof(ExecDeleted), typeof(ContainerDeleted));
         shim.Events.Facts.OfType<ProcessExited>().Select(fact => fact.Process.IsInit).Should().Equal(false, true);
@@ -49,7 +50,8 @@ public sealed class InvariantTests
     });
 
     [Fact]
-    public void A_signal_to_a_finished_process_answers_not_found_to_an_exec_not_yet_started_failed_precondition() => HarnessShim.Run(async shim =>
+    public void A_signal_to_a_finished_process_answers_not_found_to_an_exec_not_yet_started_failed_precondition() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");
@@ -89,7 +91,8 @@ public sealed class InvariantTests
     [InlineData("file daemon")]
     [InlineData("connection")]
     [InlineData("stop")]
-    public void When_the_machine_is_lost_or_stopped_every_live_process_exits_as_killed_at_one_instant(string how) => HarnessShim.Run(async shim =>
+    public void When_the_machine_is_lost_or_stopped_every_live_process_exits_as_killed_at_one_instant(string how) =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
@@ -112,7 +115,8 @@ public sealed class InvariantTests
         var facts = shim.Events.Facts;
         var exits = facts.OfType<ProcessExited>().ToList();
         exits.Should().HaveCount(3);
-        exits.FindIndex(exit => exit.Process == ProcessRef.Parse("c1", "e1")).Should().BeLessThan(exits.FindIndex(exit => exit.Process == ProcessRef.Parse("c1", null)));
+        exits.FindIndex(exit => exit.Process == ProcessRef.Parse("c1", "e1"))
+            .Should().BeLessThan(exits.FindIndex(exit => exit.Process == ProcessRef.Parse("c1", null)));
         Type last = how == "stop" ? typeof(SandboxStopped) : typeof(SandboxLost);
         facts.Select((fact, at) => (fact, at)).Where(x => x.fact is ProcessExited).Max(x => x.at)
             .Should().BeLessThan(facts.ToList().FindIndex(fact => fact.GetType() == last));
@@ -120,7 +124,8 @@ public sealed class InvariantTests
     });
 
     [Fact]
-    public void When_the_machine_is_lost_its_own_end_is_the_reason_although_its_connections_was_noticed_first() => HarnessShim.Run(async shim =>
+    public void When_the_machine_is_lost_its_own_end_is_the_reason_although_its_connections_was_noticed_first() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
@@ -130,7 +135,9 @@ public sealed class InvariantTests
         shim.Host.Machine!.Die(new VmmEnd(null, 11));
 
         await shim.WaitAsync("pod");
-        shim.Log.Lines.Should().Contain(line => line.Text == "the machine is lost: the VMM ended with signal 11; guest console: the last line of the console");
+        shim.Log.Lines.Should().Contain(
+            line =>
+                line.Text == "the machine is lost: the VMM ended with signal 11; guest console: the last line of the console");
     });
 
     [Theory]
@@ -188,12 +195,14 @@ public sealed class InvariantTests
     });
 
     [Fact]
-    public void A_container_whose_creation_failed_leaves_no_trace_and_no_fact_and_shutdown_still_ends_the_shim() => HarnessShim.Run(async shim =>
+    public void A_container_whose_creation_failed_leaves_no_trace_and_no_fact_and_shutdown_still_ends_the_shim() =>
+        HarnessShim.Run(async shim =>
     {
         await Refusal.OfAsync(() => shim.CreateAsync("pod"));
 
         shim.Host.Leftovers().Should().BeEmpty();
-        shim.Events.Facts.Should().OnlyContain(fact => fact is SandboxBroken || fact is SandboxStopped || fact is SandboxStarted);
+        shim.Events.Facts.Should().OnlyContain(
+            fact => fact is SandboxBroken || fact is SandboxStopped || fact is SandboxStarted);
         (await Refusal.OfAsync(() => shim.StateAsync("pod"))).Kind.Should().Be(ErrorKind.NotFound);
         (await shim.ShutDownAsync()).Should().BeTrue();
         await shim.Ended;
@@ -266,7 +275,8 @@ public sealed class InvariantTests
     }, new FaultSchedule(new Fault("machine.stop", 1, FaultKind.Slow) { Delay = TimeSpan.FromSeconds(1) }));
 
     [Fact]
-    public void A_pods_exit_is_told_within_two_seconds_although_the_machine_will_not_go() => HarnessShim.Run(async shim =>
+    public void A_pods_exit_is_told_within_two_seconds_although_the_machine_will_not_go() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox, "sleep");
         await shim.StartAsync("pod");
@@ -282,7 +292,8 @@ public sealed class InvariantTests
     }, new FaultSchedule(new Fault("machine.stop", 1, FaultKind.Hang)));
 
     [Fact]
-    public void Task_shutdown_ends_the_shim_only_when_no_container_is_left_and_sends_the_events_last() => HarnessShim.Run(async shim =>
+    public void Task_shutdown_ends_the_shim_only_when_no_container_is_left_and_sends_the_events_last() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         (await shim.ShutDownAsync()).Should().BeFalse();
@@ -297,7 +308,8 @@ public sealed class InvariantTests
     });
 
     [Fact]
-    public void Forced_shutdown_ends_the_shim_with_its_containers_and_each_step_is_bounded() => HarnessShim.Run(async shim =>
+    public void Forced_shutdown_ends_the_shim_with_its_containers_and_each_step_is_bounded() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");

@@ -17,7 +17,8 @@ internal static class LifeInvariants
         shim.Host.ShimIsInCgroup.Should().BeFalse();
 
         foreach (var life in Lives(facts))
-            life.Should().MatchRegex("^Co*(S([PR]|o|a|s|x|d)*)?(X?D?)?$|^C?o*X?D?$", "facts of a container leave in order");
+            life.Should().MatchRegex(
+                "^Co*(S([PR]|o|a|s|x|d)*)?(X?D?)?$|^C?o*X?D?$", "facts of a container leave in order");
 
         // Exactly one exit per process that was told started, and none after it.
         foreach (var started in facts.OfType<ContainerStarted>())

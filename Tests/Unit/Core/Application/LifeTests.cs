@@ -78,7 +78,8 @@ public sealed class LifeTests
     });
 
     [Fact]
-    public void Delete_when_another_one_is_under_way_waits_for_it_and_answers_not_found() => HarnessShim.Run(async shim =>
+    public void Delete_when_another_one_is_under_way_waits_for_it_and_answers_not_found() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
 
@@ -102,7 +103,8 @@ public sealed class LifeTests
     }, new FaultSchedule(new Fault("releaser.release", 1, FaultKind.Fail)));
 
     [Fact]
-    public void Delete_when_a_killed_process_does_not_end_says_for_how_long_it_waited_and_who_tries_again() => HarnessShim.Run(async shim =>
+    public void Delete_when_a_killed_process_does_not_end_says_for_how_long_it_waited_and_who_tries_again() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
 
@@ -158,7 +160,8 @@ public sealed class LifeTests
     [InlineData(10u)]
     [InlineData(15u)]
     [InlineData(37u)]
-    public void Kill_when_created_with_any_signal_that_ends_a_process_ends_it_at_once(uint signal) => HarnessShim.Run(async shim =>
+    public void Kill_when_created_with_any_signal_that_ends_a_process_ends_it_at_once(uint signal) =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
@@ -168,7 +171,8 @@ public sealed class LifeTests
         await shim.KillAsync("c1", signal: signal);
 
         (await wait.WaitAsync(TimeSpan.FromSeconds(1), shim.Time)).Code.Should().Be(128 + (int)signal);
-        shim.Events.Facts.OfType<ProcessExited>().Should().ContainSingle().Which.Exit.Code.Should().Be(128 + (int)signal);
+        shim.Events.Facts.OfType<ProcessExited>().Should().ContainSingle()
+            .Which.Exit.Code.Should().Be(128 + (int)signal);
         shim.Guest.Process(ProcessRef.Parse("c1", null)).Signals.Should().Contain(Signal.Kill);
         await shim.DeleteAsync("c1");
     });
@@ -179,7 +183,8 @@ public sealed class LifeTests
     [InlineData(19u)]
     [InlineData(23u)]
     [InlineData(28u)]
-    public void Kill_when_created_with_a_signal_that_ends_nothing_leaves_it(uint signal) => HarnessShim.Run(async shim =>
+    public void Kill_when_created_with_a_signal_that_ends_nothing_leaves_it(uint signal) =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
 
@@ -193,7 +198,8 @@ public sealed class LifeTests
     [InlineData("kill")]
     [InlineData("delete")]
     [InlineData("shutdown")]
-    public void Creation_when_called_off_is_undone_without_waiting_for_the_boot(string how) => HarnessShim.Run(async shim =>
+    public void Creation_when_called_off_is_undone_without_waiting_for_the_boot(string how) =>
+        HarnessShim.Run(async shim =>
     {
         var creating = shim.CreateAsync("pod");
         await shim.Time.Delay(TimeSpan.FromSeconds(1));
@@ -211,7 +217,8 @@ public sealed class LifeTests
         await shim.Ended;
         (shim.Time.Elapsed - begin).Should().BeLessThan(TimeSpan.FromSeconds(5));
         shim.Host.Leftovers().Should().BeEmpty();
-        shim.Events.Facts.Should().NotContain(fact => fact is ContainerCreated || fact is ProcessExited || fact is ContainerDeleted);
+        shim.Events.Facts.Should().NotContain(
+            fact => fact is ContainerCreated || fact is ProcessExited || fact is ContainerDeleted);
     }, new FaultSchedule(new Fault("agent.connect", 1, FaultKind.AgentHangs)));
 
     [Fact]
@@ -245,7 +252,8 @@ public sealed class LifeTests
     });
 
     [Fact]
-    public void Start_of_an_exec_when_the_program_is_missing_leaves_the_container_running() => HarnessShim.Run(async shim =>
+    public void Start_of_an_exec_when_the_program_is_missing_leaves_the_container_running() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");
@@ -262,7 +270,8 @@ public sealed class LifeTests
     [Theory]
     [InlineData(FaultKind.MachineDies)]
     [InlineData(FaultKind.ConnectionLost)]
-    public void Start_when_the_machine_dies_meanwhile_tells_the_loss_and_lets_the_waiters_go(FaultKind kind) => HarnessShim.Run(async shim =>
+    public void Start_when_the_machine_dies_meanwhile_tells_the_loss_and_lets_the_waiters_go(FaultKind kind) =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         shim.Host.Faults.Add(new Fault("agent.start", 1, kind));
@@ -297,7 +306,8 @@ public sealed class LifeTests
         await Task.WhenAll(both).ContinueWith(_ => { }, TaskScheduler.Current);
 
         both.Count(start => start.IsCompletedSuccessfully).Should().Be(1);
-        both.Single(start => start.IsFaulted).Exception!.InnerException.Should().BeOfType<KataException>().Which.Kind.Should().Be(ErrorKind.FailedPrecondition);
+        both.Single(start => start.IsFaulted).Exception!.InnerException.Should().BeOfType<KataException>()
+            .Which.Kind.Should().Be(ErrorKind.FailedPrecondition);
         shim.Events.Facts.OfType<ContainerStarted>().Should().ContainSingle();
     });
 
@@ -333,7 +343,8 @@ public sealed class LifeTests
     });
 
     [Fact]
-    public void Exec_when_the_init_ends_before_its_streams_are_open_lets_its_waiters_go() => HarnessShim.Run(async shim =>
+    public void Exec_when_the_init_ends_before_its_streams_are_open_lets_its_waiters_go() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
@@ -379,7 +390,8 @@ public sealed class LifeTests
         await shim.ResumeAsync("pod");
 
         (await shim.StateAsync("pod")).Status.Should().Be(ProcessStatus.Running);
-        shim.Events.Facts.Should().Contain(fact => fact is ContainerPaused).And.Contain(fact => fact is ContainerResumed);
+        shim.Events.Facts.Should().Contain(fact => fact is ContainerPaused)
+            .And.Contain(fact => fact is ContainerResumed);
     });
 
     [Fact]
@@ -410,11 +422,13 @@ public sealed class LifeTests
         await shim.DeleteAsync("pod");
 
         shim.Hooks.Ran.Select(ran => ran.Path).Should().Equal("/a", "/b", "/c");
-        shim.Log.Lines.Count(line => line.Text.Contains("hook of container pod failed", StringComparison.Ordinal)).Should().Be(2);
+        shim.Log.Lines.Count(line => line.Text.Contains("hook of container pod failed", StringComparison.Ordinal))
+            .Should().Be(2);
     });
 
     [Fact]
-    public void OutOfMemory_when_the_guest_tells_it_is_a_fact_of_that_container_and_a_made_up_name_is_none() => HarnessShim.Run(async shim =>
+    public void OutOfMemory_when_the_guest_tells_it_is_a_fact_of_that_container_and_a_made_up_name_is_none() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");
@@ -427,7 +441,8 @@ public sealed class LifeTests
     });
 
     [Fact]
-    public void OutOfMemory_when_the_guest_tells_it_without_end_is_told_once_per_container_and_fills_no_log() => HarnessShim.Run(async shim =>
+    public void OutOfMemory_when_the_guest_tells_it_without_end_is_told_once_per_container_and_fills_no_log() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
@@ -443,12 +458,17 @@ public sealed class LifeTests
         shim.Guest.RunOutOfMemory(ContainerId.Parse("pod"));
         await shim.Time.Delay(TimeSpan.FromMinutes(5));
 
-        shim.Events.Facts.OfType<ContainerOutOfMemory>().Select(fact => fact.Container.Value).Should().Equal("c1", "pod");
-        shim.Log.Lines.Where(line => line.Level >= LogLevel.Information && line.Text.Contains("made-up", StringComparison.Ordinal)).Should().ContainSingle();
+        shim.Events.Facts.OfType<ContainerOutOfMemory>().Select(fact => fact.Container.Value)
+            .Should().Equal("c1", "pod");
+        shim.Log.Lines.Where(
+            line =>
+                line.Level >= LogLevel.Information
+                    && line.Text.Contains("made-up", StringComparison.Ordinal)).Should().ContainSingle();
     });
 
     [Fact]
-    public void Unmount_by_the_host_when_the_guest_may_hold_what_was_there_has_it_look_again_each_time() => HarnessShim.Run(async shim =>
+    public void Unmount_by_the_host_when_the_guest_may_hold_what_was_there_has_it_look_again_each_time() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");
@@ -462,21 +482,26 @@ public sealed class LifeTests
     });
 
     [Fact]
-    public void Queries_when_a_container_is_unknown_answer_not_found_but_connect_answers() => HarnessShim.Run(async shim =>
+    public void Queries_when_a_container_is_unknown_answer_not_found_but_connect_answers() =>
+        HarnessShim.Run(async shim =>
     {
         var id = ContainerId.Parse("nobody");
         foreach (var ask in new Func<Task>[]
         {
-            () => shim.StateAsync("nobody"), () => shim.WaitAsync("nobody"), () => shim.DeleteAsync("nobody"), () => shim.KillAsync("nobody"),
-            () => shim.SendAsync(new ListProcesses(id)), () => shim.SendAsync(new GetContainerStats(id)), () => shim.PauseAsync("nobody"),
-            () => shim.SendAsync(new UpdateContainer(id, new byte[1])), () => shim.CloseStdinAsync("nobody"), () => shim.ResizeAsync("nobody", 1, 1),
+            () => shim.StateAsync("nobody"), () => shim.WaitAsync("nobody"), () => shim.DeleteAsync("nobody"),
+            () => shim.KillAsync("nobody"),
+            () => shim.SendAsync(new ListProcesses(id)), () => shim.SendAsync(new GetContainerStats(id)),
+            () => shim.PauseAsync("nobody"),
+            () => shim.SendAsync(new UpdateContainer(id, new byte[1])), () => shim.CloseStdinAsync("nobody"),
+            () => shim.ResizeAsync("nobody", 1, 1),
         })
         {
             (await Refusal.OfAsync(ask)).Kind.Should().Be(ErrorKind.NotFound);
         }
 
         (await shim.SendAsync(new GetShimIdentity(id))).TaskPid.Should().Be(0);
-        (await shim.SendAsync(new GetShimIdentity(null))).Should().Match<GetShimIdentityReply>(reply => reply.ShimPid != 0 && reply.TaskPid == 0);
+        (await shim.SendAsync(new GetShimIdentity(null)))
+            .Should().Match<GetShimIdentityReply>(reply => reply.ShimPid != 0 && reply.TaskPid == 0);
     });
 
     [Fact]
@@ -493,13 +518,15 @@ public sealed class LifeTests
 
         shim.Guest.Answers = false;
 
-        (await shim.SendAsync(new ListProcesses(id))).Processes.Should().Equal(new ListedProcess(pid, null), new ListedProcess(pid, ExecId.Parse("e")));
+        (await shim.SendAsync(new ListProcesses(id)))
+            .Processes.Should().Equal(new ListedProcess(pid, null), new ListedProcess(pid, ExecId.Parse("e")));
         (await shim.StateAsync("pod")).Pid.Should().Be(pid);
         (await shim.SendAsync(new GetShimIdentity(id))).TaskPid.Should().Be(pid);
     });
 
     [Fact]
-    public void Kill_when_the_agent_hangs_ends_within_the_deadline_and_stop_needs_no_answer() => HarnessShim.Run(async shim =>
+    public void Kill_when_the_agent_hangs_ends_within_the_deadline_and_stop_needs_no_answer() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");
@@ -528,7 +555,8 @@ public sealed class LifeTests
     });
 
     [Fact]
-    public void Wait_when_the_guest_says_that_it_does_not_serve_and_then_hangs_ends_with_the_lost_sandbox() => HarnessShim.Run(async shim =>
+    public void Wait_when_the_guest_says_that_it_does_not_serve_and_then_hangs_ends_with_the_lost_sandbox() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");
@@ -541,7 +569,8 @@ public sealed class LifeTests
     }, new FaultSchedule(new Fault("agent.check", 1, FaultKind.Fail) { Error = ErrorKind.Unavailable }));
 
     [Fact]
-    public void Wait_when_the_guest_has_too_much_to_do_for_a_moment_tells_the_real_exit() => HarnessShim.Run(async shim =>
+    public void Wait_when_the_guest_has_too_much_to_do_for_a_moment_tells_the_real_exit() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", program: "hello");
         await shim.StartAsync("pod");
@@ -586,9 +615,12 @@ public sealed class LifeTests
     [InlineData(null, 0)]
     [InlineData(-998, 0)]
     [InlineData(800, 800)]
-    public void Machine_is_taken_when_memory_runs_out_as_its_container_is_and_never_protected(int? asked, int given) => HarnessShim.Run(async shim =>
+    public void Machine_is_taken_when_memory_runs_out_as_its_container_is_and_never_protected(int? asked, int given) =>
+        HarnessShim.Run(async shim =>
     {
-        await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: spec => spec with { Process = spec.Process! with { OomScoreAdj = asked } });
+        await shim.CreateAsync(
+            "pod", ContainerKind.PodSandbox, change: spec =>
+                spec with { Process = spec.Process! with { OomScoreAdj = asked } });
 
         shim.Hypervisor.Placed.Should().ContainSingle().Which.OomScoreAdjustment.Should().Be(given);
     });
@@ -604,6 +636,7 @@ public sealed class LifeTests
         snapshot!.Containers.Should().BeEquivalentTo("pod", "c1");
         snapshot.VmmPid.Should().Be(shim.Host.Machine!.ProcessId);
         shim.Store.Phases.Where(phase => !phase.IsEnd).Select(phase => phase.Phase).Should().StartWith(
-            ["bundle", "stdio", "settings", "claim", "namespace", "cgroup", "assets", "share", "network", "launch-vmm", "prepare", "agent", "open-sandbox"]);
+            ["bundle", "stdio", "settings", "claim", "namespace", "cgroup", "assets", "share", "network", "launch-vmm",
+                "prepare", "agent", "open-sandbox"]);
     });
 }

@@ -55,7 +55,8 @@ public sealed class LivePartsTests
     public void Timeline_when_two_phases_fail_names_the_first_and_its_cause() => Run(async () =>
     {
         var written = new List<string>();
-        var timeline = new PhaseTimeline(_time, (phase, isEnd, since) => written.Add($"{phase} {isEnd} {since.TotalSeconds}"));
+        var timeline = new PhaseTimeline(
+            _time, (phase, isEnd, since) => written.Add($"{phase} {isEnd} {since.TotalSeconds}"));
         timeline.FailedPhase.Should().Be("begin");
         var a = timeline.RunAsync("a", async () =>
         {
@@ -72,7 +73,8 @@ public sealed class LivePartsTests
 
         timeline.FailedPhase.Should().Be("b");
         timeline.FirstFailure!.Message.Should().Be("early");
-        timeline.Phases.Should().Equal(new PhaseTime("a", TimeSpan.FromSeconds(3)), new PhaseTime("b", TimeSpan.FromSeconds(1)));
+        timeline.Phases.Should().Equal(
+            new PhaseTime("a", TimeSpan.FromSeconds(3)), new PhaseTime("b", TimeSpan.FromSeconds(1)));
         timeline.Elapsed.Should().Be(TimeSpan.FromSeconds(3));
         written.Should().Equal("a False 0", "b False 0", "b True 1", "a True 3");
     });
@@ -105,7 +107,8 @@ public sealed class LivePartsTests
     });
 
     [Fact]
-    public void Teardown_when_every_step_hangs_ends_within_its_budget_and_the_ledger_finds_the_rest() => HarnessShim.Run(async shim =>
+    public void Teardown_when_every_step_hangs_ends_within_its_budget_and_the_ledger_finds_the_rest() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         shim.Host.Faults.Add(new Fault("agent.close", 1, FaultKind.Hang));
@@ -159,7 +162,8 @@ public sealed class LivePartsTests
         var ledger = shim.Store.HoldByOther(SandboxId.Parse("pod"), new("tests", ""), alive: false);
         shim.Host.Take(ledger, ResourceKind.Mount, "/m");
 
-        await shim.SendAsync(new CleanUpSandbox(ContainerId.Parse("c1"), shim.Bundle("c1", ContainerKind.PodContainer)));
+        await shim.SendAsync(
+            new CleanUpSandbox(ContainerId.Parse("c1"), shim.Bundle("c1", ContainerKind.PodContainer)));
 
         shim.Host.Held.Should().BeEmpty();
     });
@@ -182,7 +186,8 @@ public sealed class LivePartsTests
         await shim.Ended;
 
         shim.Time.Elapsed.Should().BeCloseTo(TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(20));
-        shim.Log.Lines.Should().Contain(line => line.Text.StartsWith("no container for 60 s", StringComparison.Ordinal));
+        shim.Log.Lines.Should().Contain(
+            line => line.Text.StartsWith("no container for 60 s", StringComparison.Ordinal));
     });
 
     [Fact]

@@ -26,7 +26,8 @@ public sealed class NetworkTests
 
         await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: In("/run/netns/pod"));
 
-        shim.Hypervisor.Launched.Single().Devices.OfType<NetworkDevice>().Should().ContainSingle().Which.Mac.Should().Be(Eth0.Mac);
+        shim.Hypervisor.Launched.Single().Devices.OfType<NetworkDevice>().Should().ContainSingle()
+            .Which.Mac.Should().Be(Eth0.Mac);
         shim.Guest.Network.Interfaces.Should().Equal(Eth0);
         shim.Guest.Network.Routes.Should().ContainSingle();
         shim.Network.Opened!.Path.Value.Should().Be("/run/netns/pod");
@@ -122,11 +123,13 @@ public sealed class NetworkTests
     [Fact]
     public void Create_on_the_hosts_network_is_refused_before_anything_is_touched() => HarnessShim.Run(async shim =>
     {
-        var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: spec => spec with { Linux = spec.Linux! with { Namespaces = [] } }));
+        var failure = await Refusal.OfAsync(
+            () => shim.CreateAsync("pod", change: spec => spec with { Linux = spec.Linux! with { Namespaces = [] } }));
 
         failure.Kind.Should().Be(ErrorKind.InvalidArgument);
         failure.Message.Should().Contain("hostNetwork");
-        shim.Host.Calls.Should().NotContain("network.open").And.NotContain("hypervisor.launch").And.NotContain("share.start");
+        shim.Host.Calls.Should().NotContain("network.open").And.NotContain("hypervisor.launch")
+            .And.NotContain("share.start");
         shim.Host.Leftovers().Should().BeEmpty();
     });
 
@@ -134,18 +137,21 @@ public sealed class NetworkTests
     [InlineData("/proc/4711/ns/net")]
     [InlineData("/proc/4711/task/4712/ns/net")]
     [InlineData("/proc/self/ns/net")]
-    public void Create_on_the_network_of_a_process_is_refused_before_anything_is_touched(string path) => HarnessShim.Run(async shim =>
+    public void Create_on_the_network_of_a_process_is_refused_before_anything_is_touched(string path) =>
+        HarnessShim.Run(async shim =>
     {
         var failure = await Refusal.OfAsync(() => shim.CreateAsync("pod", change: In(path)));
 
         failure.Kind.Should().Be(ErrorKind.InvalidArgument);
         failure.Message.Should().Contain(path).And.Contain("container:").And.Contain("of its own");
-        shim.Host.Calls.Should().NotContain("network.open").And.NotContain("hypervisor.launch").And.NotContain("share.start");
+        shim.Host.Calls.Should().NotContain("network.open").And.NotContain("hypervisor.launch")
+            .And.NotContain("share.start");
         shim.Host.Leftovers().Should().BeEmpty();
     });
 
     [Fact]
-    public void Create_of_a_pods_container_may_name_the_network_of_the_machine_it_is_in() => HarnessShim.Run(async shim =>
+    public void Create_of_a_pods_container_may_name_the_network_of_the_machine_it_is_in() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox, change: In("/run/netns/pod"));
         await shim.StartAsync("pod");
@@ -163,7 +169,8 @@ public sealed class NetworkTests
 
         await shim.StartAsync("pod");
 
-        shim.Guest.Network.Interfaces.Should().ContainSingle().Which.Should().BeEquivalentTo(Eth0 with { PciPath = "02/01" });
+        shim.Guest.Network.Interfaces.Should().ContainSingle()
+            .Which.Should().BeEquivalentTo(Eth0 with { PciPath = "02/01" });
         await shim.StopAsync();
         shim.Host.Held.Should().BeEmpty();
     });
@@ -176,7 +183,8 @@ public sealed class NetworkTests
         shim.Network.Changed();
         await shim.Time.Delay(TimeSpan.FromSeconds(10));
 
-        shim.Host.Held.Should().NotContain(held => held.Kind == ResourceKind.Tap, "whoever makes the link is still at it");
+        shim.Host.Held.Should().NotContain(
+            held => held.Kind == ResourceKind.Tap, "whoever makes the link is still at it");
         await shim.StartAsync("pod");
         shim.Guest.Network.Interfaces.Select(i => i.Name).Should().Equal("eth0");
     });
@@ -185,7 +193,9 @@ public sealed class NetworkTests
     public void Link_that_a_hook_makes_is_left_alone_until_start() => HarnessShim.Run(async shim =>
     {
         shim.Hooks.Do = _ => shim.Network.Links.Add(Eth0);
-        await shim.CreateAsync("pod", change: spec => spec with { Hooks = new OciHooks { CreateRuntime = [new OciHook { Path = "/hook" }] } });
+        await shim.CreateAsync(
+            "pod", change: spec =>
+                spec with { Hooks = new OciHooks { CreateRuntime = [new OciHook { Path = "/hook" }] } });
 
         shim.Host.Held.Should().NotContain(held => held.Kind == ResourceKind.Tap);
         await shim.StartAsync("pod");
@@ -208,7 +218,8 @@ public sealed class NetworkTests
     });
 
     [Fact]
-    public void Link_that_comes_while_the_pod_runs_is_plugged_in_and_taken_out_again_when_it_goes() => HarnessShim.Run(async shim =>
+    public void Link_that_comes_while_the_pod_runs_is_plugged_in_and_taken_out_again_when_it_goes() =>
+        HarnessShim.Run(async shim =>
     {
         shim.Network.Links.Add(Eth0);
         await shim.CreateAsync("pod");
@@ -228,7 +239,8 @@ public sealed class NetworkTests
     });
 
     [Fact]
-    public void Card_that_the_guest_did_not_let_go_of_is_taken_out_with_the_next_change() => HarnessShim.Run(async shim =>
+    public void Card_that_the_guest_did_not_let_go_of_is_taken_out_with_the_next_change() =>
+        HarnessShim.Run(async shim =>
     {
         shim.Network.Links.Add(Eth0);
         await shim.CreateAsync("pod");
@@ -346,7 +358,11 @@ public sealed class NetworkTests
     };
 
     private static Func<OciSpec, OciSpec> In(string path) =>
-        spec => spec with { Linux = spec.Linux! with { Namespaces = [new OciNamespace { Type = "network", Path = path }] } };
+        spec =>
+            spec with
+            {
+                Linux = spec.Linux! with { Namespaces = [new OciNamespace { Type = "network", Path = path }] }
+            };
 
     private static GuestInterface Link(string name, ulong mac, string address) => new()
     {

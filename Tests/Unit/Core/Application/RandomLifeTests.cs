@@ -18,7 +18,8 @@ public sealed class RandomLifeTests
     // The longest bound of a request is the behaviour's 90 s; a creation adds its undo.
     private static readonly TimeSpan LongestRequest = TimeSpan.FromSeconds(95);
 
-    private static readonly string[] Programs = ["true", "false", "sleep", "cat", "hello", "nonsense", "flood", "daemon"];
+    private static readonly string[] Programs = ["true", "false", "sleep", "cat", "hello", "nonsense", "flood",
+        "daemon"];
 
     [Fact]
     public void Requests_and_faults_at_random_keep_the_invariants() =>
@@ -47,7 +48,8 @@ public sealed class RandomLifeTests
             var under = new List<Task>();
             if (random.Next(4) != 0)
             {
-                await Bounded(shim, () => shim.CreateAsync("pod", pod ? ContainerKind.PodSandbox : ContainerKind.Single));
+                await Bounded(
+                    shim, () => shim.CreateAsync("pod", pod ? ContainerKind.PodSandbox : ContainerKind.Single));
                 await Bounded(shim, () => shim.StartAsync("pod"));
             }
 
@@ -90,10 +92,16 @@ public sealed class RandomLifeTests
         var container = pod && random.Next(4) != 0 ? $"c{random.Next(2)}" : "pod";
         var exec = random.Next(2) == 0 ? null : $"e{random.Next(2)}";
         var program = Programs[random.Next(Programs.Length)];
-        var kind = container != "pod" ? ContainerKind.PodContainer : pod ? ContainerKind.PodSandbox : ContainerKind.Single;
+        var kind = container != "pod"
+            ? ContainerKind.PodContainer
+            : pod ? ContainerKind.PodSandbox : ContainerKind.Single;
         return random.Next(19) switch
         {
-            0 or 1 or 2 => Bounded(shim, () => shim.CreateAsync(container, kind, program, stdin: random.Next(2) == 0, change: spec => spec with
+            0 or 1 or 2 =>
+                Bounded(
+                    shim,
+                    () => shim.CreateAsync(
+                        container, kind, program, stdin: random.Next(2) == 0, change: spec => spec with
             {
                 Linux = spec.Linux! with { Resources = Limits(random) },
             })),
@@ -102,14 +110,21 @@ public sealed class RandomLifeTests
             3 or 4 => Bounded(shim, () => shim.StartAsync(container)),
             5 => Bounded(shim, () => shim.StartAsync(container, exec)),
             6 or 7 => Bounded(shim, () => shim.ExecAsync(container, exec ?? "e0", program)),
-            8 => Bounded(shim, () => shim.KillAsync(container, exec, signal: random.Next(2) == 0 ? 9u : 15u, all: random.Next(4) == 0)),
+            8 =>
+                Bounded(
+                    shim,
+                    () => shim.KillAsync(
+                        container, exec, signal: random.Next(2) == 0 ? 9u : 15u, all: random.Next(4) == 0)),
             9 => Bounded(shim, () => shim.DeleteAsync(container, exec)),
             10 => Bounded(shim, () => shim.PauseAsync(container)),
             11 => Bounded(shim, () => shim.ResumeAsync(container)),
             12 => Bounded(shim, () => shim.CloseStdinAsync(container, exec)),
             13 => Bounded(shim, () => shim.StateAsync(container, exec)),
             14 => Bounded(shim, () => shim.ResizeAsync(container, 80, 24, exec)),
-            _ => random.Next(6) == 0 ? Bounded(shim, shim.StopAsync) : Bounded(shim, () => shim.SendAsync(new ListProcesses(ContainerId.Parse(container)))),
+            _ =>
+                random.Next(6) == 0
+                    ? Bounded(shim, shim.StopAsync)
+                    : Bounded(shim, () => shim.SendAsync(new ListProcesses(ContainerId.Parse(container)))),
         };
     }
 
@@ -117,7 +132,12 @@ public sealed class RandomLifeTests
     private static OciResources Limits(Random random) => random.Next(3) == 0 ? new OciResources() : new OciResources
     {
         Memory = new OciMemory { Limit = new[] { 0L, 100, 300, 1000, 7000, 100_000 }[random.Next(6)] * 1024 * 1024 },
-        Cpu = new OciCpu { Quota = random.Next(-1, 3) * 100_000L, Period = 100_000, Cpus = random.Next(3) == 0 ? "0" : null },
+        Cpu = new OciCpu
+        {
+            Quota = random.Next(-1, 3) * 100_000L,
+            Period = 100_000,
+            Cpus = random.Next(3) == 0 ? "0" : null
+        },
     };
 
     // Every request ends within its bound, with a reply, a refusal, or the fault of a port that broke its word.
@@ -131,7 +151,8 @@ public sealed class RandomLifeTests
         catch (KataException)
         {
         }
-        catch (Exception e) when (e is InvalidOperationException && e.Message.Contains("by the schedule", StringComparison.Ordinal))
+        catch (Exception e)
+            when (e is InvalidOperationException && e.Message.Contains("by the schedule", StringComparison.Ordinal))
         {
         }
 

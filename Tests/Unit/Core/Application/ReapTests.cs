@@ -22,7 +22,8 @@ public sealed class ReapTests
 
     public ReapTests()
     {
-        _host = new HarnessHost(new FaultSchedule(new Fault("releaser.release", 1, FaultKind.Fail) { Error = ErrorKind.DeadlineExceeded }));
+        _host = new HarnessHost(
+            new FaultSchedule(new Fault("releaser.release", 1, FaultKind.Fail) { Error = ErrorKind.DeadlineExceeded }));
         _store = new HarnessStore(_host);
     }
 
@@ -34,7 +35,8 @@ public sealed class ReapTests
 
         var reply = await ReapAsync(onlyLook: true);
 
-        reply.Sandboxes.Select(sandbox => (sandbox.Id.Value, sandbox.Outcome)).Should().Equal(("dead", ReapOutcome.Left), ("lives", ReapOutcome.Lives));
+        reply.Sandboxes.Select(sandbox => (sandbox.Id.Value, sandbox.Outcome))
+            .Should().Equal(("dead", ReapOutcome.Left), ("lives", ReapOutcome.Lives));
         reply.Sandboxes[0].Held.Select(held => held.Name).Should().Equal("/dead/b", "/dead/a");
         _host.Held.Should().HaveCount(6);
         _sockets.Removed.Should().BeEmpty();
@@ -52,16 +54,19 @@ public sealed class ReapTests
         _store.Die();
         var second = await ReapAsync(onlyLook: false);
 
-        first.Sandboxes.Select(sandbox => sandbox.Outcome).Should().Equal(ReapOutcome.StillHeld, ReapOutcome.Released, ReapOutcome.Lives);
+        first.Sandboxes.Select(sandbox => sandbox.Outcome)
+            .Should().Equal(ReapOutcome.StillHeld, ReapOutcome.Released, ReapOutcome.Lives);
         first.Sandboxes[0].Reason.Should().Contain("/dead/b");
-        second.Sandboxes.Select(sandbox => (sandbox.Id.Value, sandbox.Outcome)).Should().Equal(("dead", ReapOutcome.Released), ("lives", ReapOutcome.Lives));
+        second.Sandboxes.Select(sandbox => (sandbox.Id.Value, sandbox.Outcome))
+            .Should().Equal(("dead", ReapOutcome.Released), ("lives", ReapOutcome.Lives));
         second.Sandboxes[0].Held.Select(held => held.Name).Should().Equal("/dead/b");
         _host.Held.Should().HaveCount(3).And.OnlyContain(held => held.Name.Contains("lives", StringComparison.Ordinal));
         _sockets.Removed.Should().BeEquivalentTo([(SandboxId.Parse("gone"), Crio), (SandboxId.Parse("dead"), Crio)]);
     }
 
     [Fact]
-    public async Task Reap_when_there_is_nothing_says_so() => (await ReapAsync(onlyLook: false)).Sandboxes.Should().BeEmpty();
+    public async Task Reap_when_there_is_nothing_says_so() =>
+        (await ReapAsync(onlyLook: false)).Sandboxes.Should().BeEmpty();
 
     private async Task LeaveAsync(string name, bool alive)
     {

@@ -14,7 +14,8 @@ public class RuntimeSettingsValidatorTests
     };
 
     [Fact]
-    public void Require_when_nothing_contradicts_answers_the_settings() => RuntimeSettingsValidator.Require(Good).Should().BeSameAs(Good);
+    public void Require_when_nothing_contradicts_answers_the_settings() =>
+        RuntimeSettingsValidator.Require(Good).Should().BeSameAs(Good);
 
     [Theory]
     [InlineData("default_memory", 64, 0, 1, 0, "/i", "")]

@@ -21,8 +21,11 @@ public sealed class SizingLifeTests
 
         shim.Guest.OnlineMemoryMib.Should().Be(512 + 256);
         shim.Guest.OnlineVcpus.Should().Be(2);
-        shim.Host.Calls.Where(call => call.StartsWith("machine.", StringComparison.Ordinal) || call is "agent.online" or "agent.create")
-            .Should().Equal("agent.create", "machine.add-vcpus", "agent.online", "machine.add-memory", "agent.online", "agent.create");
+        shim.Host.Calls.Where(
+            call => call.StartsWith("machine.", StringComparison.Ordinal) || call is "agent.online" or "agent.create")
+            .Should().Equal(
+                "agent.create", "machine.add-vcpus", "agent.online", "machine.add-memory", "agent.online",
+                "agent.create");
     });
 
     [Fact]
@@ -74,10 +77,12 @@ public sealed class SizingLifeTests
         await shim.CreateAsync("c1", ContainerKind.PodContainer);
         await shim.StartAsync("c1");
 
-        var refused = await Refusal.OfAsync(() => shim.CreateAsync("c2", ContainerKind.PodContainer, change: Limited(memoryMib: 5000)));
+        var refused = await Refusal.OfAsync(
+            () => shim.CreateAsync("c2", ContainerKind.PodContainer, change: Limited(memoryMib: 5000)));
 
         refused.Kind.Should().Be(ErrorKind.ResourceExhausted);
-        refused.Message.Should().Contain("5512 MiB").And.Contain("512 MiB were reached").And.Contain("default_maxmemory allows 4096 MiB");
+        refused.Message.Should().Contain("5512 MiB").And.Contain("512 MiB were reached")
+            .And.Contain("default_maxmemory allows 4096 MiB");
         shim.Host.Calls.Should().NotContain("machine.add-memory");
         shim.Guest.Containers.Should().HaveCount(2);
         (await shim.StateAsync("c1")).Status.Should().Be(Kata.Core.Application.Processes.ProcessStatus.Running);
@@ -114,18 +119,21 @@ public sealed class SizingLifeTests
 
         await PodAsync(shim);
 
-        shim.Log.Lines.Select(line => line.Text).Should().Contain(text => text.StartsWith("the pod's cgroup allows 400 MiB"));
+        shim.Log.Lines.Select(line => line.Text)
+            .Should().Contain(text => text.StartsWith("the pod's cgroup allows 400 MiB"));
     });
 
     [Theory]
     [InlineData("machine.add-memory", 1)]
     [InlineData("agent.online", 1)]
-    public void Create_when_memory_cannot_be_added_is_refused_and_can_be_tried_again(string call, int occurrence) => Run(async shim =>
+    public void Create_when_memory_cannot_be_added_is_refused_and_can_be_tried_again(string call, int occurrence) =>
+        Run(async shim =>
     {
         await PodAsync(shim);
         shim.Host.Faults.Add(new Fault(call, occurrence, FaultKind.Fail) { Error = ErrorKind.FailedPrecondition });
 
-        var refused = await Refusal.OfAsync(() => shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 200)));
+        var refused = await Refusal.OfAsync(
+            () => shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 200)));
 
         refused.Kind.Should().Be(ErrorKind.ResourceExhausted);
         refused.Message.Should().Contain("712 MiB").And.Contain("by the schedule");
@@ -139,11 +147,13 @@ public sealed class SizingLifeTests
     public void Create_when_a_vcpu_cannot_be_added_goes_on_and_says_so() => Run(async shim =>
     {
         await PodAsync(shim);
-        shim.Host.Faults.Add(new Fault("machine.add-vcpus", 1, FaultKind.Fail) { Error = ErrorKind.FailedPrecondition });
+        shim.Host.Faults.Add(
+            new Fault("machine.add-vcpus", 1, FaultKind.Fail) { Error = ErrorKind.FailedPrecondition });
 
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(cpus: 1));
 
-        shim.Log.Lines.Select(line => line.Text).Should().Contain(text => text.StartsWith("2 vCPUs were wanted, 1 are there: "));
+        shim.Log.Lines.Select(line => line.Text)
+            .Should().Contain(text => text.StartsWith("2 vCPUs were wanted, 1 are there: "));
     });
 
     [Fact]
@@ -155,7 +165,8 @@ public sealed class SizingLifeTests
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 100, cpus: 1));
 
         shim.Guest.OnlineMemoryMib.Should().Be(640);
-        shim.Log.Lines.Select(line => line.Text).Should().Contain(text => text.Contains("1 of 2 processors are online"));
+        shim.Log.Lines.Select(line => line.Text)
+            .Should().Contain(text => text.Contains("1 of 2 processors are online"));
     });
 
     [Fact]
@@ -166,19 +177,22 @@ public sealed class SizingLifeTests
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(cpus: 1000));
 
         shim.Guest.OnlineVcpus.Should().Be(2);
-        shim.Log.Lines.Select(line => line.Text).Should().Contain(text => text.StartsWith("the CPU limits ask for 1001 vCPUs, 2 is the most"));
+        shim.Log.Lines.Select(line => line.Text)
+            .Should().Contain(text => text.StartsWith("the CPU limits ask for 1001 vCPUs, 2 is the most"));
     });
 
     [Theory]
     [InlineData("machine.add-memory")]
     [InlineData("machine.add-vcpus")]
     [InlineData("agent.online")]
-    public void Create_when_the_machine_dies_as_it_grows_is_refused_and_leaves_a_clean_host(string call) => Run(async shim =>
+    public void Create_when_the_machine_dies_as_it_grows_is_refused_and_leaves_a_clean_host(string call) =>
+        Run(async shim =>
     {
         await PodAsync(shim);
         shim.Host.Faults.Add(new Fault(call, 1, FaultKind.MachineDies));
 
-        var refused = await Refusal.OfAsync(() => shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 200, cpus: 1)));
+        var refused = await Refusal.OfAsync(
+            () => shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 200, cpus: 1)));
 
         refused.Kind.Should().Be(ErrorKind.Unavailable);
         await shim.WaitAsync("pod");
@@ -192,7 +206,8 @@ public sealed class SizingLifeTests
         await PodAsync(shim);
         shim.Host.Faults.Add(new Fault("agent.online", 1, FaultKind.Hang));
 
-        (await Refusal.OfAsync(() => shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 200))))
+        (await Refusal.OfAsync(() => shim.CreateAsync("c1", ContainerKind.PodContainer,
+            change: Limited(memoryMib: 200))))
             .Kind.Should().BeOneOf(ErrorKind.DeadlineExceeded, ErrorKind.ResourceExhausted);
 
         await shim.CreateAsync("c2", ContainerKind.PodContainer);
@@ -205,7 +220,8 @@ public sealed class SizingLifeTests
         await PodAsync(shim, memoryMib: 100);
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 8000, cpus: 4));
 
-        shim.Hypervisor.Launched.Single().Resources.Should().Be(new Kata.Core.Domain.Machines.VmResources(1, 1, 612, 612, 0));
+        shim.Hypervisor.Launched.Single()
+            .Resources.Should().Be(new Kata.Core.Domain.Machines.VmResources(1, 1, 612, 612, 0));
         shim.Host.Calls.Should().NotContain(call => call.StartsWith("machine.add", StringComparison.Ordinal));
     });
 
@@ -224,7 +240,9 @@ public sealed class SizingLifeTests
         await PodAsync(shim);
         var before = shim.Host.Calls.Count;
 
-        var refused = await Refusal.OfAsync(() => shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(new OciResources { Cpu = new OciCpu { Period = 7 } })));
+        var refused = await Refusal.OfAsync(
+            () => shim.CreateAsync(
+                "c1", ContainerKind.PodContainer, change: With(new OciResources { Cpu = new OciCpu { Period = 7 } })));
 
         refused.Kind.Should().Be(ErrorKind.InvalidArgument);
         refused.Message.Should().Contain("linux.resources.cpu.period is 7");
@@ -255,16 +273,20 @@ public sealed class SizingLifeTests
     public void Cpusets_of_the_containers_together_bind_the_sandbox_on_the_host() => Run(async shim =>
     {
         await PodAsync(shim);
-        await shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(new OciResources { Cpu = new OciCpu { Cpus = "0" } }));
+        await shim.CreateAsync(
+            "c1", ContainerKind.PodContainer, change: With(new OciResources { Cpu = new OciCpu { Cpus = "0" } }));
         await shim.StartAsync("c1");
         shim.Host.BoundTo!.Cpus.Should().Be("0");
-        await shim.CreateAsync("c2", ContainerKind.PodContainer, change: With(new OciResources { Cpu = new OciCpu { Cpus = "1", Mems = "0" } }));
+        await shim.CreateAsync(
+            "c2", ContainerKind.PodContainer,
+            change: With(new OciResources { Cpu = new OciCpu { Cpus = "1", Mems = "0" } }));
         (shim.Host.BoundTo!.Cpus, shim.Host.BoundTo.Mems).Should().Be(("0-1", "0"));
         await shim.UpdateAsync("c1", new OciResources { Cpu = new OciCpu { Cpus = "1" } });
 
         shim.Host.BoundTo!.Cpus.Should().Be("1");
         shim.Host.Faults.Add(new Fault("cgroup.apply", 4, FaultKind.Fail) { Error = ErrorKind.InvalidArgument });
-        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", new OciResources { Cpu = new OciCpu { Cpus = "0" } }))).Kind.Should().Be(ErrorKind.InvalidArgument);
+        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", new OciResources { Cpu = new OciCpu { Cpus = "0" } })))
+            .Kind.Should().Be(ErrorKind.InvalidArgument);
     });
 
     [Fact]
@@ -354,14 +376,16 @@ public sealed class SizingLifeTests
     [InlineData(true, true)]
     [InlineData(false, true)]
     [InlineData(false, false)]
-    public void Pod_lives_in_the_cgroups_that_the_settings_say_and_leaves_none(bool only, bool unified) => Run(async shim =>
+    public void Pod_lives_in_the_cgroups_that_the_settings_say_and_leaves_none(bool only, bool unified) =>
+        Run(async shim =>
     {
         shim.Settings.Settings = shim.Settings.Settings with { SandboxCgroupOnly = only };
         shim.Cgroup.IsUnified = unified;
         await PodAsync(shim);
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(cpus: 1));
 
-        shim.Host.Held.Select(held => held.Name).Count(name => name.Contains("/kata_overhead/", StringComparison.Ordinal)).Should().Be(only ? 0 : 1);
+        shim.Host.Held.Select(held => held.Name)
+            .Count(name => name.Contains("/kata_overhead/", StringComparison.Ordinal)).Should().Be(only ? 0 : 1);
         shim.Host.Calls.Count(call => call == "cgroup.move").Should().Be(only || !unified ? 1 : 3);
         shim.Host.Calls.Count(call => call == "cgroup.move-threads").Should().Be(only || unified ? 0 : 2);
         await shim.KillAsync("pod");
@@ -380,7 +404,8 @@ public sealed class SizingLifeTests
         shim.Guest.RunOutOfMemory(ContainerId.Parse("c1"));
         await shim.WaitAsync("c1");
 
-        var stats = (await shim.SendAsync(new Kata.Core.Application.Containers.GetContainerStats(ContainerId.Parse("c1")))).Stats;
+        var stats = (
+            await shim.SendAsync(new Kata.Core.Application.Containers.GetContainerStats(ContainerId.Parse("c1")))).Stats;
 
         stats.Memory.OutOfMemoryKills.Should().Be(1);
         stats.Cpu.Total.Should().Be(0);
@@ -393,7 +418,8 @@ public sealed class SizingLifeTests
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 100));
         await shim.StartAsync("c1");
 
-        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", Limits(memoryMib: 6000)))).Kind.Should().Be(ErrorKind.ResourceExhausted);
+        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", Limits(memoryMib: 6000))))
+            .Kind.Should().Be(ErrorKind.ResourceExhausted);
 
         shim.Host.Calls.Should().NotContain("agent.update");
         await shim.UpdateAsync("c1", Limits(memoryMib: 128));
@@ -407,10 +433,12 @@ public sealed class SizingLifeTests
         await shim.StartAsync("c1");
         shim.Host.Faults.Add(new Fault("agent.update", 1, FaultKind.Fail) { Error = ErrorKind.InvalidArgument });
 
-        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", Limits(memoryMib: 256)))).Kind.Should().Be(ErrorKind.InvalidArgument);
+        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", Limits(memoryMib: 256))))
+            .Kind.Should().Be(ErrorKind.InvalidArgument);
 
         await shim.CreateAsync("c2", ContainerKind.PodContainer, change: Limited(memoryMib: 156));
-        shim.Host.Calls.Count(call => call == "machine.add-memory").Should().Be(2, "the room of the refused update is there for others");
+        shim.Host.Calls.Count(call => call == "machine.add-memory")
+            .Should().Be(2, "the room of the refused update is there for others");
     });
 
     [Fact]
@@ -418,18 +446,26 @@ public sealed class SizingLifeTests
     {
         await PodAsync(shim);
         await shim.CreateAsync("c1", ContainerKind.PodContainer, "hello");
-        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", new OciResources { Memory = new OciMemory { Limit = -5 } }))).Kind.Should().Be(ErrorKind.InvalidArgument);
-        (await Refusal.OfAsync(() => shim.UpdateAsync("nobody", Limits(memoryMib: 1)))).Kind.Should().Be(ErrorKind.NotFound);
+        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", new OciResources
+        {
+            Memory = new OciMemory { Limit = -5 }
+        }))).Kind.Should().Be(ErrorKind.InvalidArgument);
+        (await Refusal.OfAsync(() => shim.UpdateAsync("nobody", Limits(memoryMib: 1))))
+            .Kind.Should().Be(ErrorKind.NotFound);
         await shim.StartAsync("c1");
         await shim.WaitAsync("c1");
 
-        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", Limits(memoryMib: 1)))).Kind.Should().Be(ErrorKind.FailedPrecondition);
+        (await Refusal.OfAsync(() => shim.UpdateAsync("c1", Limits(memoryMib: 1))))
+            .Kind.Should().Be(ErrorKind.FailedPrecondition);
     });
 
     private static void Run(Func<HarnessShim, Task> scenario) => HarnessShim.Run(shim =>
     {
         var settings = shim.Settings.Settings;
-        shim.Settings.Settings = settings with { Hypervisor = settings.Hypervisor with { MaxVcpus = 2, MaxMemoryMib = 4096 } };
+        shim.Settings.Settings = settings with
+        {
+            Hypervisor = settings.Hypervisor with { MaxVcpus = 2, MaxMemoryMib = 4096 }
+        };
         return scenario(shim);
     });
 
@@ -448,9 +484,11 @@ public sealed class SizingLifeTests
         shim.State.Should().Be(SandboxState.Ready);
     }
 
-    private static Func<OciSpec, OciSpec> Limited(long? memoryMib = null, decimal? cpus = null) => With(Limits(memoryMib, cpus));
+    private static Func<OciSpec, OciSpec> Limited(long? memoryMib = null, decimal? cpus = null) =>
+        With(Limits(memoryMib, cpus));
 
-    private static Func<OciSpec, OciSpec> With(OciResources limits) => spec => spec with { Linux = spec.Linux! with { Resources = limits } };
+    private static Func<OciSpec, OciSpec> With(OciResources limits) =>
+        spec => spec with { Linux = spec.Linux! with { Resources = limits } };
 
     private static string Vcpus(HarnessShim shim, string id) => shim.Guest.Containers[ContainerId.Parse(id)].Vcpus;
 

@@ -78,7 +78,8 @@ public sealed class StdioTests
     });
 
     [Fact]
-    public void Output_when_a_grandchild_holds_the_stream_the_exit_is_told_and_delete_cuts_it_off() => HarnessShim.Run(async shim =>
+    public void Output_when_a_grandchild_holds_the_stream_the_exit_is_told_and_delete_cuts_it_off() =>
+        HarnessShim.Run(async shim =>
     {
         shim.Programs["daemon"] = async process =>
         {
@@ -123,7 +124,8 @@ public sealed class StdioTests
     });
 
     [Fact]
-    public void Stdin_when_closed_by_the_client_reaches_the_process_after_all_that_was_written() => HarnessShim.Run(async shim =>
+    public void Stdin_when_closed_by_the_client_reaches_the_process_after_all_that_was_written() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", program: "cat", stdin: true);
         await shim.StartAsync("pod");
@@ -182,7 +184,8 @@ public sealed class StdioTests
     [Theory]
     [InlineData(ErrorKind.NotFound)]
     [InlineData(ErrorKind.Unavailable)]
-    public void Stdin_when_the_process_has_just_ended_is_no_matter_for_a_warning(ErrorKind kind) => HarnessShim.Run(async shim =>
+    public void Stdin_when_the_process_has_just_ended_is_no_matter_for_a_warning(ErrorKind kind) =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", program: "true");
         await shim.StartAsync("pod");
@@ -195,7 +198,8 @@ public sealed class StdioTests
     }, new FaultSchedule(new Fault("agent.close-stdin", 1, FaultKind.Fail) { Error = kind }));
 
     [Fact]
-    public void Output_when_writing_to_the_client_fails_is_dropped_and_the_process_runs_on() => HarnessShim.Run(async shim =>
+    public void Output_when_writing_to_the_client_fails_is_dropped_and_the_process_runs_on() =>
+        HarnessShim.Run(async shim =>
     {
         shim.Programs["talk"] = async process =>
         {

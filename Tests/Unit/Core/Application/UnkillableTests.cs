@@ -16,7 +16,8 @@ public sealed class UnkillableTests
     [Theory]
     [InlineData(ContainerKind.Single)]
     [InlineData(ContainerKind.PodSandbox)]
-    public void Kill_of_the_container_that_made_the_sandbox_when_the_guest_tells_no_exit_ends_the_machine(ContainerKind kind) => HarnessShim.Run(async shim =>
+    public void Kill_of_the_container_that_made_the_sandbox_when_the_guest_tells_no_exit_ends_the_machine(
+        ContainerKind kind) => HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", kind);
         await shim.StartAsync("pod");
@@ -26,12 +27,16 @@ public sealed class UnkillableTests
 
         (await shim.WaitAsync("pod").WaitAsync(Bound, shim.Time)).Code.Should().Be(ExitStatus.Killed);
         await shim.DeleteAsync("pod");
-        shim.Log.Lines.Should().Contain(line => line.Level == LogLevel.Warning && line.Text.Contains("SIGKILL", StringComparison.Ordinal) && line.Text.Contains("pod", StringComparison.Ordinal));
+        shim.Log.Lines.Should().Contain(
+            line =>
+                line.Level == LogLevel.Warning && line.Text.Contains("SIGKILL", StringComparison.Ordinal)
+                    && line.Text.Contains("pod", StringComparison.Ordinal));
         shim.Host.Leftovers().Should().BeEmpty();
     });
 
     [Fact]
-    public void Kill_of_a_container_of_a_pod_when_the_guest_tells_no_exit_declares_the_machine_lost() => HarnessShim.Run(async shim =>
+    public void Kill_of_a_container_of_a_pod_when_the_guest_tells_no_exit_declares_the_machine_lost() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
@@ -51,7 +56,8 @@ public sealed class UnkillableTests
     });
 
     [Fact]
-    public void Kill_when_the_guest_tells_the_exit_late_but_in_time_leaves_the_machine() => HarnessShim.Run(async shim =>
+    public void Kill_when_the_guest_tells_the_exit_late_but_in_time_leaves_the_machine() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
@@ -98,7 +104,8 @@ public sealed class UnkillableTests
     [InlineData(ErrorKind.PermissionDenied)]
     [InlineData(ErrorKind.NotFound)]
     [InlineData(ErrorKind.Internal)]
-    public void Kill_when_the_guest_refuses_it_and_tells_no_exit_ends_the_machine_all_the_same(ErrorKind refusal) => HarnessShim.Run(async shim =>
+    public void Kill_when_the_guest_refuses_it_and_tells_no_exit_ends_the_machine_all_the_same(ErrorKind refusal) =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");
@@ -112,7 +119,8 @@ public sealed class UnkillableTests
     }, new FaultSchedule(new Fault("agent.signal", 1, FaultKind.Fail) { Error = refusal }));
 
     [Fact]
-    public void Kill_of_a_container_that_was_not_started_when_the_guest_refuses_it_ends_the_machine_all_the_same() => HarnessShim.Run(async shim =>
+    public void Kill_of_a_container_that_was_not_started_when_the_guest_refuses_it_ends_the_machine_all_the_same() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
 
@@ -124,7 +132,8 @@ public sealed class UnkillableTests
     }, new FaultSchedule(new Fault("agent.signal", 1, FaultKind.Fail) { Error = ErrorKind.PermissionDenied }));
 
     [Fact]
-    public void Kill_when_the_guest_never_answers_it_and_tells_no_exit_ends_the_machine_after_the_calls_limit() => HarnessShim.Run(async shim =>
+    public void Kill_when_the_guest_never_answers_it_and_tells_no_exit_ends_the_machine_after_the_calls_limit() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");
@@ -136,7 +145,8 @@ public sealed class UnkillableTests
     }, new FaultSchedule(new Fault("agent.signal", 1, FaultKind.Hang)));
 
     [Fact]
-    public void Wait_when_the_guest_answers_that_it_is_unavailable_ends_the_process_as_unknown() => HarnessShim.Run(async shim =>
+    public void Wait_when_the_guest_answers_that_it_is_unavailable_ends_the_process_as_unknown() =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod");
         await shim.StartAsync("pod");

@@ -8,8 +8,8 @@ using Xunit;
 namespace Kata.Tests.Unit.Core.Application;
 
 /// <summary>
-/// A process that ends without ever having run has nobody who carries its streams: its client still sees their end, at which
-/// alone some clients go on to the delete.
+/// A process that ends without ever having run has nobody who carries its streams: its client still sees their end, at
+/// which alone some clients go on to the delete.
 /// </summary>
 public sealed class UnstartedStreamsTests
 {
@@ -18,7 +18,8 @@ public sealed class UnstartedStreamsTests
     [Theory]
     [InlineData(ContainerKind.Single)]
     [InlineData(ContainerKind.PodSandbox)]
-    public void Streams_of_a_created_container_when_it_is_killed_end(ContainerKind kind) => HarnessShim.Run(async shim =>
+    public void Streams_of_a_created_container_when_it_is_killed_end(ContainerKind kind) =>
+        HarnessShim.Run(async shim =>
     {
         await shim.CreateAsync("pod", kind);
 
@@ -46,7 +47,8 @@ public sealed class UnstartedStreamsTests
     [InlineData("machine")]
     [InlineData("stop")]
     [InlineData("sandbox")]
-    public void Streams_of_a_created_container_of_a_pod_end_with_what_ends_it(string how) => HarnessShim.Run(async shim =>
+    public void Streams_of_a_created_container_of_a_pod_end_with_what_ends_it(string how) =>
+        HarnessShim.Run(async shim =>
     {
         await PodAsync(shim);
         await shim.CreateAsync("c1", ContainerKind.PodContainer);
@@ -68,7 +70,8 @@ public sealed class UnstartedStreamsTests
     [InlineData("exited")]
     [InlineData("machine")]
     [InlineData("stop")]
-    public void Streams_of_an_exec_that_was_never_started_end_with_what_ends_it(string how) => HarnessShim.Run(async shim =>
+    public void Streams_of_an_exec_that_was_never_started_end_with_what_ends_it(string how) =>
+        HarnessShim.Run(async shim =>
     {
         var ends = new TaskCompletionSource();
         shim.Programs["until-told"] = async process =>
@@ -94,7 +97,8 @@ public sealed class UnstartedStreamsTests
     });
 
     [Fact]
-    public void Streams_when_a_link_that_came_late_is_refused_stay_until_the_client_kills_what_was_not_started() => HarnessShim.Run(
+    public void Streams_when_a_link_that_came_late_is_refused_stay_until_the_client_kills_what_was_not_started() =>
+        HarnessShim.Run(
         async shim =>
         {
             await shim.CreateAsync("pod");

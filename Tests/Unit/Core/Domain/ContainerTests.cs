@@ -39,13 +39,15 @@ public sealed class ContainerTests
 
     [Fact]
     public void Delete_when_it_never_ran_answers_0_now() =>
-        A.Container(ContainerState.Created).Delete(ProcessRef.Parse("box", null), Now).Should().Be(new ExitStatus(0, Now));
+        A.Container(ContainerState.Created).Delete(ProcessRef.Parse("box", null), Now)
+            .Should().Be(new ExitStatus(0, Now));
 
     [Fact]
     public void AddExec_when_the_id_was_deleted_takes_it_again()
     {
         var (container, exec) = A.Exec(ProcessState.Exited);
-        container.Invoking(c => c.AddExec(exec.Ref, Stdio.None)).Should().Throw<KataException>().Which.Kind.Should().Be(ErrorKind.AlreadyExists);
+        container.Invoking(c => c.AddExec(exec.Ref, Stdio.None)).Should().Throw<KataException>()
+            .Which.Kind.Should().Be(ErrorKind.AlreadyExists);
 
         container.Delete(exec.Ref, Now);
         container.AddExec(exec.Ref, Stdio.None);
@@ -73,7 +75,8 @@ public sealed class ContainerTests
     {
         var container = A.Container(ContainerState.Paused);
 
-        container.TakeFacts().Select(fact => fact.GetType()).Should().Equal(typeof(ContainerCreated), typeof(ContainerStarted), typeof(ContainerPaused));
+        container.TakeFacts().Select(fact => fact.GetType())
+            .Should().Equal(typeof(ContainerCreated), typeof(ContainerStarted), typeof(ContainerPaused));
         container.TakeFacts().Should().BeEmpty();
     }
 }

@@ -10,7 +10,8 @@ namespace Kata.Tests.Unit.Core.Domain;
 
 public sealed class IdentifierTests
 {
-    private static readonly Gen<string> Odd = Gen.Char["ab09AZ._-/\\ \0\n\u00e4\u2026~"].Array[0, 90].Select(chars => new string(chars));
+    private static readonly Gen<string> Odd = Gen.Char["ab09AZ._-/\\ \0\n\u00e4\u2026~"].Array[0, 90]
+        .Select(chars => new string(chars));
 
     [Theory]
     [InlineData("a")]
@@ -42,7 +43,8 @@ public sealed class IdentifierTests
     public void Parse_when_invalid_is_refused_and_says_which(string? text)
     {
         foreach (var parse in new Action[] { () => ContainerId.Parse(text), () => SandboxId.Parse(text), () => ExecId.Parse(text) })
-            parse.Should().Throw<KataException>().Where(e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(" id "));
+            parse.Should().Throw<KataException>()
+                .Where(e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(" id "));
     }
 
     [Theory]
@@ -53,7 +55,8 @@ public sealed class IdentifierTests
     {
         var parse = () => ContainerId.Parse(text);
 
-        parse.Should().Throw<KataException>().Where(e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(text) && e.Message.Contains("another"));
+        parse.Should().Throw<KataException>().Where(
+            e => e.Kind == ErrorKind.InvalidArgument && e.Message.Contains(text) && e.Message.Contains("another"));
         ContainerId.ParseOrNull(text).Should().BeNull();
         ExecId.Parse(text).Value.Should().Be(text);
     }
@@ -64,7 +67,8 @@ public sealed class IdentifierTests
         try
         {
             var id = ContainerId.Parse(text).Value;
-            return id == text && id.Length is > 0 and <= 76 && !id.Contains('/') && !id.Contains('\0') && id is not ("." or "..")
+            return id == text && id.Length is > 0 and <= 76 && !id.Contains('/') && !id.Contains('\0')
+                && id is not ("." or "..")
                 && char.IsAsciiLetterOrDigit(id[0]) && char.IsAsciiLetterOrDigit(id[^1]);
         }
         catch (KataException e)
@@ -77,14 +81,16 @@ public sealed class IdentifierTests
     [InlineData("", true)]
     [InlineData(null, true)]
     [InlineData("e", false)]
-    public void ProcessRef_when_the_exec_is_empty_is_the_init(string? exec, bool isInit) => ProcessRef.Parse("c", exec).IsInit.Should().Be(isInit);
+    public void ProcessRef_when_the_exec_is_empty_is_the_init(string? exec, bool isInit) =>
+        ProcessRef.Parse("c", exec).IsInit.Should().Be(isInit);
 
     [Theory]
     [InlineData(0u)]
     [InlineData(65u)]
     [InlineData(uint.MaxValue)]
     public void Signal_when_out_of_range_is_refused(uint number) =>
-        FluentActions.Invoking(() => Signal.Parse(number)).Should().Throw<KataException>().Which.Kind.Should().Be(ErrorKind.InvalidArgument);
+        FluentActions.Invoking(() => Signal.Parse(number)).Should().Throw<KataException>()
+            .Which.Kind.Should().Be(ErrorKind.InvalidArgument);
 
     [Theory]
     [InlineData("/a/b", "/a/b")]
@@ -114,7 +120,8 @@ public sealed class IdentifierTests
     public void Path_when_longer_than_the_kernel_takes_is_refused()
     {
         HostPath.Parse("/" + new string('a', 4094), "x").Value.Length.Should().Be(4095);
-        FluentActions.Invoking(() => HostPath.Parse("/" + new string('\u00e4', 2100), "x")).Should().Throw<KataException>();
+        FluentActions.Invoking(() => HostPath.Parse("/" + new string('\u00e4', 2100), "x"))
+            .Should().Throw<KataException>();
     }
 
     [Fact]
@@ -124,7 +131,8 @@ public sealed class IdentifierTests
         try
         {
             var path = root.Append(text).Value;
-            return path == root.Value || (path.StartsWith("/run/root/", StringComparison.Ordinal) && !path.Split('/').Contains(".."));
+            return path == root.Value
+                || (path.StartsWith("/run/root/", StringComparison.Ordinal) && !path.Split('/').Contains(".."));
         }
         catch (KataException e)
         {

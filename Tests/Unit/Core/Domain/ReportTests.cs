@@ -36,7 +36,8 @@ public sealed class ReportTests
     [InlineData(3, null, "exit status 3")]
     [InlineData(null, 9, "signal 9")]
     [InlineData(null, null, "exit status 255")]
-    public void VmmEnd_is_told_by_status_or_signal(int? code, int? signal, string text) => new VmmEnd(code, signal).ToString().Should().Be(text);
+    public void VmmEnd_is_told_by_status_or_signal(int? code, int? signal, string text) =>
+        new VmmEnd(code, signal).ToString().Should().Be(text);
 
     [Fact]
     public void ResourceList_when_released_goes_backwards_and_by_owner()
@@ -60,11 +61,14 @@ public sealed class ReportTests
 
     [Theory]
     [InlineData("io.kubernetes.cri.container-type", "sandbox", null, ContainerKind.PodSandbox, "me")]
-    [InlineData("io.kubernetes.cri.container-type", "container", "io.kubernetes.cri.sandbox-id", ContainerKind.PodContainer, "pod")]
-    [InlineData("io.kubernetes.cri-o.ContainerType", "container", "io.kubernetes.cri-o.SandboxID", ContainerKind.PodContainer, "pod")]
+    [InlineData("io.kubernetes.cri.container-type", "container", "io.kubernetes.cri.sandbox-id",
+        ContainerKind.PodContainer, "pod")]
+    [InlineData("io.kubernetes.cri-o.ContainerType", "container", "io.kubernetes.cri-o.SandboxID",
+        ContainerKind.PodContainer, "pod")]
     [InlineData("io.kubernetes.docker.type", "podsandbox", null, ContainerKind.PodSandbox, "me")]
     [InlineData("other", "sandbox", null, ContainerKind.Single, "me")]
-    public void Annotations_say_which_part_a_container_plays(string key, string type, string? sandboxKey, ContainerKind kind, string sandbox)
+    public void Annotations_say_which_part_a_container_plays(
+        string key, string type, string? sandboxKey, ContainerKind kind, string sandbox)
     {
         var annotations = new Dictionary<string, string> { [key] = type };
         if (sandboxKey is not null)

@@ -11,7 +11,10 @@ public sealed class ResourceRulesTests
 {
     public static TheoryData<OciResources, string> Nonsense => new()
     {
-        { new() { Cpu = new() { Quota = 999 } }, "linux.resources.cpu.quota is 999; it must be at least 1000 microseconds, or -1 for no limit" },
+        { new()
+        {
+            Cpu = new() { Quota = 999 }
+        }, "linux.resources.cpu.quota is 999; it must be at least 1000 microseconds, or -1 for no limit" },
         { new() { Cpu = new() { Period = 999 } }, "linux.resources.cpu.period is 999; *" },
         { new() { Cpu = new() { Period = 1_000_001 } }, "linux.resources.cpu.period is 1000001; *" },
         { new() { Cpu = new() { Cpus = "a" } }, "linux.resources.cpu.cpus is \"a\"; *0-3,8" },
@@ -20,7 +23,10 @@ public sealed class ResourceRulesTests
         { new() { Cpu = new() { Cpus = "0-99999" } }, "*cpu.cpus*" },
         { new() { Cpu = new() { Cpus = "4-7" } }, "*cpu.cpus is \"4-7\"; it must be CPUs of the host, which has 4" },
         { new() { Cpu = new() { Mems = "node0" } }, "*cpu.mems*" },
-        { new() { Memory = new() { Limit = -2 } }, "linux.resources.memory.limit is -2; it must be a number of bytes, or -1 for no limit" },
+        { new()
+        {
+            Memory = new() { Limit = -2 }
+        }, "linux.resources.memory.limit is -2; it must be a number of bytes, or -1 for no limit" },
         { new() { Memory = new() { Limit = 200, Swap = 100 } }, "*memory.swap is 100;*which is 200" },
         { new() { Memory = new() { Swappiness = 101 } }, "*swappiness*" },
         { new() { HugepageLimits = [new() { PageSize = "../x", Limit = 1 }] }, "*hugepageLimits.pageSize*" },
@@ -33,7 +39,8 @@ public sealed class ResourceRulesTests
     [MemberData(nameof(Nonsense))]
     public void Check_when_no_kernel_takes_it_names_field_and_remedy(OciResources limits, string sentence)
     {
-        var refused = FluentActions.Invoking(() => ResourceRules.Check(limits, 4)).Should().Throw<KataException>().WithMessage(sentence).Which;
+        var refused = FluentActions.Invoking(() => ResourceRules.Check(limits, 4)).Should().Throw<KataException>()
+            .WithMessage(sentence).Which;
 
         refused.Kind.Should().Be(ErrorKind.InvalidArgument);
     }
@@ -60,7 +67,8 @@ public sealed class ResourceRulesTests
             Cpu = new OciCpu { Shares = 512, Quota = 50_000, Period = 100_000, Cpus = "0" },
             Memory = new OciMemory { Limit = 100, Swap = 200 },
             Pids = new OciPids { Limit = 10 },
-            HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 1 }, new OciHugepageLimit { PageSize = "1GB", Limit = 2 }],
+            HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 1 },
+                new OciHugepageLimit { PageSize = "1GB", Limit = 2 }],
             Unified = new Dictionary<string, string> { ["memory.high"] = "1", ["memory.low"] = "1" },
         };
         var merged = ResourceRules.Merge(present, new OciResources
@@ -75,7 +83,8 @@ public sealed class ResourceRulesTests
         merged.Memory.Should().Be(present.Memory! with { Limit = 300 });
         merged.Pids.Should().Be(present.Pids);
         merged.HugepageLimits.Select(p => (p.PageSize, p.Limit)).Should().BeEquivalentTo([("2MB", 3ul), ("1GB", 2ul)]);
-        merged.Unified.Should().BeEquivalentTo(new Dictionary<string, string> { ["memory.high"] = "2", ["memory.low"] = "1" });
+        merged.Unified.Should().BeEquivalentTo(
+            new Dictionary<string, string> { ["memory.high"] = "2", ["memory.low"] = "1" });
     }
 
     [Fact]
@@ -100,8 +109,14 @@ public sealed class ResourceRulesTests
         folded.Memory.Should().Be(new OciMemory { Limit = 1000, Reservation = -1, Swap = 1010 });
         folded.Pids!.Limit.Should().Be(-1);
         folded.Unified.Should().BeEmpty();
-        ResourceRules.Fold(new OciResources { Unified = new Dictionary<string, string> { ["cpu.max"] = "max" } }).Cpu!.Quota.Should().Be(-1);
-        ResourceRules.Fold(new OciResources { Unified = new Dictionary<string, string> { ["cpu.max"] = "much", ["memory.max"] = "-1" } })
+        ResourceRules.Fold(new OciResources { Unified = new Dictionary<string, string> { ["cpu.max"] = "max" } })
+            .Cpu!.Quota.Should().Be(-1);
+        ResourceRules.Fold(
+            new OciResources
+            {
+                Unified = new Dictionary<string,
+                string> { ["cpu.max"] = "much", ["memory.max"] = "-1" }
+            })
             .Should().Match<OciResources>(r => r.Cpu!.Quota == null && r.Memory!.Limit == null);
     }
 

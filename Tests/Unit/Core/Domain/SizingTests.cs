@@ -58,7 +58,8 @@ public sealed class SizingTests
     {
         var limits = Limits(null, null, 100 * Mib) with
         {
-            HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 64 * (ulong)Mib }, new OciHugepageLimit { PageSize = "1GB", Limit = 0 }],
+            HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 64 * (ulong)Mib },
+                new OciHugepageLimit { PageSize = "1GB", Limit = 0 }],
         };
 
         Sizing.Memory(Usual, Workload.Of(limits)).Should().Be(512 + 100 + 64);
@@ -66,15 +67,18 @@ public sealed class SizingTests
 
     [Fact]
     public void Size_when_fixed_has_no_room_to_grow() =>
-        Sizing.AtStart(Usual with { Fixed = true }, Workload.Of(Limits(200_000, 100_000, 256 * Mib))).Should().Be(new VmResources(3, 3, 768, 768, 0));
+        Sizing.AtStart(Usual with { Fixed = true }, Workload.Of(Limits(200_000, 100_000, 256 * Mib)))
+            .Should().Be(new VmResources(3, 3, 768, 768, 0));
 
     [Fact]
     public void Size_when_beyond_the_maximum_is_refused_with_the_figures()
     {
-        var refused = FluentActions.Invoking(() => Sizing.AtStart(Usual, Workload.Of(Limits(null, null, 8192 * Mib)))).Should().Throw<KataException>().Which;
+        var refused = FluentActions.Invoking(() => Sizing.AtStart(Usual, Workload.Of(Limits(null, null, 8192 * Mib))))
+            .Should().Throw<KataException>().Which;
 
         refused.Kind.Should().Be(ErrorKind.ResourceExhausted);
-        refused.Message.Should().Contain("8704 MiB").And.Contain("8192 MiB").And.Contain("default_memory, 512 MiB").And.Contain("default_maxmemory allows 4096 MiB");
+        refused.Message.Should().Contain("8704 MiB").And.Contain("8192 MiB").And.Contain("default_memory, 512 MiB")
+            .And.Contain("default_maxmemory allows 4096 MiB");
     }
 
     [Fact]
@@ -89,11 +93,15 @@ public sealed class SizingTests
     }
 
     [Fact]
-    public void Annotation_when_it_is_no_number_counts_as_none() => Workload.OfPod(Annotations("much", "100000", "")).Should().Be(Workload.None);
+    public void Annotation_when_it_is_no_number_counts_as_none() =>
+        Workload.OfPod(Annotations("much", "100000", "")).Should().Be(Workload.None);
 
     [Fact]
     public void Pod_when_its_cpus_are_exclusive_is_promised_its_shares() =>
-        Workload.OfPod(new Dictionary<string, string>(Annotations("-1", "100000", "0")) { ["io.kubernetes.cri.sandbox-cpu-shares"] = "1536" })!.Cpus.Should().Be(2);
+        Workload.OfPod(
+            new Dictionary<string,
+            string>(Annotations("-1", "100000",
+                "0")) { ["io.kubernetes.cri.sandbox-cpu-shares"] = "1536" })!.Cpus.Should().Be(2);
 
     [Fact]
     public void Sum_of_thirds_is_not_one_cpu_more()
@@ -119,8 +127,10 @@ public sealed class SizingTests
     {
         var pod = new Workload(2, 256, CpuList.Empty);
 
-        Sizing.Memory(Usual, Workload.Sum([new(0.5m, 100, CpuList.Empty), new(1, 100, CpuList.Empty)]).Max(pod)).Should().Be(512 + 256);
-        Sizing.Vcpus(Usual, Workload.Sum([new(2, 100, CpuList.Empty), new(1, 200, CpuList.Empty)]).Max(pod)).Should().Be(4);
+        Sizing.Memory(Usual, Workload.Sum([new(0.5m, 100, CpuList.Empty), new(1, 100, CpuList.Empty)]).Max(pod))
+            .Should().Be(512 + 256);
+        Sizing.Vcpus(Usual, Workload.Sum([new(2, 100, CpuList.Empty), new(1, 200, CpuList.Empty)]).Max(pod))
+            .Should().Be(4);
     }
 
     [Theory]
@@ -133,7 +143,8 @@ public sealed class SizingTests
     [InlineData(600, 4090, 128, 0, 4056)]
     [InlineData(512, 600, 128, 10, 512)]
     [InlineData(1024, 1025, 128, 5, 1536)]
-    public void Memory_grows_in_whole_blocks_within_the_bounds(int present, int wanted, int block, int slotsUsed, int next) =>
+    public void Memory_grows_in_whole_blocks_within_the_bounds(
+        int present, int wanted, int block, int slotsUsed, int next) =>
         Sizing.NextMemory(new VmResources(1, 1, present, 4096, 10), wanted, block, slotsUsed).Should().Be(next);
 
     [Fact]
@@ -142,28 +153,35 @@ public sealed class SizingTests
 
     [Fact]
     public void Size_of_anything_is_within_its_bounds() =>
-        Gen.Select(Gen.Int[-2, 300], Gen.Int[0, 300], Gen.Int[1, 256], Gen.Long, Gen.ULong, Gen.Long[long.MinValue, 1L << 50]).Sample((vcpus, max, host, quota, period, memory) =>
+        Gen.Select(
+            Gen.Int[-2, 300], Gen.Int[0, 300], Gen.Int[1, 256], Gen.Long, Gen.ULong,
+            Gen.Long[long.MinValue, 1L << 50]).Sample((vcpus, max, host, quota, period, memory) =>
         {
-            var size = Sizing.AtStart(MachineBounds.Of(vcpus, max, 512, 0, 0, false, host), Workload.Of(Limits(quota, period, memory)));
-            return size.Vcpus >= 1 && size.Vcpus <= size.MaxVcpus && size.MaxVcpus <= host && size.MemoryMib >= 512 && size.MaxMemoryMib >= size.MemoryMib;
+            var size = Sizing.AtStart(
+                MachineBounds.Of(vcpus, max, 512, 0, 0, false, host), Workload.Of(Limits(quota, period, memory)));
+            return size.Vcpus >= 1 && size.Vcpus <= size.MaxVcpus && size.MaxVcpus <= host && size.MemoryMib >= 512
+                && size.MaxMemoryMib >= size.MemoryMib;
         }, iter: 5000);
 
     [Fact]
     public void Steps_reach_what_is_wanted_or_stop_at_a_bound() =>
-        Gen.Select(Gen.Int[64, 8192], Gen.Int[0, 65536], Gen.Int[64, 200_000], Gen.Int[0, 20], Gen.Int[0, 4]).Sample((start, room, wanted, slots, blockPower) =>
+        Gen.Select(Gen.Int[64, 8192], Gen.Int[0, 65536], Gen.Int[64, 200_000], Gen.Int[0, 20], Gen.Int[0, 4])
+            .Sample((start, room, wanted, slots, blockPower) =>
         {
             var block = 128 << blockPower;
             var size = new VmResources(1, 1, start, start + room, slots);
             var used = 0;
             while (Sizing.NextMemory(size, wanted, block, used) is var next && next != size.MemoryMib)
             {
-                if (next < size.MemoryMib || (next - size.MemoryMib) % block != 0 || next > size.MaxMemoryMib || used >= slots)
+                if (next < size.MemoryMib || (next - size.MemoryMib) % block != 0 || next > size.MaxMemoryMib
+                    || used >= slots)
                     return false;
                 size = size with { MemoryMib = next };
                 used++;
             }
 
-            return size.MemoryMib >= wanted || used == slots || size.MaxMemoryMib - size.MemoryMib < block || size.MemoryMib * 48L < block;
+            return size.MemoryMib >= wanted || used == slots || size.MaxMemoryMib - size.MemoryMib < block
+                || size.MemoryMib * 48L < block;
         }, iter: 5000);
 
     private static Workload Bound(string cpus) => Workload.Of(new OciResources { Cpu = new OciCpu { Cpus = cpus } });

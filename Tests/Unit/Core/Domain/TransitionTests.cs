@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Kata.Tests.Unit.Core.Domain;
 
-/// <summary>Every state with every trigger: the next state and the fact, or a refusal that names id, state and trigger.</summary>
+/// <summary>
+/// Every state with every trigger: the next state and the fact, or a refusal that names id, state and trigger.
+/// </summary>
 public sealed class TransitionTests
 {
     // Written out here once more, so that a change of a table is noticed.
@@ -68,7 +70,8 @@ public sealed class TransitionTests
 
     public static TheoryData<SandboxState, SandboxTrigger> SandboxProduct => Product<SandboxState, SandboxTrigger>();
 
-    public static TheoryData<ContainerState, ContainerTrigger> ContainerProduct => Product<ContainerState, ContainerTrigger>();
+    public static TheoryData<ContainerState, ContainerTrigger> ContainerProduct =>
+        Product<ContainerState, ContainerTrigger>();
 
     public static TheoryData<ProcessState, ProcessTrigger> ProcessProduct => Product<ProcessState, ProcessTrigger>();
 
@@ -150,21 +153,25 @@ public sealed class TransitionTests
         where TState : struct, Enum
         where TTrigger : struct, Enum => table.Rows.Select(row => $"{row.From} {row.Trigger} {row.To}");
 
-    private static IEnumerable<string> Expected(string rows) => rows.Split('\n').Select(row => string.Join(' ', row.Trim().Split(' ').Take(3)));
+    private static IEnumerable<string> Expected(string rows) =>
+        rows.Split('\n').Select(row => string.Join(' ', row.Trim().Split(' ').Take(3)));
 
     private static void Check<TState, TTrigger>(
-        string table, string rows, TState state, TTrigger trigger, string subject, Action act, Func<TState> next, AggregateRoot aggregate,
+        string table, string rows, TState state, TTrigger trigger, string subject, Action act, Func<TState> next,
+        AggregateRoot aggregate,
         Func<IDomainEvent, bool>? counts = null)
         where TState : struct, Enum
         where TTrigger : struct, Enum
     {
         aggregate.TakeFacts();
-        var row = rows.Split('\n').Select(line => line.Trim().Split(' ')).FirstOrDefault(words => words[0] == $"{state}" && words[1] == $"{trigger}");
+        var row = rows.Split('\n').Select(line => line.Trim().Split(' '))
+            .FirstOrDefault(words => words[0] == $"{state}" && words[1] == $"{trigger}");
         if (row is not null)
         {
             act();
             next().ToString().Should().Be(row[2]);
-            aggregate.TakeFacts().Where(counts ?? (_ => true)).Select(fact => fact.GetType().Name).Should().Equal(row.Skip(3));
+            aggregate.TakeFacts().Where(counts ?? (_ => true)).Select(fact => fact.GetType().Name)
+                .Should().Equal(row.Skip(3));
         }
         else if (Ignored.Contains($"{table} {state} {trigger}"))
         {

@@ -37,6 +37,7 @@ public sealed class TextTailTests
             var tail = new TextTail(maxBytes: 1024, maxLines: 5);
             foreach (var piece in pieces)
                 tail.Append(piece);
-            return tail.Lines.Count <= 5 && tail.Lines.Sum(l => l.Length) <= 1024 && !tail.Lines.Any(l => l.Any(char.IsControl));
+            return tail.Lines.Count <= 5 && tail.Lines.Sum(l => l.Length) <= 1024
+                && !tail.Lines.Any(l => l.Any(char.IsControl));
         });
 }

@@ -26,13 +26,15 @@ public sealed class BlockVolumeTests
 
         placed.Devices.Should().Equal(new GuestDevice("blk", "02/01", "/dev/xvda"));
         placed.Nodes.Should().ContainSingle().Which.Path.Should().Be("/dev/xvda");
-        _bench.Disks.Attached.Should().ContainSingle().Which.Device.Should().Be(new BlockDevice("vol0", HostPath.Parse("/dev/sdb", "p"), false));
+        _bench.Disks.Attached.Should().ContainSingle()
+            .Which.Device.Should().Be(new BlockDevice("vol0", HostPath.Parse("/dev/sdb", "p"), false));
     }
 
     [Theory]
     [InlineData("rm", true)]
     [InlineData("rwm", false)]
-    public async Task Device_when_its_rule_does_not_let_it_be_written_is_read_only_for_the_machine(string access, bool readOnly)
+    public async Task Device_when_its_rule_does_not_let_it_be_written_is_read_only_for_the_machine(
+        string access, bool readOnly)
     {
         await _bench.PlaceAsync(WithDevice(access: access));
 
@@ -58,7 +60,8 @@ public sealed class BlockVolumeTests
     {
         await _bench.PlaceAsync(WithDevice());
 
-        (await Refusal.OfAsync(() => _bench.PlaceAsync(WithDevice(access: "r"), Other))).Kind.Should().Be(ErrorKind.FailedPrecondition);
+        (await Refusal.OfAsync(() => _bench.PlaceAsync(WithDevice(access: "r"), Other)))
+            .Kind.Should().Be(ErrorKind.FailedPrecondition);
     }
 
     [Fact]
@@ -86,18 +89,22 @@ public sealed class BlockVolumeTests
 
     [Fact]
     public async Task Device_when_the_machine_takes_none_is_refused() =>
-        (await Refusal.OfAsync(() => Ready(new PlacingBench(hotplug: false)).PlaceAsync(WithDevice()))).Kind.Should().Be(ErrorKind.Unimplemented);
+        (await Refusal.OfAsync(() => Ready(new PlacingBench(hotplug: false)).PlaceAsync(WithDevice())))
+            .Kind.Should().Be(ErrorKind.Unimplemented);
 
     [Fact]
     public async Task Device_when_block_devices_are_switched_off_is_refused() =>
-        (await Refusal.OfAsync(() => Ready(WithoutBlocks()).PlaceAsync(WithDevice()))).Message.Should().Contain("disable_block_device_use");
+        (await Refusal.OfAsync(() => Ready(WithoutBlocks()).PlaceAsync(WithDevice())))
+            .Message.Should().Contain("disable_block_device_use");
 
     [Fact]
     public async Task Character_device_of_the_host_is_refused_unless_every_machine_has_it()
     {
-        (await _bench.PlaceAsync(Nodes(new OciDevice { Path = "/dev/fuse", Type = "c", Major = 10, Minor = 229 }))).Nodes.Should().ContainSingle();
+        (await _bench.PlaceAsync(Nodes(new OciDevice { Path = "/dev/fuse", Type = "c", Major = 10, Minor = 229 })))
+            .Nodes.Should().ContainSingle();
 
-        var failure = await Refusal.OfAsync(() => _bench.PlaceAsync(Nodes(new OciDevice { Path = "/dev/gpu", Type = "c", Major = 195, Minor = 0 })));
+        var failure = await Refusal.OfAsync(
+            () => _bench.PlaceAsync(Nodes(new OciDevice { Path = "/dev/gpu", Type = "c", Major = 195, Minor = 0 })));
         failure.Kind.Should().Be(ErrorKind.InvalidArgument);
         failure.Message.Should().Contain("/dev/gpu");
     }
@@ -135,7 +142,8 @@ public sealed class BlockVolumeTests
 
         placed.Mounts.Should().BeEmpty();
         placed.Devices.Should().Equal(new GuestDevice("blk", "02/01", "/data/disk"));
-        placed.Nodes.Should().ContainSingle().Which.Should().Match<OciDevice>(n => n.Path == "/data/disk" && n.Type == "b" && n.Major == 8 && n.Minor == 16);
+        placed.Nodes.Should().ContainSingle().Which.Should().Match<OciDevice>(
+            n => n.Path == "/data/disk" && n.Type == "b" && n.Major == 8 && n.Minor == 16);
         ((BlockDevice)_bench.Disks.Attached[0].Device).ReadOnly.Should().BeTrue();
     }
 
@@ -156,7 +164,8 @@ public sealed class BlockVolumeTests
         (storage.Driver, storage.Source, storage.FsType).Should().Be(("blk", "02/01", "ext4"));
         storage.Options.Should().Equal("noatime");
         storage.MountPoint.Value.Should().Be("/run/kata-containers/sandbox/storage/MDIvMDE=");
-        placed.Mounts.Should().ContainSingle().Which.Should().Match<OciMount>(m => m.Source == storage.MountPoint.Value && m.Type == "bind");
+        placed.Mounts.Should().ContainSingle()
+            .Which.Should().Match<OciMount>(m => m.Source == storage.MountPoint.Value && m.Type == "bind");
     }
 
     [Theory]
@@ -187,10 +196,13 @@ public sealed class BlockVolumeTests
     [Fact]
     public async Task Root_on_a_disk_is_mounted_by_the_guest_first()
     {
-        var placed = await _bench.PlaceAsync(new OciSpec { Mounts = [Bind("/dev/sdb", "/again")] }, null, new MountSpec("xfs", "/dev/sdb", "", ["rw", "discard"]));
+        var placed = await _bench.PlaceAsync(
+            new OciSpec { Mounts = [Bind("/dev/sdb", "/again")] }, null,
+            new MountSpec("xfs", "/dev/sdb", "", ["rw", "discard"]));
 
         placed.Root!.Value.Should().Be("/run/kata-containers/shared/containers/box/rootfs");
-        placed.Storages[0].Should().Match<GuestMount>(s => s.Driver == "blk" && s.Source == "02/01" && s.FsType == "xfs" && s.MountPoint == placed.Root);
+        placed.Storages[0].Should().Match<GuestMount>(
+            s => s.Driver == "blk" && s.Source == "02/01" && s.FsType == "xfs" && s.MountPoint == placed.Root);
         placed.Storages[0].Options.Should().Equal("discard", "nouuid");
         _bench.Disks.Attached.Should().ContainSingle("the same device is there once");
     }
@@ -206,7 +218,8 @@ public sealed class BlockVolumeTests
         storage.Options.Should().Equal("noatime");
         storage.DriverOptions.Should().Equal("create_filesystem");
         storage.Group.Should().Be(new VolumeGroup(3000, true));
-        placed.Mounts.Should().ContainSingle().Which.Should().Match<OciMount>(m => m.Source == storage.MountPoint.Value && m.Options.Contains("ro"));
+        placed.Mounts.Should().ContainSingle()
+            .Which.Should().Match<OciMount>(m => m.Source == storage.MountPoint.Value && m.Options.Contains("ro"));
         ((BlockDevice)_bench.Disks.Attached[0].Device).ReadOnly.Should().BeFalse("another container may write it");
         _bench.Host.Held.Should().Contain(r => r.Name == "/dv/x/pod");
     }
@@ -241,20 +254,24 @@ public sealed class BlockVolumeTests
     [Fact]
     public async Task Direct_volume_when_its_device_is_missing_names_the_destination()
     {
-        _bench.Direct.Volumes["/csi/mount"] = new DirectVolume(HostPath.Parse("/dv/x", "d"), HostPath.Parse("/dev/gone", "d"), "ext4", []);
+        _bench.Direct.Volumes["/csi/mount"] = new DirectVolume(
+            HostPath.Parse("/dv/x", "d"), HostPath.Parse("/dev/gone", "d"), "ext4", []);
         _bench.Files.Remove("/dev/gone");
 
-        (await _bench.RefusalAsync(Bind("/csi/mount", "/data"))).Message.Should().Contain("/data").And.Contain("/dev/gone");
+        (await _bench.RefusalAsync(Bind("/csi/mount", "/data"))).Message.Should().Contain("/data")
+            .And.Contain("/dev/gone");
     }
 
     private void Announce(string option) =>
-        _bench.Direct.Volumes["/csi/mount"] = new DirectVolume(HostPath.Parse("/dv/x", "d"), HostPath.Parse("/dev/sdb", "d"), "ext4", [option])
+        _bench.Direct.Volumes["/csi/mount"] = new DirectVolume(
+            HostPath.Parse("/dv/x", "d"), HostPath.Parse("/dev/sdb", "d"), "ext4", [option])
         {
             Group = new VolumeGroup(3000, true),
             CreateFilesystem = true,
         };
 
-    private static PlacingBench WithoutBlocks() => new(change: s => s with { Hypervisor = s.Hypervisor with { DisableBlockDeviceUse = true } });
+    private static PlacingBench WithoutBlocks() =>
+        new(change: s => s with { Hypervisor = s.Hypervisor with { DisableBlockDeviceUse = true } });
 
     private static PlacingBench Ready(PlacingBench bench)
     {
@@ -269,7 +286,10 @@ public sealed class BlockVolumeTests
         Linux = new OciLinux
         {
             Devices = [new OciDevice { Path = path, Type = "b", Major = Number.Major, Minor = Number.Minor }],
-            Resources = new OciResources { Devices = [new OciDeviceRule { Allow = true, Type = "b", Major = Number.Major, Minor = Number.Minor, Access = access }] },
+            Resources = new OciResources
+            {
+                Devices = [new OciDeviceRule { Allow = true, Type = "b", Major = Number.Major, Minor = Number.Minor, Access = access }]
+            },
         },
     };
 }

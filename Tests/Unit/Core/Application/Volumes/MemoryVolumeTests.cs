@@ -35,7 +35,8 @@ public sealed class MemoryVolumeTests
         var bench = new PlacingBench(shared: false);
         PutTmpfs(bench, EmptyDir);
 
-        (await bench.PlaceAsync(Bind(EmptyDir, "/dev/shm"))).Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/ephemeral/cache");
+        (await bench.PlaceAsync(Bind(EmptyDir, "/dev/shm"))).Mounts[0]
+            .Source.Should().Be("/run/kata-containers/sandbox/ephemeral/cache");
     }
 
     [Fact]
@@ -43,9 +44,13 @@ public sealed class MemoryVolumeTests
     {
         var bench = new PlacingBench();
         bench.UseUpstreamsAgent();
-        bench.Files.Put($"{Pod}/volumes/kubernetes.io~empty-dir/cache", HostFileKind.Directory, change: f => f with { FsType = "tmpfs", IsMountPoint = true });
+        bench.Files.Put(
+            $"{Pod}/volumes/kubernetes.io~empty-dir/cache", HostFileKind.Directory, change: f =>
+                f with { FsType = "tmpfs", IsMountPoint = true });
         var part = $"{Pod}/volume-subpaths/cache/main/0";
-        bench.Files.Put(part, HostFileKind.Directory, change: f => f with { FsType = "tmpfs", IsMountPoint = true, MountRoot = "/a", GroupId = 6 });
+        bench.Files.Put(
+            part, HostFileKind.Directory, change: f =>
+                f with { FsType = "tmpfs", IsMountPoint = true, MountRoot = "/a", GroupId = 6 });
 
         var placed = await bench.PlaceAsync(Bind(part, "/part"));
 
@@ -57,17 +62,29 @@ public sealed class MemoryVolumeTests
     [Theory]
     [InlineData(HostFileKind.Directory, "make=directory")]
     [InlineData(HostFileKind.File, "make=file")]
-    public async Task SubPath_of_an_emptyDir_in_memory_is_a_part_of_the_guests_tmpfs_found_beneath_it(HostFileKind kind, string made)
+    public async Task SubPath_of_an_emptyDir_in_memory_is_a_part_of_the_guests_tmpfs_found_beneath_it(
+        HostFileKind kind, string made)
     {
         var bench = new PlacingBench();
         PutTmpfs(bench, EmptyDir);
         var part = $"{Pod}/volume-subpaths/cache/main/0";
-        bench.Files.Put(part, kind, change: f => f with { FsType = "tmpfs", IsMountPoint = true, MountRoot = "/a/b,c", Permissions = 0x1E8, UserId = 5, GroupId = 6 });
+        bench.Files.Put(
+            part, kind, change: f =>
+                f with
+                {
+                    FsType = "tmpfs",
+                    IsMountPoint = true,
+                    MountRoot = "/a/b,c",
+                    Permissions = 0x1E8,
+                    UserId = 5,
+                    GroupId = 6
+                });
 
         var placed = await bench.PlaceAsync(Bind(part, "/part"));
 
         placed.Storages.Select(s => (s.Driver, s.MountPoint.Value)).Should().Equal(
-            ("ephemeral", "/run/kata-containers/sandbox/ephemeral/cache"), ("part", "/run/kata-containers/sandbox/parts/box-0"));
+            ("ephemeral", "/run/kata-containers/sandbox/ephemeral/cache"),
+            ("part", "/run/kata-containers/sandbox/parts/box-0"));
         placed.Storages[1].Source.Should().Be("/run/kata-containers/sandbox/ephemeral/cache");
         placed.Storages[1].DriverOptions.Should().Equal("below=a/b,c", made, "mode=0750", "uid=5", "gid=6");
         placed.Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/parts/box-0");
@@ -92,7 +109,10 @@ public sealed class MemoryVolumeTests
         var placed = await bench.PlaceAsync(new OciSpec
         {
             Mounts = [Bind(EmptyDir, "/huge")],
-            Linux = new OciLinux { Resources = new OciResources { HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 8388608 }] } },
+            Linux = new OciLinux
+            {
+                Resources = new OciResources { HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 8388608 }] }
+            },
         });
 
         var storage = placed.Storages.Should().ContainSingle().Subject;
@@ -124,7 +144,8 @@ public sealed class MemoryVolumeTests
         {
             placed.Storages[0].Driver.Should().Be("part");
             placed.Storages[0].Source.Should().Be("/run/kata-containers/shared/containers/pod/rootfs");
-            placed.Storages[0].DriverOptions.Should().Equal("below=local/cache", "make=directory", "mode=0777", "uid=0", "gid=7");
+            placed.Storages[0]
+                .DriverOptions.Should().Equal("below=local/cache", "make=directory", "mode=0777", "uid=0", "gid=7");
             placed.Mounts[0].Source.Should().Be("/run/kata-containers/sandbox/parts/box-0");
         }
     }
@@ -138,25 +159,45 @@ public sealed class MemoryVolumeTests
     [InlineData("-1", null)]
     [InlineData("99999999999999999g", null)]
     [InlineData("", null)]
-    public void Bytes_of_a_size_are_read_as_tmpfs_reads_them(string text, long? bytes) => MountWords.Bytes(text).Should().Be(bytes);
+    public void Bytes_of_a_size_are_read_as_tmpfs_reads_them(string text, long? bytes) =>
+        MountWords.Bytes(text).Should().Be(bytes);
 
     [Fact]
     public async Task Shm_size_is_the_one_that_the_container_manager_has_made()
     {
         var bench = new PlacingBench();
-        bench.Files.Put("/run/shm1", HostFileKind.Directory, change: f => f with { FsType = "tmpfs", FsOptions = ["rw", "size=131072k"] });
+        bench.Files.Put(
+            "/run/shm1", HostFileKind.Directory, change: f =>
+                f with { FsType = "tmpfs", FsOptions = ["rw", "size=131072k"] });
 
         (await SizeAsync(bench, Bind("/run/shm1", "/dev/shm"))).Should().Be(128L << 20);
-        (await SizeAsync(bench, new OciMount { Destination = "/dev/shm", Type = "tmpfs", Source = "shm", Options = ["nosuid", "size=32m"] })).Should().Be(32L << 20);
+        (await SizeAsync(bench, new OciMount
+        {
+            Destination = "/dev/shm",
+            Type = "tmpfs",
+            Source = "shm",
+            Options = ["nosuid", "size=32m"]
+        })).Should().Be(32L << 20);
         (await SizeAsync(bench, Bind("/somewhere", "/dev/shm"))).Should().Be(64L << 20);
         (await SharedMemory.SizeAsync(new OciSpec(), bench.Files, default)).Should().Be(64L << 20);
     }
 
-    private static Task<long> SizeAsync(PlacingBench bench, OciMount mount) => SharedMemory.SizeAsync(new OciSpec { Mounts = [mount] }, bench.Files, default);
+    private static Task<long> SizeAsync(PlacingBench bench, OciMount mount) =>
+        SharedMemory.SizeAsync(new OciSpec { Mounts = [mount] }, bench.Files, default);
 
     private static void PutTmpfs(PlacingBench bench, string path, params string[] options) => bench.Files.Put(
-        path, HostFileKind.Directory, change: f => f with { FsType = "tmpfs", IsMountPoint = true, Permissions = 0x5FD, UserId = 1000, GroupId = 3000, FsOptions = options });
+        path, HostFileKind.Directory, change: f =>
+            f with
+            {
+                FsType = "tmpfs",
+                IsMountPoint = true,
+                Permissions = 0x5FD,
+                UserId = 1000,
+                GroupId = 3000,
+                FsOptions = options
+            });
 
     private static void PutHugepages(PlacingBench bench) => bench.Files.Put(
-        EmptyDir, HostFileKind.Directory, change: f => f with { FsType = "hugetlbfs", IsMountPoint = true, FsOptions = ["rw", "pagesize=2M"] });
+        EmptyDir, HostFileKind.Directory, change: f =>
+            f with { FsType = "hugetlbfs", IsMountPoint = true, FsOptions = ["rw", "pagesize=2M"] });
 }

@@ -19,17 +19,20 @@ public sealed class MountPointTests
         var bench = new PlacingBench();
         bench.Files.Put("/host/resolv.conf", HostFileKind.File);
 
-        (await PointsAsync(bench, Proc, Bind("/host/resolv.conf", "/etc/resolv.conf"), Bind("/host/data", "/var/data/")))
+        (await PointsAsync(bench, Proc, Bind("/host/resolv.conf", "/etc/resolv.conf"),
+            Bind("/host/data", "/var/data/")))
             .Should().Equal(("/proc", true), ("/etc/resolv.conf", false), ("/var/data", true), ("/srv", true));
     }
 
     [Fact]
     public async Task Root_that_is_writable_is_left_to_the_guests_runtime() =>
-        (await new PlacingBench().DescribeRootAsync(new OciSpec { Mounts = [Proc], Root = new OciRoot() })).MountPoints.Should().BeEmpty();
+        (await new PlacingBench().DescribeRootAsync(new OciSpec { Mounts = [Proc], Root = new OciRoot() }))
+            .MountPoints.Should().BeEmpty();
 
     [Fact]
     public async Task Mount_inside_of_another_is_not_of_the_root() =>
-        (await PointsAsync(new PlacingBench(), Bind("/host/a", "/srv"), Bind("/host/b", "/srv/b"), Bind("/host/c", "/srvs")))
+        (await PointsAsync(new PlacingBench(), Bind("/host/a", "/srv"), Bind("/host/b", "/srv/b"),
+            Bind("/host/c", "/srvs")))
             .Should().Equal(("/srv", true), ("/srvs", true));
 
     [Fact]
@@ -62,7 +65,8 @@ public sealed class MountPointTests
     [Fact]
     public void Create_when_the_specification_says_read_only_tells_the_mounter_so() => HarnessShim.Run(async shim =>
     {
-        await shim.CreateAsync("pod", change: spec => spec with { Root = new OciRoot { Path = "/r", Readonly = true }, Mounts = [Proc] });
+        await shim.CreateAsync(
+            "pod", change: spec => spec with { Root = new OciRoot { Path = "/r", Readonly = true }, Mounts = [Proc] });
 
         var root = shim.Rootfs.Mounted[ContainerId.Parse("pod")];
         (root.Source.Value, root.ReadOnly).Should().Be(("/r", true));
@@ -71,7 +75,12 @@ public sealed class MountPointTests
 
     private static async Task<IEnumerable<(string, bool)>> PointsAsync(PlacingBench bench, params OciMount[] mounts)
     {
-        var spec = new OciSpec { Mounts = mounts, Root = new OciRoot { Readonly = true }, Process = new OciProcess { Cwd = "/srv" } };
+        var spec = new OciSpec
+        {
+            Mounts = mounts,
+            Root = new OciRoot { Readonly = true },
+            Process = new OciProcess { Cwd = "/srv" }
+        };
         return (await bench.DescribeRootAsync(spec)).MountPoints.Select(point => (point.Path, point.IsDirectory));
     }
 }

@@ -26,7 +26,10 @@ internal sealed class PlacingBench
         Files = new HarnessFiles(Host);
         Direct = new HarnessDirectVolumes(Host);
         Disks = new HarnessHotplug(Host);
-        var settings = new RuntimeSettings { Hypervisor = new HypervisorSettings { Name = "qemu", Path = "/q", Kernel = "/k" } };
+        var settings = new RuntimeSettings
+        {
+            Hypervisor = new HypervisorSettings { Name = "qemu", Path = "/q", Kernel = "/k" }
+        };
         _sandbox = new LiveSandbox(
             new ShimIdentity(SandboxId.Parse("pod"), new SandboxOwner("tests", "/c.sock")), Mock.Of<ITaskEvents>())
         {
@@ -60,9 +63,11 @@ internal sealed class PlacingBench
 
     public Task<GuestVolumes> PlaceAsync(params OciMount[] mounts) => PlaceAsync(new OciSpec { Mounts = mounts });
 
-    public Task<GuestVolumes> PlaceAsync(OciSpec spec, ContainerId? id = null, params MountSpec[] rootfs) => _placer.PlaceAsync(id ?? Box, spec, rootfs, default);
+    public Task<GuestVolumes> PlaceAsync(OciSpec spec, ContainerId? id = null, params MountSpec[] rootfs) =>
+        _placer.PlaceAsync(id ?? Box, spec, rootfs, default);
 
-    public Task<ContainerRoot> DescribeRootAsync(OciSpec spec) => _placer.DescribeRootAsync(HostPath.Parse("/root", "root"), spec, [], default);
+    public Task<ContainerRoot> DescribeRootAsync(OciSpec spec) =>
+        _placer.DescribeRootAsync(HostPath.Parse("/root", "root"), spec, [], default);
 
     public Task<bool> IsBlockRootAsync(params MountSpec[] rootfs) => _placer.IsBlockRootAsync(rootfs, default);
 
@@ -99,7 +104,8 @@ internal sealed class RecordingShare : ISharedDirectory
     public Dictionary<string, (string Name, string Below)> Inside { get; } = [];
 
     public Task<SharedPath> ShareAsync(
-        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation, bool mayBePart, CancellationToken ct)
+        ContainerId container, HostPath source, string name, ShareAccess access, SharePropagation propagation,
+        bool mayBePart, CancellationToken ct)
     {
         if (source.Value.Contains("refused", StringComparison.Ordinal))
             throw new KataException(ErrorKind.PermissionDenied, "the host says no");

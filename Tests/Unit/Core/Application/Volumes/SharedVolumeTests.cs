@@ -34,14 +34,17 @@ public sealed class SharedVolumeTests
             ("/etc/hosts", "bind", "/run/kata-containers/shared/containers/box-3-hosts"),
             ("/sys/fs/cgroup", "bind", "/sys/fs/cgroup"),
             ("/tmp", "tmpfs", "tmpfs"));
-        bench.Share.Shared.Select(s => (s.Source, s.Access)).Should().Equal(("/host/data", ShareAccess.ReadOnly), ("/host/hosts", ShareAccess.ReadWrite));
+        bench.Share.Shared.Select(s => (s.Source, s.Access))
+            .Should().Equal(("/host/data", ShareAccess.ReadOnly), ("/host/hosts", ShareAccess.ReadWrite));
     }
 
     [Fact]
     public async Task Link_is_shared_by_what_it_led_to_when_it_was_looked_at()
     {
         var bench = new PlacingBench();
-        bench.Files.Put("/host/link", HostFileKind.Directory, change: f => f with { RealPath = HostPath.Parse("/host/target", "target") });
+        bench.Files.Put(
+            "/host/link", HostFileKind.Directory, change: f =>
+                f with { RealPath = HostPath.Parse("/host/target", "target") });
 
         await bench.PlaceAsync(Bind("/host/link", "/data"));
 
@@ -54,7 +57,8 @@ public sealed class SharedVolumeTests
     [InlineData("rslave", SharePropagation.FromHost)]
     [InlineData("rshared", SharePropagation.FromHost)]
     [InlineData("rw", SharePropagation.FromHost)]
-    public async Task Propagation_is_carried_to_the_share_and_its_word_to_the_guest(string word, SharePropagation expected)
+    public async Task Propagation_is_carried_to_the_share_and_its_word_to_the_guest(
+        string word, SharePropagation expected)
     {
         var bench = new PlacingBench();
 
@@ -70,7 +74,8 @@ public sealed class SharedVolumeTests
     [InlineData(ShareAccess.ReadOnly, "rw", "ro")]
     [InlineData(ShareAccess.ReadWrite, "ro", "rw")]
     [InlineData(ShareAccess.ReadWrite)]
-    public async Task Access_when_options_contradict_is_what_the_last_one_says(ShareAccess expected, params string[] options)
+    public async Task Access_when_options_contradict_is_what_the_last_one_says(
+        ShareAccess expected, params string[] options)
     {
         var bench = new PlacingBench();
 
@@ -84,7 +89,8 @@ public sealed class SharedVolumeTests
     [InlineData(ShareAccess.ReadOnly, "rro")]
     [InlineData(ShareAccess.ReadOnly, "rro", "ro")]
     [InlineData(ShareAccess.ReadWrite, "ro", "rw")]
-    public async Task Access_when_others_are_mounted_below_covers_these_only_if_it_says_so(ShareAccess expected, params string[] options)
+    public async Task Access_when_others_are_mounted_below_covers_these_only_if_it_says_so(
+        ShareAccess expected, params string[] options)
     {
         var bench = new PlacingBench();
         bench.Files.MountedBelow.Add("/host/data");
@@ -92,7 +98,8 @@ public sealed class SharedVolumeTests
         var placed = await bench.PlaceAsync(Bind("/host/data", "/data", options));
 
         bench.Share.Shared.Should().ContainSingle().Which.Access.Should().Be(expected);
-        placed.Mounts[0].Options.Should().Equal(["rbind", .. options.Where(option => expected != ShareAccess.ReadOnlyTop || option != "ro")]);
+        placed.Mounts[0].Options.Should().Equal(
+            ["rbind", .. options.Where(option => expected != ShareAccess.ReadOnlyTop || option != "ro")]);
     }
 
     [Theory]
@@ -123,9 +130,11 @@ public sealed class SharedVolumeTests
 
         var storage = placed.Storages.Should().ContainSingle().Subject;
         (storage.Driver, storage.Source, storage.MountPoint.Value).Should().Be(
-            ("part", "/run/kata-containers/shared/containers/other-0-data", "/run/kata-containers/sandbox/parts/box-0"));
+            ("part", "/run/kata-containers/shared/containers/other-0-data",
+                "/run/kata-containers/sandbox/parts/box-0"));
         storage.DriverOptions.Should().Equal("below=sub");
-        (placed.Mounts[0].Source, placed.Mounts[0].Options).Should().BeEquivalentTo((storage.MountPoint.Value, new[] { "rbind", "ro" }));
+        (placed.Mounts[0].Source, placed.Mounts[0].Options)
+            .Should().BeEquivalentTo((storage.MountPoint.Value, new[] { "rbind", "ro" }));
     }
 
     [Fact]
@@ -193,7 +202,9 @@ public sealed class SharedVolumeTests
     public async Task Mount_when_its_source_is_a_link_into_the_hosts_kernel_is_refused(string target)
     {
         var bench = new PlacingBench();
-        bench.Files.Put("/host/link", HostFileKind.Directory, change: f => f with { RealPath = Kata.Core.Domain.Storage.HostPath.Parse(target, "t") });
+        bench.Files.Put(
+            "/host/link", HostFileKind.Directory, change: f =>
+                f with { RealPath = Kata.Core.Domain.Storage.HostPath.Parse(target, "t") });
 
         (await bench.RefusalAsync(Bind("/host/link"))).Message.Should().Contain("/data").And.Contain(target);
     }
@@ -236,7 +247,8 @@ public sealed class SharedVolumeTests
 
     [Fact]
     public async Task Mount_when_nothing_is_shared_is_refused() =>
-        (await new PlacingBench(shared: false).RefusalAsync(Bind("/s"))).Message.Should().Contain("shared_fs").And.Contain("/data");
+        (await new PlacingBench(shared: false).RefusalAsync(Bind("/s"))).Message.Should().Contain("shared_fs")
+            .And.Contain("/data");
 
     [Fact]
     public async Task Mount_when_the_share_refuses_names_the_destination_and_keeps_the_kind()

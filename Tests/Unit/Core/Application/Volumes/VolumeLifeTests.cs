@@ -21,17 +21,20 @@ public sealed class VolumeLifeTests
     public static TheoryData<FaultKind> Kinds => [.. Enum.GetValues<FaultKind>()];
 
     [Fact]
-    public void Delete_when_a_container_has_a_disk_takes_it_from_the_guest_first_and_then_from_the_machine() => HarnessShim.Run(async shim =>
+    public void Delete_when_a_container_has_a_disk_takes_it_from_the_guest_first_and_then_from_the_machine() =>
+        HarnessShim.Run(async shim =>
     {
         await StartPodAsync(shim);
         await shim.CreateAsync("box", ContainerKind.PodContainer, change: WithDisk);
-        shim.Guest.Containers.Should().ContainKey(ContainerId.Parse("box")).WhoseValue.Spec.Devices.Should().ContainSingle();
+        shim.Guest.Containers.Should().ContainKey(ContainerId.Parse("box"))
+            .WhoseValue.Spec.Devices.Should().ContainSingle();
         shim.Host.Machine!.Devices.Attached.Should().HaveCount(2);
 
         await shim.DeleteAsync("box");
 
         shim.Host.Machine.Devices.Attached.Should().BeEmpty();
-        shim.Host.Calls.ToList().IndexOf("hotplug.detach").Should().BeGreaterThan(shim.Host.Calls.ToList().LastIndexOf("agent.remove"));
+        shim.Host.Calls.ToList().IndexOf("hotplug.detach")
+            .Should().BeGreaterThan(shim.Host.Calls.ToList().LastIndexOf("agent.remove"));
     });
 
     [Fact]
@@ -48,7 +51,8 @@ public sealed class VolumeLifeTests
     });
 
     [Fact]
-    public void Delete_when_the_guest_does_not_let_the_disk_go_fails_and_can_be_repeated() => HarnessShim.Run(async shim =>
+    public void Delete_when_the_guest_does_not_let_the_disk_go_fails_and_can_be_repeated() =>
+        HarnessShim.Run(async shim =>
     {
         await StartPodAsync(shim);
         await shim.CreateAsync("box", ContainerKind.PodContainer, change: WithDisk);
@@ -61,7 +65,8 @@ public sealed class VolumeLifeTests
     }, new FaultSchedule(new Fault("hotplug.detach", 1, FaultKind.Fail) { Error = ErrorKind.DeadlineExceeded }));
 
     [Fact]
-    public void Delete_when_the_guest_never_lets_go_succeeds_the_second_time_and_leaves_the_disk_to_the_machine() => HarnessShim.Run(async shim =>
+    public void Delete_when_the_guest_never_lets_go_succeeds_the_second_time_and_leaves_the_disk_to_the_machine() =>
+        HarnessShim.Run(async shim =>
     {
         await StartPodAsync(shim);
         await shim.CreateAsync("box", ContainerKind.PodContainer, change: WithDisk);
@@ -71,7 +76,8 @@ public sealed class VolumeLifeTests
 
         shim.Host.Held.Should().NotContain(r => r.Owner == ContainerId.Parse("box"));
         shim.Host.Machine!.Devices.Attached.Should().NotBeEmpty();
-        shim.Log.Lines.Should().Contain(line => line.Level == LogLevel.Warning && line.Text.Contains("box", StringComparison.Ordinal));
+        shim.Log.Lines.Should().Contain(
+            line => line.Level == LogLevel.Warning && line.Text.Contains("box", StringComparison.Ordinal));
         await shim.CreateAsync("next", ContainerKind.PodContainer, change: WithDisk);
         await shim.StopAsync();
         await shim.DeleteAsync("next");
@@ -87,7 +93,8 @@ public sealed class VolumeLifeTests
 
         await CreateOnDiskAsync(shim, "box", ContainerKind.PodContainer);
 
-        shim.Guest.Containers[ContainerId.Parse("box")].Spec.Storages.Should().ContainSingle().Which.Driver.Should().Be("blk");
+        shim.Guest.Containers[ContainerId.Parse("box")].Spec.Storages.Should().ContainSingle()
+            .Which.Driver.Should().Be("blk");
         shim.Host.Held.Should().NotContain(r => r.Kind == ResourceKind.Mount && r.Owner == ContainerId.Parse("box"));
         await shim.DeleteAsync("box");
         shim.Host.Machine!.Devices.Attached.Should().BeEmpty();
@@ -112,7 +119,8 @@ public sealed class VolumeLifeTests
         var before = shim.Host.Leftovers().ToList();
         shim.Files.Remove("/host/gone");
 
-        var failure = await Refusal.OfAsync(() => shim.CreateAsync("bad", ContainerKind.PodContainer, change: s => s with
+        var failure = await Refusal.OfAsync(
+            () => shim.CreateAsync("bad", ContainerKind.PodContainer, change: s => s with
         {
             Mounts = [PlacingBench.Bind("/host/data", "/fine"), PlacingBench.Bind("/host/gone", "/data")],
         }));
@@ -135,7 +143,8 @@ public sealed class VolumeLifeTests
 
         shim.Host.Machine!.Devices.Resized.Should().ContainSingle().Which.Bytes.Should().Be(1 << 20);
         shim.Host.Calls.Should().Contain(["agent.resize-volume", "agent.volume-usage"]);
-        (await Refusal.OfAsync(() => shim.SendAsync(new ResizeVolume(path, 1000)))).Kind.Should().Be(ErrorKind.InvalidArgument);
+        (await Refusal.OfAsync(() => shim.SendAsync(new ResizeVolume(path, 1000))))
+            .Kind.Should().Be(ErrorKind.InvalidArgument);
         await shim.DeleteAsync("box");
         (await Refusal.OfAsync(() => shim.SendAsync(new GetVolumeUsage(path)))).Kind.Should().Be(ErrorKind.NotFound);
     });
@@ -168,7 +177,8 @@ public sealed class VolumeLifeTests
                 shim.Host.DiskIsFull = false;
                 await shim.StopAsync();
                 await shim.DeleteAsync("pod");
-                shim.Host.Leftovers().Where(left => !left.Contains("streams", StringComparison.Ordinal)).Should().BeEmpty(where);
+                shim.Host.Leftovers().Where(left => !left.Contains("streams", StringComparison.Ordinal))
+                    .Should().BeEmpty(where);
             });
         }
     }
@@ -193,7 +203,8 @@ public sealed class VolumeLifeTests
     {
         shim.Files.Put("/dev/sdb", HostFileKind.BlockDevice, Number);
         shim.Files.Put("/dev/sdc", HostFileKind.BlockDevice, new DeviceNumber(8, 32));
-        shim.DirectVolumes.Volumes["/csi/mount"] = new DirectVolume(HostPath.Parse("/dv/x", "d"), HostPath.Parse("/dev/sdc", "d"), "ext4", []);
+        shim.DirectVolumes.Volumes["/csi/mount"] = new DirectVolume(
+            HostPath.Parse("/dv/x", "d"), HostPath.Parse("/dev/sdc", "d"), "ext4", []);
         await shim.CreateAsync("pod", ContainerKind.PodSandbox);
         await shim.StartAsync("pod");
     }
@@ -202,12 +213,16 @@ public sealed class VolumeLifeTests
     {
         shim.Files.Put("/dev/sdb", HostFileKind.BlockDevice, Number);
         return shim.SendAsync(new CreateContainer(
-            ContainerId.Parse(id), shim.Bundle(id, kind, "sleep"), [new MountSpec("ext4", "/dev/sdb", "", ["rw"])], new Stdio("", "", "", false), null));
+            ContainerId.Parse(id), shim.Bundle(id, kind, "sleep"), [new MountSpec("ext4", "/dev/sdb", "", ["rw"])],
+            new Stdio("", "", "", false), null));
     }
 
     private static OciSpec WithDisk(OciSpec spec) => spec with
     {
         Mounts = [PlacingBench.Bind("/host/data", "/data"), PlacingBench.Bind("/csi/mount", "/direct")],
-        Linux = spec.Linux! with { Devices = [new OciDevice { Path = "/dev/xvda", Type = "b", Major = Number.Major, Minor = Number.Minor }] },
+        Linux = spec.Linux! with
+        {
+            Devices = [new OciDevice { Path = "/dev/xvda", Type = "b", Major = Number.Major, Minor = Number.Minor }]
+        },
     };
 }
