@@ -7,11 +7,11 @@ namespace Kata.Adapters.Qemu;
 internal static partial class QemuLog
 {
     [LoggerMessage(4000, LogLevel.Information,
-        "QEMU {Version} of sandbox {Sandbox} answers as pid {ProcessId} after {Elapsed}: {Choices}")]
+        "QEMU {Version} of sandbox {Sandbox} is up after {Elapsed}, pid {ProcessId}: {Choices}")]
     public static partial void Launched(
         this ILogger logger, SandboxId sandbox, string version, int processId, TimeSpan elapsed, string choices);
 
-    [LoggerMessage(4001, LogLevel.Warning, "Sandbox {Sandbox} is emulated and slow: {Reason}")]
+    [LoggerMessage(4001, LogLevel.Warning, "sandbox {Sandbox} runs under TCG, without KVM, and is slow: {Reason}")]
     public static partial void Emulated(this ILogger logger, SandboxId sandbox, string reason);
 
     [LoggerMessage(4002, LogLevel.Information, "QEMU of sandbox {Sandbox} ended with {End}")]

@@ -159,6 +159,6 @@ internal sealed class ManagementSocket(
 /// <summary>Event ids 2500 to 2509.</summary>
 internal static partial class ManagementLog
 {
-    [LoggerMessage(2500, LogLevel.Warning, "the socket for tools cannot be had: {Reason}")]
+    [LoggerMessage(2500, LogLevel.Warning, "cannot listen on the management socket: {Reason}")]
     public static partial void NotListening(ILogger log, string reason);
 }

@@ -18,9 +18,9 @@ internal static partial class RequestLog
     [LoggerMessage(1003, LogLevel.Debug, "{Request} abandoned by its caller after {Milliseconds:0.0} ms")]
     public static partial void Abandoned(ILogger log, string request, double milliseconds);
 
-    [LoggerMessage(1004, LogLevel.Error, "{Request} failed by a fault of ours")]
+    [LoggerMessage(1004, LogLevel.Error, "internal error in {Request} (a bug)")]
     public static partial void Broke(ILogger log, string request, Exception fault);
 
-    [LoggerMessage(1005, LogLevel.Error, "a reaction to a fact failed")]
+    [LoggerMessage(1005, LogLevel.Error, "an event handler failed (a bug)")]
     public static partial void ReactionFailed(ILogger log, Exception fault);
 }

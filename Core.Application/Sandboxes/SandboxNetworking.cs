@@ -210,12 +210,12 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
 /// <summary>Event ids 1190 to 1199.</summary>
 internal static partial class NetworkLog
 {
-    [LoggerMessage(1190, LogLevel.Information, "card {Card} was plugged in at {Address}")]
+    [LoggerMessage(1190, LogLevel.Information, "hot-plugged NIC {Card} at {Address}")]
     public static partial void Plugged(ILogger log, string card, string address);
 
-    [LoggerMessage(1191, LogLevel.Information, "card {Card} was taken out")]
+    [LoggerMessage(1191, LogLevel.Information, "unplugged NIC {Card}")]
     public static partial void Unplugged(ILogger log, string card);
 
-    [LoggerMessage(1192, LogLevel.Warning, "a change of the pod's network does not reach the guest: {Reason}")]
+    [LoggerMessage(1192, LogLevel.Warning, "cannot apply a change of the pod's network in the guest: {Reason}")]
     public static partial void NotFollowed(ILogger log, string reason);
 }

@@ -137,6 +137,6 @@ internal static partial class TeardownLog
     [LoggerMessage(1101, LogLevel.Warning, "the guest did not close its sandbox: {Reason}")]
     public static partial void GuestNotClosed(ILogger log, string reason);
 
-    [LoggerMessage(1102, LogLevel.Warning, "the {What} did not end cleanly")]
+    [LoggerMessage(1102, LogLevel.Warning, "the {What} did not stop cleanly")]
     public static partial void StepFailed(ILogger log, string what, Exception fault);
 }

@@ -10,16 +10,16 @@ internal static partial class SizingLog
         + "the machine has that many")]
     public static partial void Capped(ILogger log, long asked, int most);
 
-    [LoggerMessage(1171, LogLevel.Warning, "{Wanted} vCPUs were wanted, {Reached} are there: {Reason}")]
+    [LoggerMessage(1171, LogLevel.Warning, "vCPU hot-plug failed, {Reached} of {Wanted} vCPUs are there: {Reason}")]
     public static partial void FewerVcpus(ILogger log, int wanted, int reached, string reason);
 
-    [LoggerMessage(1172, LogLevel.Information, "the machine had {Before} vCPUs and has {Now}")]
+    [LoggerMessage(1172, LogLevel.Information, "resized the VM from {Before} to {Now} vCPUs")]
     public static partial void Vcpus(ILogger log, int before, int now);
 
-    [LoggerMessage(1173, LogLevel.Information, "the machine had {Before} MiB of memory and has {Now}")]
+    [LoggerMessage(1173, LogLevel.Information, "resized the VM from {Before} to {Now} MiB of memory")]
     public static partial void Memory(ILogger log, int before, int now);
 
-    [LoggerMessage(1174, LogLevel.Warning, "the machine keeps vCPUs that nobody is promised: {Reason}")]
+    [LoggerMessage(1174, LogLevel.Warning, "vCPU hot-unplug failed, keeping surplus vCPUs: {Reason}")]
     public static partial void NotShrunk(ILogger log, string reason);
 
     [LoggerMessage(1176, LogLevel.Warning,
@@ -28,12 +28,12 @@ internal static partial class SizingLog
     public static partial void LittleRoom(ILogger log, long allowed, int machine);
 
     [LoggerMessage(1177, LogLevel.Warning,
-        "the vCPUs are not in the sandbox's cgroup, so the pod's limits do not hold for them: {Reason}")]
+        "cannot move the vCPU threads into the sandbox's cgroup, the pod's CPU limits do not apply to them: {Reason}")]
     public static partial void VcpusNotMoved(ILogger log, string reason);
 
-    [LoggerMessage(1178, LogLevel.Warning, "container {Id} is not on vCPUs {Vcpus}: {Reason}")]
+    [LoggerMessage(1178, LogLevel.Warning, "cannot set the cpuset of container {Id} to vCPUs {Vcpus}: {Reason}")]
     public static partial void NotBound(ILogger log, string id, string vcpus, string reason);
 
-    [LoggerMessage(1175, LogLevel.Warning, "volumes in memory keep their size: {Reason}")]
+    [LoggerMessage(1175, LogLevel.Warning, "cannot resize the tmpfs volumes of the guest: {Reason}")]
     public static partial void MountsKeepSize(ILogger log, string reason);
 }

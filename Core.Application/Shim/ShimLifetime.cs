@@ -69,6 +69,6 @@ internal static partial class ShimLog
     [LoggerMessage(1250, LogLevel.Error, "the sandbox did not stop cleanly: {Reason}")]
     public static partial void StopFailed(ILogger log, string reason);
 
-    [LoggerMessage(1251, LogLevel.Warning, "some events could not be sent before the end")]
+    [LoggerMessage(1251, LogLevel.Warning, "the shim exits with undelivered events")]
     public static partial void EventsLeft(ILogger log);
 }

@@ -73,6 +73,6 @@ internal sealed class NameRelay(
 internal static partial class NameLog
 {
     [LoggerMessage(1186, LogLevel.Warning,
-        "names of Docker's networks (nameserver 127.0.0.11) are not known in the guest: {Reason}")]
+        "no DNS relay for Docker's networks (nameserver 127.0.0.11) in the guest: {Reason}")]
     public static partial void Unavailable(ILogger log, string reason);
 }

@@ -88,12 +88,12 @@ internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogge
 /// <summary>Event ids 1180 to 1185.</summary>
 internal static partial class ForwardLog
 {
-    [LoggerMessage(1180, LogLevel.Information, "ports of the pod are not forwarded to the guest: {Reason}")]
+    [LoggerMessage(1180, LogLevel.Information, "no port-forward to the guest: {Reason}")]
     public static partial void Unavailable(ILogger log, string reason);
 
-    [LoggerMessage(1182, LogLevel.Warning, "connections to the pod's ports have to wait: {Reason}")]
+    [LoggerMessage(1182, LogLevel.Warning, "cannot accept a port-forward connection yet, retrying: {Reason}")]
     public static partial void NotAccepted(ILogger log, string reason);
 
-    [LoggerMessage(1181, LogLevel.Information, "a connection to port {Port} of the guest ended: {Reason}")]
+    [LoggerMessage(1181, LogLevel.Information, "port-forward connection to port {Port} of the guest ended: {Reason}")]
     public static partial void Ended(ILogger log, int port, string reason);
 }

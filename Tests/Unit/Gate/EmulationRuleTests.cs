@@ -54,8 +54,8 @@ public sealed class EmulationRuleTests
         Start(Silent, phase: "guest-network"),
         Start(Gone, new VmmEnd(0, null), phase: "open-sandbox"),
         // After the agent answered.
-        "the machine is lost: the guest answers no health check: the guest agent did not answer Check within 30 s; guest console: ",
-        "the machine is lost: the VMM ended with exit status 0; guest console: ",
+        "the VM is lost: the guest answers no health check: the guest agent did not answer Check within 30 s; guest console: ",
+        "the VM is lost: the VMM ended with exit status 0; guest console: ",
         "ctr: the guest agent refused CreateContainer: crun create: open executable: Permission denied: unknown",
         "Expected difference to be empty, but found \"+ mount /run/vc\"",
         "`ctr run` did not end in the test host within 180 s",

@@ -259,7 +259,7 @@ public sealed partial class CreateFailureTests
 
         failure.Message.Should().Contain("agent.create fails");
         shim.Store.LedgerOf(shim.Sandbox)!.Read().IsEmpty.Should().BeFalse();
-        shim.Log.Lines.Should().Contain(line => line.Text.Contains("left behind", StringComparison.Ordinal));
+        shim.Log.Lines.Should().Contain(line => line.Text.Contains("did not release", StringComparison.Ordinal));
         await shim.StopAsync();
         shim.Host.Leftovers().Should().BeEmpty();
     }, new FaultSchedule(new Fault("agent.create", 1, FaultKind.Fail),

@@ -137,7 +137,7 @@ public sealed class InvariantTests
         await shim.WaitAsync("pod");
         shim.Log.Lines.Should().Contain(
             line =>
-                line.Text == "the machine is lost: the VMM ended with signal 11; guest console: the last line of the console");
+                line.Text == "the VM is lost: the VMM ended with signal 11; guest console: the last line of the console");
     });
 
     [Theory]

@@ -153,7 +153,7 @@ public sealed class SizingLifeTests
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(cpus: 1));
 
         shim.Log.Lines.Select(line => line.Text)
-            .Should().Contain(text => text.StartsWith("2 vCPUs were wanted, 1 are there: "));
+            .Should().Contain(text => text.StartsWith("vCPU hot-plug failed, 1 of 2 vCPUs are there: "));
     });
 
     [Fact]
@@ -369,7 +369,7 @@ public sealed class SizingLifeTests
         await shim.CreateAsync("c2", ContainerKind.PodContainer, change: Limited(cpus: 1));
 
         shim.Log.Lines.Select(line => line.Text)
-            .Should().Contain(text => text.StartsWith("container c1 is not on vCPUs 0: "));
+            .Should().Contain(text => text.StartsWith("cannot set the cpuset of container c1 to vCPUs 0: "));
     });
 
     [Theory]
