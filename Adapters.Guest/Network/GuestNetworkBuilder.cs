@@ -113,14 +113,13 @@ internal static class GuestNetworkBuilder
             return route.Index == index ? [route] : [];
         return route.Hops.Where(hop => hop.Index == index).Take(route.IsV6 ? int.MaxValue : 1)
             .Select(
-                hop =>
-                    route with
-                    {
-                        Index = hop.Index,
-                        Gateway = hop.Gateway,
-                        Flags = route.Flags | hop.Flags,
-                        Hops = []
-                    });
+                hop => route with
+                {
+                    Index = hop.Index,
+                    Gateway = hop.Gateway,
+                    Flags = route.Flags | hop.Flags,
+                    Hops = []
+                });
     }
 
     private static GuestRoute Route(NetlinkRoute route, string device) => new()

@@ -37,8 +37,8 @@ internal sealed class HostParts(IHostFiles files, IDirectVolumes directVolumes)
         if (namespaces.FirstOrDefault(n => OfTheMachine.Contains(n.Type) && !string.IsNullOrEmpty(n.Path)) is { } other)
         {
             throw new KataException(ErrorKind.InvalidArgument,
-                $"the {other.Type} namespace is to be that of another container ({other.Path}), "
-                + "which is not in this container's machine; give it its own, or put both into one pod");
+                $"sharing the {other.Type} namespace of another container ({other.Path}) is not supported across VMs; "
+                + "give this container its own, or put both into one pod");
         }
     }
 

@@ -145,7 +145,7 @@ internal sealed class BootLimits : IDisposable
         var isMachines = await MachineEnd.IsBehindAsync(machine, _time);
         if (_agentAnswers)
             return;
-        _death = isMachines ? MachineEnded : $"the file daemon ended: {await share!.Exited}";
+        _death = isMachines ? MachineEnded : $"virtiofsd has ended: {await share!.Exited}";
         try
         {
             await alive.CancelAsync();

@@ -114,7 +114,7 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         var hotplug = sandbox.Machine?.Hotplug
             ?? throw new KataException(
                 ErrorKind.Unimplemented,
-                $"interface {card.Id} appeared after the start of the machine, which takes no more cards");
+                $"cannot hot-plug NIC {card.Id}: this VM has no hot-plug of NICs");
         var attached = await hotplug.AttachAsync(card, ct);
         _plugged[card.Mac] = attached;
         var part = Part(network, card.Mac);
@@ -197,14 +197,14 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
             && one.Addresses.SequenceEqual(other.Addresses);
 
     private static KataException SharesTheHosts() => new(ErrorKind.InvalidArgument,
-        "the host's network is asked for (no network namespace in the specification), "
-        + "which a virtual machine cannot share; "
+        "host networking is not supported (the specification has no network namespace): "
+        + "a VM cannot share the host's network; "
         + "run the pod without hostNetwork, or this container with another runtime");
 
     private static KataException IsAnothers(HostPath path) => new(ErrorKind.InvalidArgument,
-        $"the network namespace {path} is that of another container or process (--network container:...), "
-        + "which a virtual machine cannot share: "
-        + "it would take the links away from it; give this container a network of its own, or run both in one pod");
+        $"sharing the network namespace {path} of another container or process (--network container:...) "
+        + "is not supported: the VM would take over its interfaces; "
+        + "give this container a network of its own, or run both in one pod");
 }
 
 /// <summary>Event ids 1190 to 1199.</summary>

@@ -179,7 +179,7 @@ internal sealed class SandboxSizer(
         }
 
         if (_present.Vcpus < vcpus)
-            SizingLog.FewerVcpus(log, vcpus, _present.Vcpus, "the machine has no free slot for a vCPU");
+            SizingLog.FewerVcpus(log, vcpus, _present.Vcpus, "no free vCPU slot");
         else if (_present.Vcpus != before.Vcpus)
             SizingLog.Vcpus(log, before.Vcpus, _present.Vcpus);
     }
@@ -239,7 +239,7 @@ internal sealed class SandboxSizer(
         }
 
         if (_present.MemoryMib <= _onlineMib)
-            throw Sizing.TooMuchMemory(bounds, wantedMib, _present, "the machine takes no more memory");
+            throw Sizing.TooMuchMemory(bounds, wantedMib, _present, "no memory hot-plug is possible");
         _onlineMib = _present.MemoryMib;
     }
 

@@ -29,8 +29,8 @@ internal sealed class MachineWatcher(ISender sender, TimeProvider time)
             machine.Exited, exit => $"the VMM ended with {exit.End?.ToString() ?? "an unknown status"}");
         var ends = new List<Task<string>> { machineEnd };
         if (share is not null)
-            ends.Add(Describe(share.Exited, reason => $"the file daemon ended: {reason}"));
-        ends.Add(Describe(agent.Closed, reason => $"the agent's connection is gone: {reason}"));
+            ends.Add(Describe(share.Exited, reason => $"virtiofsd has ended: {reason}"));
+        ends.Add(Describe(agent.Closed, reason => $"lost the connection to the agent: {reason}"));
         using var ended = new CancellationTokenSource();
         ends.Add(LastAnswerAsync(agent, ended.Token));
         var reason = await await Task.WhenAny(ends);
@@ -69,7 +69,7 @@ internal sealed class MachineWatcher(ISender sender, TimeProvider time)
                 {
                     // A lost connection is one too: its own end, which says more, has been told by the next.
                     if (++misses == MissesToLose)
-                        return $"the guest answers no health check: {e.Message}";
+                        return $"the guest failed its health checks: {e.Message}";
                 }
             }
         }

@@ -69,7 +69,7 @@ internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogge
             try
             {
                 if (Interlocked.Increment(ref _open) > MostConnections)
-                    throw new KataException(ErrorKind.ResourceExhausted, $"{MostConnections} connections are open");
+                    throw new KataException(ErrorKind.ResourceExhausted, $"too many port-forward connections, {MostConnections} are open");
                 await agent.RelayPortAsync(connection.Port, connection, CancellationToken.None);
             }
             catch (Exception e) when (e is KataException or IOException or OperationCanceledException)

@@ -21,11 +21,11 @@ public static class ContainerErrors
 
     /// <summary>The table does not hold this transition.</summary>
     public static KataException Refused(ContainerId id, ContainerState state, ContainerTrigger trigger) =>
-        new(ErrorKind.FailedPrecondition, $"container {id} is {state} and cannot take {trigger}");
+        new(ErrorKind.FailedPrecondition, $"container {id} is {state}, which allows no {trigger}");
 
     /// <summary>The table does not hold this transition.</summary>
     public static KataException Refused(ProcessRef process, ProcessState state, ProcessTrigger trigger) =>
-        new(ErrorKind.FailedPrecondition, $"{process} is {state} and cannot take {trigger}");
+        new(ErrorKind.FailedPrecondition, $"{process} is {state}, which allows no {trigger}");
 
     /// <summary>An act that needs a running container.</summary>
     public static KataException NotRunning(ContainerId id, ContainerState state) =>
@@ -51,12 +51,12 @@ public static class ContainerErrors
     public static KataException MappedOwners() =>
         new(
             ErrorKind.Unimplemented,
-            "the root's files are to have the owners of a user namespace, which a share with a machine cannot show; "
+            "an idmapped root filesystem (user namespace) is not supported over virtio-fs; "
             + "use the host's users (hostUsers: true)");
 
     /// <summary>The container is to have ids of its own, which the files of a share do not have in the guest.</summary>
     public static KataException UserNamespace() => new(
         ErrorKind.Unimplemented,
-        "a user namespace is asked for, whose ids the files that are shared with a machine do not have there; "
+        "user namespaces are not supported: files shared over virtio-fs keep the host's owners; "
         + "use the host's users (hostUsers: true, or --userns=host where dockerd maps them by userns-remap)");
 }

@@ -18,7 +18,7 @@ public sealed record ContainerId
         var id = Identifier.Parse(text, "container id");
         return !Taken.Contains(id) ? new ContainerId(id) : throw new KataException(
             ErrorKind.InvalidArgument,
-            $"container id \"{id}\" is that of a directory which every sandbox has: use another id");
+            $"container id \"{id}\" is reserved for a directory of the sandbox; use another id");
     }
 
     /// <summary>The id, or null for a text that cannot be one.</summary>

@@ -5,7 +5,7 @@ public static class SandboxErrors
 {
     /// <summary>The table does not hold this transition.</summary>
     public static KataException Refused(SandboxId id, SandboxState state, SandboxTrigger trigger) =>
-        new(ErrorKind.FailedPrecondition, $"sandbox {id} is {state} and cannot take {trigger}");
+        new(ErrorKind.FailedPrecondition, $"sandbox {id} is {state}, which allows no {trigger}");
 
     /// <summary>Somebody else holds this id.</summary>
     public static KataException InUse(SandboxId id, string owner) =>
@@ -27,5 +27,5 @@ public static class SandboxErrors
 
     /// <summary>Some resources are still held.</summary>
     public static KataException NotReleased(SandboxId id, string what, Exception? cause) =>
-        new(ErrorKind.Internal, $"sandbox {id} could not give back {what}", cause);
+        new(ErrorKind.Internal, $"sandbox {id} did not release {what}", cause);
 }

@@ -37,8 +37,8 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
                 if (known.Device.ReadOnly != readOnly)
                 {
                     throw new KataException(ErrorKind.FailedPrecondition,
-                        $"{path} is used by another container of this sandbox "
-                        + $"{(readOnly ? "to read and write" : "read-only")}; both must use it alike");
+                        $"{path} is used {(readOnly ? "read-write" : "read-only")} by another container of this sandbox; "
+                        + "both must use it in the same mode");
                 }
 
                 known.Users.Add(container);
@@ -48,7 +48,7 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
             var hotplug = _machine?.Hotplug
                 ?? throw new KataException(
                     ErrorKind.Unimplemented,
-                    $"block device {path} cannot be added: this machine takes no devices while it runs");
+                    $"cannot hot-plug block device {path}: this VM has no hot-plug of disks");
             var device = new BlockDevice(string.Create(CultureInfo.InvariantCulture, $"vol{_next++}"), path, readOnly);
             _disks.Add(new Disk(identity, device, await hotplug.AttachAsync(device, ct), container));
             return _disks[^1].Attached;

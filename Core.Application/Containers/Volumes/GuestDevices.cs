@@ -27,7 +27,7 @@ internal static class GuestDevices
 
     /// <summary>A character device that no guest can have.</summary>
     public static KataException HostsOwn(OciDevice node, DeviceNumber number) => new(ErrorKind.InvalidArgument,
-        $"device {node.Path} (character device {number}) is the host's and cannot be given to a guest; "
+        $"character device {node.Path} ({number}) of the host cannot be passed to a VM; "
         + "only block devices can");
 
     /// <summary>

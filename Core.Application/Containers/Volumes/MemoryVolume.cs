@@ -41,11 +41,11 @@ internal static class MemoryVolume
     {
         var page = MountWords.Bytes(MountWords.Value(found.FsOptions, "pagesize")) is > 0 and var size
             ? size
-            : throw MountWords.Refuse(mount, "is of huge pages, but the host does not say of which size");
+            : throw MountWords.Refuse(mount, "is a hugetlbfs volume without a pagesize option");
         var limit = (limits?.HugepageLimits ?? []).FirstOrDefault(l => PageBytes(l.PageSize) == page)
             ?? throw MountWords.Refuse(
                 mount,
-                $"is of huge pages of {page / Binary} kB, for which the container has no limit; ask for that resource");
+                $"is a hugetlbfs volume of {page / Binary} kB pages, of which the container has no limit; request that resource");
         return new GuestMount
         {
             Driver = "ephemeral",

@@ -63,14 +63,14 @@ internal static class MountWords
     {
         var why = found.Kind switch
         {
-            HostFileKind.Socket => "a socket of the host, to which nobody can connect from a guest",
-            HostFileKind.Fifo => "a named pipe of the host, which does not reach into a guest",
+            HostFileKind.Socket => "a unix socket of the host, which cannot be connected to from a VM",
+            HostFileKind.Fifo => "a named pipe of the host, which does not work from a VM",
             HostFileKind.CharacterDevice when GuestDevices.OwnNode(found.Number) is null =>
-                $"a character device of the host ({found.Number}), which a guest cannot have",
+                $"a character device of the host ({found.Number}), which cannot be passed to a VM",
             _ => null,
         };
         if (why is not null)
-            throw Refuse(mount, $"is of {source}, {why}");
+            throw Refuse(mount, $"has source {source}, {why}");
     }
 
     /// <summary>A mount that cannot be; the sentence begins with its destination.</summary>

@@ -80,7 +80,7 @@ internal sealed class Placing(
         else
             await AddFoundAsync(
                 mount, index, source,
-                found ?? throw MountWords.Refuse(mount, $"is of {source}, which is missing on the host"), ct);
+                found ?? throw MountWords.Refuse(mount, $"has source {source}, which does not exist on the host"), ct);
     }
 
     /// <summary>A device node of the specification.</summary>
@@ -117,8 +117,7 @@ internal sealed class Placing(
         if (sandbox.Settings is { Hypervisor.DisableBlockDeviceUse: true })
             throw new KataException(
                 ErrorKind.InvalidArgument,
-                $"device {node.Path} (block device {number}) cannot be given to the guest: "
-                + "disable_block_device_use is set");
+                $"block device {node.Path} ({number}) cannot be passed to the VM: disable_block_device_use is set");
         var path = await files.FindBlockDeviceAsync(number, ct)
             ?? throw new KataException(
                 ErrorKind.InvalidArgument, $"device {node.Path}: the host has no block device {number} any more");
@@ -154,7 +153,7 @@ internal sealed class Placing(
             _leftOut.Add($"the mount at {mount.Destination}: {source} holds devices of the host");
         else if (MountWords.IsUnder(found.RealPath.Value, "/proc") || MountWords.IsUnder(found.RealPath.Value, "/sys"))
             throw MountWords.Refuse(
-                mount, $"is of {source}, a link to {found.RealPath}: the host's kernel is not shown to a guest");
+                mount, $"has source {source}, a link to {found.RealPath}: /proc and /sys of the host are not shared with a VM");
         else if (await OfGuestAsync(mount, index, source, found, ct) is { Count: > 0 } own)
             AddStorages(mount, own);
         else
@@ -266,7 +265,7 @@ internal sealed class Placing(
     {
         if (mount.Type is null or "" or "bind")
             throw MountWords.Refuse(
-                mount, "is of a file that is a disk, but its type does not name the filesystem in it");
+                mount, "is a file-backed disk and needs a filesystem type");
         var readOnly = MountWords.Access(mount.Options) == ShareAccess.ReadOnly;
         var disk = await blocks.AttachAsync(id, found.RealPath, found.Identity, readOnly, ct);
         var storage = BlockVolume.Volume(disk, mount.Type, mount.Options, readOnly);

@@ -48,13 +48,13 @@ public sealed class EmulationRuleTests
         Start(Gone, new VmmEnd(null, 11)),
         Start(Gone, new VmmEnd(0, null), errors: ["KVM: entry failed, hardware error 0x80000021"]),
         // The file daemon ended, while the machine did not.
-        Start("the file daemon ended: exit status 1"),
+        Start("virtiofsd has ended: exit status 1"),
         // Another phase.
         Start("create_container_timeout", phase: "launch-vmm"),
         Start(Silent, phase: "guest-network"),
         Start(Gone, new VmmEnd(0, null), phase: "open-sandbox"),
         // After the agent answered.
-        "the VM is lost: the guest answers no health check: the guest agent did not answer Check within 30 s; guest console: ",
+        "the VM is lost: the guest failed its health checks: the guest agent did not answer Check within 30 s; guest console: ",
         "the VM is lost: the VMM ended with exit status 0; guest console: ",
         "ctr: the guest agent refused CreateContainer: crun create: open executable: Permission denied: unknown",
         "Expected difference to be empty, but found \"+ mount /run/vc\"",

@@ -15,30 +15,28 @@ public sealed class HostPartsTests
         new() { Type = "uts" }, new() { Type = "mount" }, new() { Type = "network" }];
 
     [Theory]
-    [InlineData(HostFileKind.Socket, "a socket of the host")]
+    [InlineData(HostFileKind.Socket, "a unix socket of the host")]
     [InlineData(HostFileKind.Fifo, "a named pipe of the host")]
     [InlineData(HostFileKind.CharacterDevice, "a character device of the host (4:64)")]
     public void Create_when_a_volume_cannot_reach_a_guest_is_refused_before_a_machine_is_started(
         HostFileKind kind, string why) =>
         Refused(
-            spec =>
-                spec with
-                {
-                    Mounts = [.. spec.Mounts, new OciMount { Destination = "/in", Type = "bind", Source = "/host/thing", Options = ["rbind"] }]
-                },
+            spec => spec with
+            {
+                Mounts = [.. spec.Mounts, new OciMount { Destination = "/in", Type = "bind", Source = "/host/thing", Options = ["rbind"] }]
+            },
             shim => shim.Files.Put("/host/thing", kind, new DeviceNumber(4, 64)),
             $"the mount at /in is of /host/thing, {why}");
 
     [Fact]
     public void Create_when_a_device_is_the_hosts_is_refused_before_a_machine_is_started() =>
         Refused(
-            spec =>
-                spec with
-                {
-                    Linux = spec.Linux! with { Devices = [new OciDevice { Path = "/dev/ttyS0", Type = "c", Major = 4, Minor = 64 }] }
-                },
+            spec => spec with
+            {
+                Linux = spec.Linux! with { Devices = [new OciDevice { Path = "/dev/ttyS0", Type = "c", Major = 4, Minor = 64 }] }
+            },
             _ => { },
-            "device /dev/ttyS0 (character device 4:64) is the host's");
+            "character device /dev/ttyS0 (4:64) of the host cannot be passed to a VM");
 
     [Theory]
     [InlineData("ipc")]
@@ -46,13 +44,12 @@ public sealed class HostPartsTests
     [InlineData("uts")]
     public void Create_when_a_namespace_is_another_containers_is_refused_before_a_machine_is_started(string type) =>
         Refused(
-            spec =>
-                spec with
-                {
-                    Linux = spec.Linux! with { Namespaces = [.. OfAContainer.Where(n => n.Type != type), new() { Type = type, Path = $"/proc/7/ns/{type}" }] }
-                },
+            spec => spec with
+            {
+                Linux = spec.Linux! with { Namespaces = [.. OfAContainer.Where(n => n.Type != type), new() { Type = type, Path = $"/proc/7/ns/{type}" }] }
+            },
             _ => { },
-            $"the {type} namespace is to be that of another container (/proc/7/ns/{type})");
+            $"sharing the {type} namespace of another container (/proc/7/ns/{type}) is not supported");
 
     [Fact]
     public void Create_of_a_pods_container_when_it_joins_the_pods_namespaces_is_not_refused() =>
@@ -62,11 +59,10 @@ public sealed class HostPartsTests
 
         await shim.CreateAsync("box", ContainerKind.PodContainer, change: Joined);
 
-        static OciSpec Joined(OciSpec spec) =>
-            spec with
-            {
-                Linux = spec.Linux! with { Namespaces = [.. spec.Linux.Namespaces.Where(n => n.Type == "network"), .. OfAContainer[..3].Select(n => n with { Path = $"/proc/7/ns/{n.Type}" })] }
-            };
+        static OciSpec Joined(OciSpec spec) => spec with
+        {
+            Linux = spec.Linux! with { Namespaces = [.. spec.Linux.Namespaces.Where(n => n.Type == "network"), .. OfAContainer[..3].Select(n => n with { Path = $"/proc/7/ns/{n.Type}" })] }
+        };
     });
 
     [Fact]
@@ -74,11 +70,10 @@ public sealed class HostPartsTests
         async shim =>
         {
             await shim.CreateAsync(
-                "box", change: spec =>
-                    spec with
-                    {
-                        Linux = spec.Linux! with { Namespaces = [.. OfAContainer.Where(n => n.Type is not ("pid" or "ipc"))] }
-                    });
+                "box", change: spec => spec with
+                {
+                    Linux = spec.Linux! with { Namespaces = [.. OfAContainer.Where(n => n.Type is not ("pid" or "ipc"))] }
+                });
 
             shim.Log.Lines.Where(
                 line =>

@@ -358,11 +358,10 @@ public sealed class NetworkTests
     };
 
     private static Func<OciSpec, OciSpec> In(string path) =>
-        spec =>
-            spec with
-            {
-                Linux = spec.Linux! with { Namespaces = [new OciNamespace { Type = "network", Path = path }] }
-            };
+        spec => spec with
+        {
+            Linux = spec.Linux! with { Namespaces = [new OciNamespace { Type = "network", Path = path }] }
+        };
 
     private static GuestInterface Link(string name, ulong mac, string address) => new()
     {

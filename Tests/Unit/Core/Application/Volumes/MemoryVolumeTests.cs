@@ -69,16 +69,15 @@ public sealed class MemoryVolumeTests
         PutTmpfs(bench, EmptyDir);
         var part = $"{Pod}/volume-subpaths/cache/main/0";
         bench.Files.Put(
-            part, kind, change: f =>
-                f with
-                {
-                    FsType = "tmpfs",
-                    IsMountPoint = true,
-                    MountRoot = "/a/b,c",
-                    Permissions = 0x1E8,
-                    UserId = 5,
-                    GroupId = 6
-                });
+            part, kind, change: f => f with
+            {
+                FsType = "tmpfs",
+                IsMountPoint = true,
+                MountRoot = "/a/b,c",
+                Permissions = 0x1E8,
+                UserId = 5,
+                GroupId = 6
+            });
 
         var placed = await bench.PlaceAsync(Bind(part, "/part"));
 
@@ -186,16 +185,15 @@ public sealed class MemoryVolumeTests
         SharedMemory.SizeAsync(new OciSpec { Mounts = [mount] }, bench.Files, default);
 
     private static void PutTmpfs(PlacingBench bench, string path, params string[] options) => bench.Files.Put(
-        path, HostFileKind.Directory, change: f =>
-            f with
-            {
-                FsType = "tmpfs",
-                IsMountPoint = true,
-                Permissions = 0x5FD,
-                UserId = 1000,
-                GroupId = 3000,
-                FsOptions = options
-            });
+        path, HostFileKind.Directory, change: f => f with
+        {
+            FsType = "tmpfs",
+            IsMountPoint = true,
+            Permissions = 0x5FD,
+            UserId = 1000,
+            GroupId = 3000,
+            FsOptions = options
+        });
 
     private static void PutHugepages(PlacingBench bench) => bench.Files.Put(
         EmptyDir, HostFileKind.Directory, change: f =>
