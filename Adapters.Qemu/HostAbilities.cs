@@ -16,7 +16,7 @@ internal sealed class HostAbilities(
 
     public Architecture Architecture { get; init; } = RuntimeInformation.ProcessArchitecture;
 
-    /// <summary>Whether network cards can have vhost in the kernel.</summary>
+    /// <summary>Whether NICs can have vhost in the kernel.</summary>
     public bool HasVhostNet() => Open(vhostNetDevice) is null;
 
     /// <summary>The accelerator for a wish, and why.</summary>

@@ -26,17 +26,17 @@ internal static class MacVtap
     }
 
     /// <summary>
-    /// Opens every queue of every macvtap among the devices; answers the numbers that they have in QEMU, by the card's
+    /// Opens every queue of every macvtap among the devices; answers the numbers that they have in QEMU, by the NIC's
     /// id.
     /// </summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<int>> OpenAll(
         IEnumerable<Device> devices, InheritedSet inherited)
     {
         var numbers = new Dictionary<string, IReadOnlyList<int>>();
-        foreach (var card in devices.OfType<NetworkDevice>())
+        foreach (var nic in devices.OfType<NetworkDevice>())
         {
-            if (card.CharacterDevice is { } device)
-                numbers[card.Id] = [.. Enumerable.Range(0, card.Queues).Select(_ => inherited.Add(Open(device)))];
+            if (nic.CharacterDevice is { } device)
+                numbers[nic.Id] = [.. Enumerable.Range(0, nic.Queues).Select(_ => inherited.Add(Open(device)))];
         }
         return numbers;
     }

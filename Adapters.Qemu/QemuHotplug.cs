@@ -7,7 +7,7 @@ using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Qemu;
 
-/// <summary>Network cards and disks of a running machine, behind a bridge that is there from the start.</summary>
+/// <summary>NICs and disks of a running machine, behind a bridge that is there from the start.</summary>
 internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvider time) : IDeviceHotplug
 {
     /// <summary>An idle guest lets go in a tenth of this; one that does not answer never does.</summary>
@@ -57,7 +57,7 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
     {
         var id = device.Device switch
         {
-            NetworkDevice network => Card(network),
+            NetworkDevice network => Nic(network),
             BlockDevice block => Disk(block),
             _ => "",
         };
@@ -96,15 +96,15 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
     {
         var several = network.Queues > 1;
         await OpenTapAsync(network, ct);
-        var card = Place(new AddDevice("virtio-net-pci", Card(network)), slot) with
+        var nic = Place(new AddDevice("virtio-net-pci", Nic(network)), slot) with
         {
             Netdev = network.Id,
             Mac = network.Mac.ToString(),
             MultiQueue = several ? true : null,
             Vectors = several ? (2 * network.Queues) + 2 : null,
         };
-        await AddAsync(card, () => RemoveTapAsync(network, CancellationToken.None), ct);
-        return card.Id;
+        await AddAsync(nic, () => RemoveTapAsync(network, CancellationToken.None), ct);
+        return nic.Id;
     }
 
     private async Task OpenTapAsync(NetworkDevice network, CancellationToken ct)
@@ -189,7 +189,7 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
     private static AddDevice Place(AddDevice device, int slot) =>
         device with { Bus = PciSlots.Bridge, Address = PciSlots.Hex(slot), RomFile = "" };
 
-    private static string Card(NetworkDevice network) => $"nic-{network.Id}";
+    private static string Nic(NetworkDevice network) => $"nic-{network.Id}";
 
     private static string Disk(BlockDevice block) => $"disk-{block.Id}";
 }

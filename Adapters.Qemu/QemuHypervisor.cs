@@ -52,7 +52,7 @@ internal sealed class QemuHypervisor(
                 VhostNet = vhostNet,
                 QmpDescriptor = listener,
                 Channel = channel.Options,
-                CardDescriptors = MacVtap.OpenAll(spec.Devices, inherited),
+                NicDescriptors = MacVtap.OpenAll(spec.Devices, inherited),
                 IsBlockDevice = path => FileStatus.TryOf(path)?.IsBlockDevice ?? false,
             });
 

@@ -17,22 +17,22 @@ internal static class GuestNetworkBuilder
     private const int MacLength = 6;
 
     /// <summary>The guest's network.</summary>
-    /// <param name="cards">The connected links, by number, with their cards and what was found at each.</param>
-    public static GuestNetworkSpec Build(IReadOnlyList<(int Index, NetworkDevice Card, NetworkSnapshot Found)> cards)
+    /// <param name="nics">The connected links, by number, with their NICs and what was found at each.</param>
+    public static GuestNetworkSpec Build(IReadOnlyList<(int Index, NetworkDevice Nic, NetworkSnapshot Found)> nics)
     {
         var interfaces = new List<GuestInterface>();
         var routes = new List<GuestRoute>();
         var neighbours = new List<GuestNeighbour>();
-        foreach (var (index, card, found) in cards)
+        foreach (var (index, nic, found) in nics)
         {
             if (found.Links.FirstOrDefault(link => link.Index == index) is not { } link)
                 continue;
-            var addresses = found.Addresses.Where(address => address.Index == index && IsForGuest(address, card.Mac))
+            var addresses = found.Addresses.Where(address => address.Index == index && IsForGuest(address, nic.Mac))
                 .ToList();
             interfaces.Add(new GuestInterface
             {
                 Name = link.Name,
-                Mac = card.Mac,
+                Mac = nic.Mac,
                 Mtu = link.Mtu,
                 Addresses = [.. addresses.Select(Prefix)],
                 NoArp = (link.Flags & NetlinkLink.IFF_NOARP) != 0,

@@ -6,7 +6,7 @@ using Kata.Platform.Linux.Netlink;
 
 namespace Kata.Adapters.Guest.Network;
 
-/// <summary>Which links of a namespace become cards, and which findings cannot be a pod's network.</summary>
+/// <summary>Which links of a namespace become NICs, and which findings cannot be a pod's network.</summary>
 internal static class LinkSelection
 {
     private const ushort ARPHRD_ETHER = 1;
@@ -51,11 +51,11 @@ internal static class LinkSelection
         if (link.TunType == TypeTun || link.HardwareType != ARPHRD_ETHER)
             throw new KataException(
                 ErrorKind.InvalidArgument,
-                $"link {link.Name} carries no Ethernet frames ({Kind(link)}), which a virtual machine's card needs");
+                $"link {link.Name} carries no Ethernet frames ({Kind(link)}), which a virtual machine's NIC needs");
         if (MacOf(link) is null)
             throw new KataException(
                 ErrorKind.InvalidArgument,
-                $"link {link.Name} ({Kind(link)}) has no link-layer address, by which the guest would know its card");
+                $"link {link.Name} ({Kind(link)}) has no link-layer address, by which the guest would know its NIC");
     }
 
     /// <summary>Refuses what contradicts itself.</summary>

@@ -114,7 +114,7 @@ internal sealed class NetnsLinks : ISandboxLinks
         {
             // Of what is closed the ledger takes care.
             if (_closed.IsCancellationRequested
-                || _connected.Find(connected => connected.Card.Mac == link) is not { } found)
+                || _connected.Find(connected => connected.Nic.Mac == link) is not { } found)
                 return;
             await _file.RunAsync(() =>
             {
@@ -125,7 +125,7 @@ internal sealed class NetnsLinks : ISandboxLinks
         }
         catch (IOException e)
         {
-            throw GuestErrors.Translate(e, $"disconnecting the card {link}");
+            throw GuestErrors.Translate(e, $"disconnecting the NIC {link}");
         }
         finally
         {
@@ -207,7 +207,7 @@ internal sealed class NetnsLinks : ISandboxLinks
         foreach (var connected in _connected)
         {
             if (now.Links.FirstOrDefault(link => link.Index == connected.Index) is { } link
-                && now.Links.FirstOrDefault(tap => tap.Name == connected.Card.Tap
+                && now.Links.FirstOrDefault(tap => tap.Name == connected.Nic.Tap
                     && LinkSelection.IsOurs(tap)) is { Kind: "tun" } tap
                 && tap.Mtu != link.Mtu)
             {
@@ -220,12 +220,12 @@ internal sealed class NetnsLinks : ISandboxLinks
     {
         var gone = _connected.Where(connected => now.Links.All(link => link.Index != connected.Index)).ToList();
         return new LinkChange(
-            [.. gone.Select(connected => connected.Card)],
+            [.. gone.Select(connected => connected.Nic)],
             _options.Model != InterworkingModel.None
                 && LinkSelection.Candidates(now, _isLate)
                     .Any(link => _connected.All(connected => connected.Index != link.Index)),
             GuestNetworkBuilder.Build(
-                [.. _connected.Except(gone).Select(connected => (connected.Index, connected.Card,
+                [.. _connected.Except(gone).Select(connected => (connected.Index, connected.Nic,
                     connected.Kept ?? now))]));
     }
 
@@ -251,10 +251,10 @@ internal sealed class NetnsLinks : ISandboxLinks
             now);
         foreach (var link in fresh)
         {
-            if (_connected.Find(connected => connected.Card.Mac == LinkSelection.MacOf(link)) is { } same)
+            if (_connected.Find(connected => connected.Nic.Mac == LinkSelection.MacOf(link)) is { } same)
                 throw new KataException(
                     ErrorKind.InvalidArgument,
-                    $"link {link.Name} has the link-layer address {same.Card.Mac} of card {same.Card.Id}");
+                    $"link {link.Name} has the link-layer address {same.Nic.Mac} of NIC {same.Nic.Id}");
         }
 
         var added = new List<ConnectedLink>();
@@ -262,7 +262,7 @@ internal sealed class NetnsLinks : ISandboxLinks
         {
             foreach (var link in fresh)
             {
-                var connected = new ConnectedLink(link.Index, CardFor(link, [.. _connected, .. added]));
+                var connected = new ConnectedLink(link.Index, NicFor(link, [.. _connected, .. added]));
                 added.Add(connected);
                 Connect(link, connected, now);
             }
@@ -276,9 +276,9 @@ internal sealed class NetnsLinks : ISandboxLinks
 
         _connected.AddRange(added);
         return new NetworkPlan(
-            [.. added.Select(connected => connected.Card)],
+            [.. added.Select(connected => connected.Nic)],
             GuestNetworkBuilder.Build(
-                [.. added.Select(connected => (connected.Index, connected.Card, connected.Kept ?? now))]));
+                [.. added.Select(connected => (connected.Index, connected.Nic, connected.Kept ?? now))]));
     }
 
     private void Connect(NetlinkLink link, ConnectedLink connected, NetworkSnapshot now)
@@ -292,7 +292,7 @@ internal sealed class NetnsLinks : ISandboxLinks
         RemoveLeftover(link);
         var tap = new NetworkResource
         {
-            Link = connected.Card.Tap,
+            Link = connected.Nic.Tap,
             Inode = _file.Inode,
             Cookie = _socket.NamespaceCookie,
             Namespace = Namespace
@@ -303,13 +303,13 @@ internal sealed class NetnsLinks : ISandboxLinks
         {
             Take(connected, (tap with { Restore = MacVtapDevice.RestoreOf(link, now) }).As(ResourceKind.Tap));
             connected.Kept = now.Of(link.Index);
-            UseCharacterDevice(connected, MacVtapDevice.Make(_socket, connected.Card.Tap, link, now));
+            UseCharacterDevice(connected, MacVtapDevice.Make(_socket, connected.Nic.Tap, link, now));
             return;
         }
 
         var hasIngress = TrafficMirror.HasIngress(_socket, link.Index);
         Take(connected, tap.As(ResourceKind.Tap));
-        var made = TapDevice.Make(_socket, connected.Card.Tap, connected.Card.Queues, link.Mtu);
+        var made = TapDevice.Make(_socket, connected.Nic.Tap, connected.Nic.Queues, link.Mtu);
         Take(connected, (tap with { Link = link.Name, IsFilterOnly = hasIngress }).As(ResourceKind.Qdisc));
         TrafficMirror.Connect(_socket, link, made, hasIngress);
     }
@@ -322,7 +322,7 @@ internal sealed class NetnsLinks : ISandboxLinks
             Take(connected, new AcquiredResource(ResourceKind.SocketFile, path.Value));
             MacVtapDevice.MakeNode(index);
         }
-        connected.Card = connected.Card with { CharacterDevice = path };
+        connected.Nic = connected.Nic with { CharacterDevice = path };
     }
 
     /// <summary>
@@ -345,15 +345,15 @@ internal sealed class NetnsLinks : ISandboxLinks
             _socket.TryDeleteLink(tap.Index, tap.Name);
     }
 
-    private NetworkDevice CardFor(NetlinkLink link, IReadOnlyList<ConnectedLink> others)
+    private NetworkDevice NicFor(NetlinkLink link, IReadOnlyList<ConnectedLink> others)
     {
-        var taken = _socket.Links().Select(other => other.Name).Concat(others.Select(other => other.Card.Tap))
+        var taken = _socket.Links().Select(other => other.Name).Concat(others.Select(other => other.Nic.Tap))
             .ToHashSet();
         var number = Enumerable.Range(0, int.MaxValue).First(n => !taken.Contains(LinkSelection.TapName(n)));
         // VMMs are particular about the characters of ids.
         var isPlain = char.IsAsciiLetter(link.Name[0])
             && link.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
-        var id = isPlain && others.All(other => other.Card.Id != link.Name) ? link.Name : $"link{link.Index}";
+        var id = isPlain && others.All(other => other.Nic.Id != link.Name) ? link.Name : $"link{link.Index}";
         return new NetworkDevice(
             id, link.Kind == "macvtap" ? link.Name : LinkSelection.TapName(number), LinkSelection.MacOf(link)!.Value,
             Math.Max(1, _options.Queues));
@@ -379,12 +379,12 @@ internal sealed class NetnsLinks : ISandboxLinks
         }
     }
 
-    /// <summary>A link with its card, and what is held for it.</summary>
-    private sealed class ConnectedLink(int index, NetworkDevice card)
+    /// <summary>A link with its NIC, and what is held for it.</summary>
+    private sealed class ConnectedLink(int index, NetworkDevice nic)
     {
         public int Index { get; } = index;
 
-        public NetworkDevice Card { get; set; } = card;
+        public NetworkDevice Nic { get; set; } = nic;
 
         public List<AcquiredResource> Held { get; } = [];
 

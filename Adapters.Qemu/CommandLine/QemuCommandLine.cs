@@ -19,8 +19,8 @@ internal sealed record HostChoices
     /// <summary>The options of the channel to the agent.</summary>
     public IReadOnlyList<QemuOption> Channel { get; init; } = [];
 
-    /// <summary>Descriptors of cards that are not opened by name, by the card's id.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<int>> CardDescriptors { get; init; } = new Dictionary<string,
+    /// <summary>Descriptors of NICs that are not opened by name, by the NIC's id.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<int>> NicDescriptors { get; init; } = new Dictionary<string,
     IReadOnlyList<int>>();
 
     /// <summary>Whether a path is a block device.</summary>
@@ -172,10 +172,10 @@ internal static class QemuCommandLine
     private static TapOption Tap(NetworkDevice network, HostChoices host) =>
         new(network.Id, network.Tap, network.Queues, host.VhostNet)
     {
-        Descriptors = host.CardDescriptors.GetValueOrDefault(network.Id, []),
+        Descriptors = host.NicDescriptors.GetValueOrDefault(network.Id, []),
     };
 
-    private static QemuOption[] Network(TapOption tap, NetworkDevice network) => [tap, tap.Card(network.Mac)];
+    private static QemuOption[] Network(TapOption tap, NetworkDevice network) => [tap, tap.Nic(network.Mac)];
 
     private static IEnumerable<QemuOption> Boot(VmSpec spec, HostChoices host, int maxVcpus)
     {

@@ -169,7 +169,7 @@ internal sealed record TapOption(string Id, string Interface, int Queues, bool V
         }
     }
 
-    public DeviceOption Card(MacAddress mac) => new(
+    public DeviceOption Nic(MacAddress mac) => new(
         "virtio-net-pci",
         ("id", $"nic-{Id}"),
         ("netdev", Id),

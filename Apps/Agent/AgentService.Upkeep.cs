@@ -22,8 +22,8 @@ internal sealed partial class AgentService
 
             if (!request.CpuOnly)
             {
-                // The card that brings memory may have come with it.
-                modules.LoadForCards();
+                // The device that brings memory may have come with it.
+                modules.LoadForDevices();
                 GuestMemory.BringOnline();
             }
         });

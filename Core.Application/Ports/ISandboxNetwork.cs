@@ -21,7 +21,7 @@ public interface ISandboxNetwork
 /// <summary>How links are connected.</summary>
 /// <param name="Sandbox">The sandbox's id, from which the name of a private namespace is made.</param>
 /// <param name="Model">The way.</param>
-/// <param name="Queues">Pairs of queues of each card.</param>
+/// <param name="Queues">Pairs of queues of each NIC.</param>
 public sealed record NetworkOptions(string Sandbox, InterworkingModel Model, int Queues);
 
 /// <summary>
@@ -57,7 +57,7 @@ public interface ISandboxLinks : IAsyncDisposable
 }
 
 /// <summary>What has changed in a namespace.</summary>
-/// <param name="Gone">Cards whose links exist no more.</param>
+/// <param name="Gone">NICs whose links exist no more.</param>
 /// <param name="HasNew">There are links with addresses that are not connected.</param>
 /// <param name="Guest">What the connected links look like now.</param>
 public sealed record LinkChange(IReadOnlyList<NetworkDevice> Gone, bool HasNew, GuestNetworkSpec Guest);

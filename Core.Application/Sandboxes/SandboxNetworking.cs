@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// Brings the links of the sandbox's network namespace into the guest: those that are there before the launch as cards
+/// Brings the links of the sandbox's network namespace into the guest: those that are there before the launch as NICs
 /// of the machine, later ones by hot-plug. One change at a time.
 /// </summary>
 internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetworking> log) : IDisposable
@@ -97,39 +97,39 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         var left = new Queue<NetworkDevice>(plan.Devices);
         try
         {
-            for (; left.TryPeek(out var card); left.Dequeue())
-                await PlugAsync(card, plan.Guest, ct);
+            for (; left.TryPeek(out var nic); left.Dequeue())
+                await PlugAsync(nic, plan.Guest, ct);
         }
         catch
         {
-            // No tap may stay connected without a card that the guest has: the next look would take its link for done.
-            foreach (var card in left)
-                await TakeBackAsync(card, links);
+            // No tap may stay connected without a NIC that the guest has: the next look would take its link for done.
+            foreach (var nic in left)
+                await TakeBackAsync(nic, links);
             throw;
         }
     }
 
-    private async Task PlugAsync(NetworkDevice card, GuestNetworkSpec network, CancellationToken ct)
+    private async Task PlugAsync(NetworkDevice nic, GuestNetworkSpec network, CancellationToken ct)
     {
         var hotplug = sandbox.Machine?.Hotplug
             ?? throw new KataException(
                 ErrorKind.Unimplemented,
-                $"cannot hot-plug NIC {card.Id}: this VM has no hot-plug of NICs");
-        var attached = await hotplug.AttachAsync(card, ct);
-        _plugged[card.Mac] = attached;
-        var part = Part(network, card.Mac);
+                $"cannot hot-plug NIC {nic.Id}: this VM has no hot-plug of NICs");
+        var attached = await hotplug.AttachAsync(nic, ct);
+        _plugged[nic.Mac] = attached;
+        var part = Part(network, nic.Mac);
         await sandbox.RequireAgent().ApplyNetworkAsync(
             part with { Interfaces = [part.Interfaces[0] with { PciPath = attached.GuestAddress }] }, ct);
         _applied = Merge(_applied, part);
-        NetworkLog.Plugged(log, card.Id, attached.GuestAddress);
+        NetworkLog.Plugged(log, nic.Id, attached.GuestAddress);
     }
 
     // The first failure is the one to tell; what cannot be taken back either is in the ledger.
-    private async Task TakeBackAsync(NetworkDevice card, ISandboxLinks links)
+    private async Task TakeBackAsync(NetworkDevice nic, ISandboxLinks links)
     {
         try
         {
-            await UnplugAsync(card, links, CancellationToken.None);
+            await UnplugAsync(nic, links, CancellationToken.None);
         }
         catch (KataException e)
         {
@@ -137,16 +137,16 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         }
     }
 
-    // The card first: while the guest has it, the tap is in use.
-    private async Task UnplugAsync(NetworkDevice card, ISandboxLinks links, CancellationToken ct)
+    // The NIC first: while the guest has it, the tap is in use.
+    private async Task UnplugAsync(NetworkDevice nic, ISandboxLinks links, CancellationToken ct)
     {
-        if (_plugged.TryGetValue(card.Mac, out var attached) && sandbox.Machine?.Hotplug is { } hotplug)
+        if (_plugged.TryGetValue(nic.Mac, out var attached) && sandbox.Machine?.Hotplug is { } hotplug)
             await hotplug.DetachAsync(attached, ct);
         // Only now: what the guest did not let go of is tried again with the next change.
-        _plugged.Remove(card.Mac);
-        await links.DetachAsync(card.Mac, ct);
-        _applied = Without(_applied, card.Mac);
-        NetworkLog.Unplugged(log, card.Id);
+        _plugged.Remove(nic.Mac);
+        await links.DetachAsync(nic.Mac, ct);
+        _applied = Without(_applied, nic.Mac);
+        NetworkLog.Unplugged(log, nic.Id);
     }
 
     private async Task RenewAsync(GuestNetworkSpec now, CancellationToken ct)
@@ -163,9 +163,9 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         _applied = now;
     }
 
-    private static GuestNetworkSpec Part(GuestNetworkSpec whole, MacAddress card)
+    private static GuestNetworkSpec Part(GuestNetworkSpec whole, MacAddress nic)
     {
-        var link = whole.Interfaces.First(i => i.Mac == card);
+        var link = whole.Interfaces.First(i => i.Mac == nic);
         return new GuestNetworkSpec
         {
             Interfaces = [link],
@@ -181,12 +181,12 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         Neighbours = [.. one.Neighbours, .. other.Neighbours],
     };
 
-    private static GuestNetworkSpec Without(GuestNetworkSpec whole, MacAddress card)
+    private static GuestNetworkSpec Without(GuestNetworkSpec whole, MacAddress nic)
     {
-        var names = whole.Interfaces.Where(i => i.Mac == card).Select(i => i.Name).ToHashSet();
+        var names = whole.Interfaces.Where(i => i.Mac == nic).Select(i => i.Name).ToHashSet();
         return new GuestNetworkSpec
         {
-            Interfaces = [.. whole.Interfaces.Where(i => i.Mac != card)],
+            Interfaces = [.. whole.Interfaces.Where(i => i.Mac != nic)],
             Routes = [.. whole.Routes.Where(r => !names.Contains(r.Device))],
             Neighbours = [.. whole.Neighbours.Where(n => !names.Contains(n.Device))],
         };
@@ -210,11 +210,11 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
 /// <summary>Event ids 1190 to 1199.</summary>
 internal static partial class NetworkLog
 {
-    [LoggerMessage(1190, LogLevel.Information, "hot-plugged NIC {Card} at {Address}")]
-    public static partial void Plugged(ILogger log, string card, string address);
+    [LoggerMessage(1190, LogLevel.Information, "hot-plugged NIC {Nic} at {Address}")]
+    public static partial void Plugged(ILogger log, string nic, string address);
 
-    [LoggerMessage(1191, LogLevel.Information, "unplugged NIC {Card}")]
-    public static partial void Unplugged(ILogger log, string card);
+    [LoggerMessage(1191, LogLevel.Information, "unplugged NIC {Nic}")]
+    public static partial void Unplugged(ILogger log, string nic);
 
     [LoggerMessage(1192, LogLevel.Warning, "cannot apply a change of the pod's network in the guest: {Reason}")]
     public static partial void NotFollowed(ILogger log, string reason);

@@ -95,7 +95,7 @@ public sealed record HypervisorSettings
     public string EntropySource { get; init; } = "/dev/urandom";
 
     /// <summary>
-    /// Key <c>network_queues</c>: pairs of queues of each card; 0 for one per vCPU that the machine starts with.
+    /// Key <c>network_queues</c>: pairs of queues of each NIC; 0 for one per vCPU that the machine starts with.
     /// </summary>
     public int NetworkQueues { get; init; }
 

@@ -26,7 +26,7 @@ public sealed record RuntimeSettings
     /// <summary>Seccomp profiles of containers are not applied in the guest.</summary>
     public bool DisableGuestSeccomp { get; init; }
 
-    /// <summary>Key <c>internetworking_model</c>: how links of the pod become cards of the machine.</summary>
+    /// <summary>Key <c>internetworking_model</c>: how links of the pod become NICs of the machine.</summary>
     public InterworkingModel Interworking { get; init; } = InterworkingModel.TcFilter;
 
     /// <summary>

@@ -21,10 +21,10 @@ public sealed record SharedDirectoryDevice(HostPath Socket, string Tag, int Queu
 /// <summary>A file or block device of the host.</summary>
 public sealed record BlockDevice(string Id, HostPath Path, bool ReadOnly) : Device;
 
-/// <summary>A tap of the host as a virtio network card.</summary>
+/// <summary>A tap of the host as a virtio NIC.</summary>
 /// <param name="Id">Its name, unique in the machine.</param>
 /// <param name="Tap">The tap or macvtap, a link of the sandbox's network namespace.</param>
-/// <param name="Mac">The card's address.</param>
+/// <param name="Mac">The NIC's address.</param>
 /// <param name="Queues">Pairs of queues.</param>
 public sealed record NetworkDevice(string Id, string Tap, MacAddress Mac, int Queues) : Device
 {

@@ -55,7 +55,7 @@ public sealed record MachineOptions
     /// <summary>The vhost-user VSOCK daemon; null if there is none.</summary>
     public HostPath? VsockDaemon { get; init; }
 
-    /// <summary>vhost in the kernel for network cards.</summary>
+    /// <summary>vhost in the kernel for NICs.</summary>
     public bool VhostNet { get; init; } = true;
 
     /// <summary>More output from guest kernel and agent.</summary>

@@ -1,6 +1,6 @@
 namespace Kata.Core.Domain.Networking;
 
-/// <summary>How a link of the namespace is connected to a card of the machine.</summary>
+/// <summary>How a link of the namespace is connected to a NIC of the machine.</summary>
 public enum InterworkingModel
 {
     /// <summary>A tap, and traffic filters that send every frame over to the other side.</summary>

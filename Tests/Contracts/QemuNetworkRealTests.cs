@@ -31,7 +31,7 @@ public sealed class QemuNetworkRealTests : IDisposable
     [InlineData(InterworkingModel.MacVtap, 2)]
     [InlineData(InterworkingModel.TcFilter, 1)]
     [InlineData(InterworkingModel.MacVtap, 1)]
-    public async Task Machine_takes_up_cards_at_its_launch_and_later(InterworkingModel model, int queues)
+    public async Task Machine_takes_up_nics_at_its_launch_and_later(InterworkingModel model, int queues)
     {
         QemuStandIn.UseLauncher();
         _spaces.AddVeth("eth0", "02:00:00:00:00:10", 1500, "192.0.2.7/24");
@@ -75,13 +75,13 @@ public sealed class QemuNetworkRealTests : IDisposable
     }
 
     /// <summary>A tap has a carrier while it is open; of a macvtap the descriptors tell.</summary>
-    private bool IsInUse(IVirtualMachine machine, NetworkDevice card) => card.CharacterDevice is { } device
+    private bool IsInUse(IVirtualMachine machine, NetworkDevice nic) => nic.CharacterDevice is { } device
         ? Directory.EnumerateFileSystemEntries($"/proc/{machine.ProcessId}/fd")
             .Count(
                 descriptor =>
                     File.ResolveLinkTarget(descriptor,
-                        returnFinalTarget: false)?.FullName == device.Value) == card.Queues
-        : NetworkNamespaces.Ip($"-n {_spaces.Pod} link show {card.Tap}").Contains("LOWER_UP", StringComparison.Ordinal);
+                        returnFinalTarget: false)?.FullName == device.Value) == nic.Queues
+        : NetworkNamespaces.Ip($"-n {_spaces.Pod} link show {nic.Tap}").Contains("LOWER_UP", StringComparison.Ordinal);
 
     private static VmSpec Machine(NetworkPlan plan) => new()
     {

@@ -55,9 +55,9 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
         var plan = await links.AttachAsync(Ct);
         var again = await links.AttachAsync(Ct);
 
-        plan.Devices.Select(card => (card.Id, card.Mac, card.Queues))
+        plan.Devices.Select(nic => (nic.Id, nic.Mac, nic.Queues))
             .Should().Equal(("eth0", Mac0, 2), ("eth1", Mac1, 2));
-        plan.Devices.Select(card => card.Tap).Should().OnlyHaveUniqueItems();
+        plan.Devices.Select(nic => nic.Tap).Should().OnlyHaveUniqueItems();
         plan.Guest.Interfaces.Should().BeEquivalentTo(
             [Link("eth0", Mac0, 1500, "192.0.2.7/24", "2001:db8::7/64"), Link("eth1", Mac1, 1400, "10.1.0.2/16")],
             options => options.ComparingByValue<IPAddress>().ComparingByValue<IpPrefix>());

@@ -307,9 +307,9 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         var links = await OpenAsync(InterworkingModel.MacVtap);
         var plan = await links.AttachAsync(Ct);
 
-        var card = plan.Devices.Should().ContainSingle().Subject;
-        var device = card.CharacterDevice!.Value;
-        card.Mac.Should().Be(Mac0);
+        var nic = plan.Devices.Should().ContainSingle().Subject;
+        var device = nic.CharacterDevice!.Value;
+        nic.Mac.Should().Be(Mac0);
         plan.Guest.Interfaces[0].Addresses.Should().Equal(Prefix("192.0.2.7/24"), Prefix("2001:db8::7/64"));
         plan.Guest.Routes.Should().ContainSingle();
         NetworkNamespaces.Ip($"-n {_spaces.Pod} -br address show eth0").Should().NotContain("192.0.2.7")
@@ -357,8 +357,8 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
 
         var plan = await links.AttachAsync(Ct);
 
-        plan.Devices.Select(card => card.Id).Should().Equal("foreign", "mv");
-        plan.Devices.Should().OnlyContain(card => card.CharacterDevice == null);
+        plan.Devices.Select(nic => nic.Id).Should().Equal("foreign", "mv");
+        plan.Devices.Should().OnlyContain(nic => nic.CharacterDevice == null);
         await ReleaseAllAsync();
         NetworkNamespaces.Ip($"-n {_spaces.Pod} -br link").Should().Contain("foreign").And.NotContain("_kata");
     }
@@ -407,12 +407,12 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         var links = await OpenAsync(model);
         (await links.AttachAsync(Ct)).Devices.Should().BeEmpty("the machine is launched before there is a link");
         var changes = links.ChangesAsync(Ct).GetAsyncEnumerator();
-        NetworkDevice? card = null;
+        NetworkDevice? nic = null;
 
         await MakeAsync($"link add eth0 address {Mac0} type veth peer name p-eth0 netns {_spaces.Around}", _ => true);
         NetworkNamespaces.Ip($"-n {_spaces.Around} link set p-eth0 up");
         await MakeAsync(commands[0], _ => true);
-        await MakeAsync(commands[1], _ => card is not null);
+        await MakeAsync(commands[1], _ => nic is not null);
         await MakeAsync(
             $"route add default via {gateway} dev eth0", c =>
                 c.Guest.Routes.Any(r => r.Gateway?.ToString() == gateway));
@@ -420,7 +420,7 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
         var last = await MakeAsync(
             "address add 10.78.0.2/24 dev eth0", c => c.Guest.Interfaces[0].Addresses.Contains(Prefix("10.78.0.2/24")));
 
-        card!.Mac.Should().Be(Mac0);
+        nic!.Mac.Should().Be(Mac0);
         last.Guest.Interfaces.Should().ContainSingle().Which.Addresses.Should().Contain(Prefix(address));
         NetworkNamespaces.Ip($"-n {_spaces.Pod} address show eth0").Should().Contain(address)
             .And.Contain(Mac0.ToString());
@@ -434,7 +434,7 @@ public sealed class SandboxNetworkRealTests : SandboxNetworkContract
             return await UntilAsync(changes, async change =>
             {
                 if (change.HasNew)
-                    card = (await links.AttachAsync(Ct)).Devices.SingleOrDefault() ?? card;
+                    nic = (await links.AttachAsync(Ct)).Devices.SingleOrDefault() ?? nic;
                 return isTold(change);
             });
         }

@@ -49,7 +49,7 @@ public sealed class HarnessLinks(
     HarnessHost host, HarnessNetwork network, NetworkNamespacePath path, IResourceLedger ledger,
     NetworkOptions options) : ISandboxLinks
 {
-    private readonly Dictionary<MacAddress, (NetworkDevice Card, AcquiredResource Tap)> _connected = [];
+    private readonly Dictionary<MacAddress, (NetworkDevice Nic, AcquiredResource Tap)> _connected = [];
     private readonly CancellationTokenSource _closed = new();
     private int _taps;
 
@@ -68,17 +68,17 @@ public sealed class HarnessLinks(
             .OrderBy(link => link.Name, StringComparer.Ordinal).ToList();
         if (fresh.Count == 0)
             return NetworkPlan.Empty;
-        var cards = new List<NetworkDevice>();
+        var nics = new List<NetworkDevice>();
         foreach (var link in fresh)
         {
             var tap = $"tap{_taps++}_kata";
             var held = host.Take(ledger, ResourceKind.Tap, $"{path.Path}|{tap}");
-            var card = new NetworkDevice(link.Name, tap, link.Mac, options.Queues);
-            _connected.Add(link.Mac, (card, held));
-            cards.Add(card);
+            var nic = new NetworkDevice(link.Name, tap, link.Mac, options.Queues);
+            _connected.Add(link.Mac, (nic, held));
+            nics.Add(nic);
         }
 
-        return new NetworkPlan(cards, Spec(fresh));
+        return new NetworkPlan(nics, Spec(fresh));
     }
 
     /// <inheritdoc/>
@@ -96,7 +96,7 @@ public sealed class HarnessLinks(
         for (var isFirst = true; await LookAsync(isFirst, either.Token); isFirst = false)
         {
             yield return new LinkChange(
-                [.. _connected.Values.Select(c => c.Card).Where(card => network.Links.All(link => link.Mac != card.Mac))],
+                [.. _connected.Values.Select(c => c.Nic).Where(nic => network.Links.All(link => link.Mac != nic.Mac))],
                 network.Links.Any(link => !_connected.ContainsKey(link.Mac)),
                 Spec([.. network.Links.Where(link => _connected.ContainsKey(link.Mac))]));
         }

@@ -16,7 +16,7 @@ internal sealed class MachineTheoryAttribute : TheoryAttribute
 [Trait("category", "real")]
 public sealed class AgentReplayTests
 {
-    private const string NoCard = "the machine has no network card";
+    private const string NoNic = "the machine has no NIC";
     private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(20);
 
     private static readonly Dictionary<string, Expected> Lives = new()
@@ -35,12 +35,12 @@ public sealed class AgentReplayTests
         {
             Exits = { ["uuid-2"] = 0, ["uuid-3"] = 0, ["uuid-4"] = 0, ["c1"] = 143, ["c2"] = 137, ["pod"] = 137 },
             Output = { ["uuid-2"] = "in one\n", ["uuid-3"] = "sync in two\n", ["uuid-4"] = "one\ntwo\n" },
-            Refused = { ["UpdateInterface"] = NoCard, ["UpdateRoutes"] = NoCard },
+            Refused = { ["UpdateInterface"] = NoNic, ["UpdateRoutes"] = NoNic },
         },
         ["pod-shared-pid"] = new Expected
         {
             Exits = { ["c1"] = 143, ["c2"] = 137, ["pod"] = 137 },
-            Refused = { ["UpdateInterface"] = NoCard, ["UpdateRoutes"] = NoCard },
+            Refused = { ["UpdateInterface"] = NoNic, ["UpdateRoutes"] = NoNic },
         },
     };
 

@@ -4,7 +4,7 @@ namespace Kata.Apps.Agent.Boot;
 
 /// <summary>
 /// Loads the image's modules: what the host reaches us through at once, what every container needs on a thread of its
-/// own once somebody has been answered, then the drivers of the cards that this machine has. Who needs one earlier gets
+/// own once somebody has been answered, then the drivers of the NICs that this machine has. Who needs one earlier gets
 /// it with what it depends on, out of turn; what nobody needs is never loaded.
 /// </summary>
 internal sealed class ModuleLoader
@@ -46,10 +46,10 @@ internal sealed class ModuleLoader
         }
     }
 
-    /// <summary>Loads the drivers of the virtio cards that are there now.</summary>
-    public void LoadForCards()
+    /// <summary>Loads the drivers of the virtio devices that are there now.</summary>
+    public void LoadForDevices()
     {
-        foreach (var module in VirtioCards.Modules())
+        foreach (var module in VirtioDevices.Modules())
         {
             try
             {
@@ -86,7 +86,7 @@ internal sealed class ModuleLoader
     private void LoadLate()
     {
         LoadAll(_late);
-        LoadForCards();
+        LoadForDevices();
     }
 
     private void LoadAll(IReadOnlyList<string> paths)

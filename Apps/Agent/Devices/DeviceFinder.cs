@@ -28,7 +28,7 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
         _ => throw AgentErrors.Invalid($"block devices of type '{driver}' are unknown to this agent"),
     };
 
-    /// <summary>The whole disk of a virtio-blk card.</summary>
+    /// <summary>The whole disk of a virtio-blk device.</summary>
     public Task<BlockNode> FindBlockAsync(PciPath path, CancellationToken cancellation)
     {
         modules.Require("virtio_blk");
@@ -37,13 +37,13 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
             cancellation);
     }
 
-    /// <summary>The name of the network link of a virtio-net card.</summary>
+    /// <summary>The name of the network link of a virtio NIC.</summary>
     public Task<string> FindLinkAsync(string path, CancellationToken cancellation)
     {
         var parsed = ParsePci(path);
         modules.Require("virtio_net");
         return WaitAsync(
-            () => Locate(parsed, "net", entry => Path.GetFileName(entry)), $"a network card at PCI path {path}",
+            () => Locate(parsed, "net", entry => Path.GetFileName(entry)), $"a NIC at PCI path {path}",
             cancellation);
     }
 
@@ -66,7 +66,7 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
         }
     }
 
-    /// <summary>The one entry of a kind that a virtio card has.</summary>
+    /// <summary>The one entry of a kind that a virtio device has.</summary>
     private T? Locate<T>(PciPath path, string kind, Func<string, T?> make)
         where T : class
     {

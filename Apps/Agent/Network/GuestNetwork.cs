@@ -14,9 +14,9 @@ namespace Kata.Apps.Agent.Network;
 /// The guest's interfaces, routes and neighbours, as the host wants them. What is there already is renewed; what the
 /// host no longer names is left alone.
 /// </summary>
-/// <param name="modules">The card's driver is loaded when the first interface is asked for.</param>
-/// <param name="devices">Finds cards that were plugged in.</param>
-/// <param name="limit">How long a card may take to appear.</param>
+/// <param name="modules">The NIC's driver is loaded when the first interface is asked for.</param>
+/// <param name="devices">Finds NICs that were plugged in.</param>
+/// <param name="limit">How long a NIC may take to appear.</param>
 internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, TimeSpan limit)
 {
     private static readonly TimeSpan SearchPause = TimeSpan.FromMilliseconds(5);
@@ -171,14 +171,14 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
                 : links.FirstOrDefault(link => mac.Equals(link.Address) && !link.IsLoopback);
             if (found is not null)
                 return found;
-            // A machine without a card need not be waited for.
+            // A machine without a NIC need not be waited for.
             if (TimeProvider.System.GetElapsedTime(begin) > limit
-                || (plugged is null && !VirtioCards.Modules().Contains("virtio_net")))
+                || (plugged is null && !VirtioDevices.Modules().Contains("virtio_net")))
             {
                 return links.FirstOrDefault(link => link.Name == name)
                     ?? throw AgentErrors.Internal(
                         $"Link not found (address {NetworkText.Colons(mac)}, name {name}): "
-                        + "the machine has no such card");
+                        + "the machine has no such NIC");
             }
 
             await Task.Delay(SearchPause, cancellation);

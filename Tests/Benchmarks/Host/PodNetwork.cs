@@ -3,7 +3,7 @@ using Kata.Tests.TestHost;
 namespace Kata.Tests.Benchmarks.Host;
 
 /// <summary>
-/// A bridge on the private host, and namespaces with a card on it, as the usual CNI plugin makes them.
+/// A bridge on the private host, and namespaces with a NIC on it, as the usual CNI plugin makes them.
 /// </summary>
 internal static class PodNetwork
 {

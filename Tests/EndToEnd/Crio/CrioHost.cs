@@ -63,7 +63,7 @@ internal sealed class CrioHost(PrivateContainerd host) : IAsyncDisposable
         return $"{overlay}/merged";
     }
 
-    /// <summary>A namespace with one card of a network that ends on the host.</summary>
+    /// <summary>A namespace with one NIC of a network that ends on the host.</summary>
     public async Task<string> MakeNetworkAsync(string name)
     {
         _namespaces.Add(name);

@@ -93,7 +93,7 @@ public sealed class PodNetworkTests(PodHost host) : PodTest(host)
 
         (await Host.InsideAsync("ip", "link", "delete", "late0")).Exited(0);
         await Until.TrueAsync(async () => !(await pod.ShellAsync(container, "ls /sys/class/net")).Contains("eth7"),
-            TimeSpan.FromSeconds(20), () => $"the link's card stays in the guest: {Host.Log()[^4000..]}");
+            TimeSpan.FromSeconds(20), () => $"the link's NIC stays in the guest: {Host.Log()[^4000..]}");
         (await pod.ShellAsync(container, $"ping -c 1 -W 5 {PodHost.HostAddress}")).Should().Contain("0% packet loss");
     }
 

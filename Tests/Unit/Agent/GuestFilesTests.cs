@@ -17,19 +17,19 @@ public sealed class GuestFilesTests : IDisposable
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
     [Fact]
-    public void Modules_when_cards_are_there_name_the_drivers_of_these_alone()
+    public void Modules_when_devices_are_there_name_the_drivers_of_these_alone()
     {
         Write("virtio0/device", "0x001a\n");
         Write("virtio1/device", "0x0008\n");
         Write("virtio2/device", "0x0001\n");
         Write("virtio3/device", "0x0001\n");
 
-        VirtioCards.Modules(_directory).Should().Equal("virtio_net", "virtio_scsi");
+        VirtioDevices.Modules(_directory).Should().Equal("virtio_net", "virtio_scsi");
     }
 
     [Fact]
     public void Modules_when_there_is_no_such_bus_are_none() =>
-        VirtioCards.Modules(Path.Combine(_directory, "none")).Should().BeEmpty();
+        VirtioDevices.Modules(Path.Combine(_directory, "none")).Should().BeEmpty();
 
     [Fact]
     public void Statistics_tell_of_every_link_but_loopback()

@@ -15,7 +15,7 @@ namespace Kata.Tests.Unit.Network;
 
 public class GuestNetworkBuilderTests
 {
-    private static readonly NetworkDevice Card = new("eth0", "tap0_kata", new MacAddress(0x00aabbccddee), 1);
+    private static readonly NetworkDevice Nic = new("eth0", "tap0_kata", new MacAddress(0x00aabbccddee), 1);
     private static readonly NetlinkLink Eth0 = new()
     {
         Index = 2,
@@ -157,7 +157,7 @@ public class GuestNetworkBuilderTests
         IReadOnlyList<NetlinkAddress>? addresses = null, IReadOnlyList<NetlinkRoute>? routes = null,
             IReadOnlyList<NetlinkNeighbour>? neighbours = null) =>
         GuestNetworkBuilder.Build(
-            [(2, Card, new NetworkSnapshot([Eth0], addresses ?? [], routes ?? [], neighbours ?? []))]);
+            [(2, Nic, new NetworkSnapshot([Eth0], addresses ?? [], routes ?? [], neighbours ?? []))]);
 
     private static NetlinkAddress Address(string address, byte length) =>
         new() { Index = 2, Address = IPAddress.Parse(address), PrefixLength = length };

@@ -133,7 +133,7 @@ public sealed class QemuCommandLineTests
         ]);
 
     [Fact]
-    public void Print_when_network_cards_and_disks_opens_them_by_name()
+    public void Print_when_network_nics_and_disks_opens_them_by_name()
     {
         var vm = A.Vm() with
         {
@@ -156,7 +156,7 @@ public sealed class QemuCommandLineTests
     }
 
     [Fact]
-    public void Print_when_a_card_is_a_macvtap_names_the_descriptors_of_its_queues()
+    public void Print_when_a_nic_is_a_macvtap_names_the_descriptors_of_its_queues()
     {
         var vm = A.Vm() with
         {
@@ -171,7 +171,7 @@ public sealed class QemuCommandLineTests
             vm,
             A.Host() with
             {
-                CardDescriptors = new Dictionary<string,
+                NicDescriptors = new Dictionary<string,
                 IReadOnlyList<int>> { ["eth0"] = [4, 5], ["eth1"] = [6] }
             });
 

@@ -14,7 +14,7 @@ namespace Kata.Tests.Unit.Qemu;
 public sealed class QemuHotplugTests : IAsyncLifetime
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
-    private static readonly NetworkDevice Card = new("net0", "tap0_kata", new MacAddress(0x02000000002a), 1);
+    private static readonly NetworkDevice Nic = new("net0", "tap0_kata", new MacAddress(0x02000000002a), 1);
 
     private readonly ScriptedQmpServer _server = ScriptedQmpServer.Start();
     private QemuControl _control = null!;
@@ -33,11 +33,11 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Attach_when_card_opens_the_tap_and_places_it()
+    public async Task Attach_when_nic_opens_the_tap_and_places_it()
     {
         var plug = new QemuHotplug(_control, vhostNet: true, TimeProvider.System);
 
-        var attaching = plug.AttachAsync(Card, default);
+        var attaching = plug.AttachAsync(Nic, default);
         (await ReplyAsync()).Should().Be(
             """netdev_add {"id":"net0","ifname":"tap0_kata","vhost":true,"type":"tap","script":"no","downscript":"no"}""");
         (await ReplyAsync()).Should().Be(
@@ -47,12 +47,12 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Attach_when_card_is_a_macvtap_gives_its_queues_by_name()
+    public async Task Attach_when_nic_is_a_macvtap_gives_its_queues_by_name()
     {
         var plug = new QemuHotplug(_control, vhostNet: true, TimeProvider.System);
 
         var attaching = plug.AttachAsync(
-            Card with { Queues = 2, CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
+            Nic with { Queues = 2, CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
         (await ReplyAsync()).Should().Be("""getfd {"fdname":"net0-0"}""");
         (await ReplyAsync()).Should().Be("""getfd {"fdname":"net0-1"}""");
         (await ReplyAsync())
@@ -69,7 +69,7 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
 
         var attaching = plug.AttachAsync(
-            Card with { CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
+            Nic with { CharacterDevice = HostPath.Parse("/dev/null", "macvtap") }, default);
         await ReplyAsync();
         await ReplyAsync("""{"error": {"class": "GenericError", "desc": "no"}, "id": @}""");
         (await ReplyAsync("""{"error": {"class": "GenericError", "desc": "not found"}, "id": @}"""))
@@ -84,14 +84,14 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     {
         var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
 
-        var attaching = plug.AttachAsync(Card, default);
+        var attaching = plug.AttachAsync(Nic, default);
         await ReplyAsync();
         await ReplyAsync("""{"error": {"class": "GenericError", "desc": "no room"}, "id": @}""");
         (await ReplyAsync()).Should().Be("""netdev_del {"id":"net0"}""");
         (await attaching.Invoking(a => a.WaitAsync(Limit)).Should().ThrowAsync<KataException>())
             .WithMessage("QEMU did not add device nic-net0: no room");
 
-        var again = plug.AttachAsync(Card, default);
+        var again = plug.AttachAsync(Nic, default);
         await ReplyAsync();
         await ReplyAsync();
         (await again.WaitAsync(Limit)).GuestAddress.Should().Be("02/01");
@@ -103,7 +103,7 @@ public sealed class QemuHotplugTests : IAsyncLifetime
         var plug = new QemuHotplug(_control, vhostNet: false, TimeProvider.System);
         using var caller = new CancellationTokenSource();
 
-        var attaching = plug.AttachAsync(Card, caller.Token);
+        var attaching = plug.AttachAsync(Nic, caller.Token);
         await ReplyAsync();
         await caller.CancelAsync();
         await ReplyAsync();
@@ -202,7 +202,7 @@ public sealed class QemuHotplugTests : IAsyncLifetime
     [Fact]
     public async Task Detach_when_unknown_says_nothing_to_qemu() =>
         await new QemuHotplug(_control, false, TimeProvider.System)
-            .DetachAsync(new AttachedDevice(Card, "02/01"), default).WaitAsync(Limit);
+            .DetachAsync(new AttachedDevice(Nic, "02/01"), default).WaitAsync(Limit);
 
     [Fact]
     public async Task Resize_when_grown_fills_the_lowest_cpu_slot_and_whole_sections()
@@ -306,7 +306,7 @@ public sealed class QemuHotplugTests : IAsyncLifetime
 
     private async Task<AttachedDevice> AttachAsync(QemuHotplug plug)
     {
-        var attaching = plug.AttachAsync(Card, default);
+        var attaching = plug.AttachAsync(Nic, default);
         await ReplyAsync();
         await ReplyAsync();
         return await attaching.WaitAsync(Limit);

@@ -239,7 +239,7 @@ public sealed class NetworkTests
     });
 
     [Fact]
-    public void Card_that_the_guest_did_not_let_go_of_is_taken_out_with_the_next_change() =>
+    public void Nic_that_the_guest_did_not_let_go_of_is_taken_out_with_the_next_change() =>
         HarnessShim.Run(async shim =>
     {
         shim.Network.Links.Add(Eth0);

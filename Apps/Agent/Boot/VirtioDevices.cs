@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Kata.Apps.Agent.Boot;
 
-/// <summary>Which drivers this machine's virtio cards need.</summary>
-internal static class VirtioCards
+/// <summary>Which drivers this machine's virtio devices need.</summary>
+internal static class VirtioDevices
 {
     private const string Directory = "/sys/bus/virtio/devices";
 
     /// <summary>In the order in which containers wait for them.</summary>
-    private static readonly (int Card, string Module)[] Drivers =
+    private static readonly (int Device, string Module)[] Drivers =
     [
         (1, "virtio_net"),
         (2, "virtio_blk"),
@@ -26,13 +26,13 @@ internal static class VirtioCards
             return [];
         }
 
-        var cards = System.IO.Directory.EnumerateDirectories(directory).Select(Kind).ToHashSet();
-        return Drivers.Where(driver => cards.Contains(driver.Card)).Select(driver => driver.Module).ToList();
+        var devices = System.IO.Directory.EnumerateDirectories(directory).Select(Kind).ToHashSet();
+        return Drivers.Where(driver => devices.Contains(driver.Device)).Select(driver => driver.Module).ToList();
     }
 
-    private static int Kind(string card)
+    private static int Kind(string device)
     {
-        var file = Path.Combine(card, "device");
+        var file = Path.Combine(device, "device");
         return File.Exists(file)
             && int.TryParse(
                 File.ReadAllText(file).Trim().Replace("0x", ""), NumberStyles.AllowHexSpecifier,
