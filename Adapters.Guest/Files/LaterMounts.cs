@@ -13,7 +13,7 @@ namespace Kata.Adapters.Guest.Files;
 /// <param name="layout">The share.</param>
 internal sealed class LaterMounts(SourceView view, string segment, ShareLayout layout)
 {
-    private const int MostTries = 20;
+    private const int MaxTries = 20;
 
     private readonly List<Clone> _clones = [];
     private bool _isBegun;
@@ -100,7 +100,7 @@ internal sealed class LaterMounts(SourceView view, string segment, ShareLayout l
     private bool TryDetach(Clone clone)
     {
         var root = Place + "/";
-        for (var tries = 0; tries < MostTries; tries++)
+        for (var tries = 0; tries < MaxTries; tries++)
         {
             if (MountInfo.Find(clone.Id)?.MountPoint is not { } place
                 || !place.StartsWith(root, StringComparison.Ordinal))

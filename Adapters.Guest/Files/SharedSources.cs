@@ -16,7 +16,7 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
 {
     // Files that a container has left open are closed in the daemon some milliseconds after its end.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
-    private const int MostPauses = 25;
+    private const int MaxPauses = 25;
 
     private readonly List<SharedSource> _sources = [];
 
@@ -196,7 +196,7 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
                 shared.IsWritable = false;
                 return;
             }
-            catch (IOException) when (pauses < MostPauses)
+            catch (IOException) when (pauses < MaxPauses)
             {
                 await Task.Delay(Pause, time);
             }

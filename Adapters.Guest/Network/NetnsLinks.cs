@@ -18,7 +18,7 @@ internal sealed class NetnsLinks : ISandboxLinks
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(50);
 
     // A namespace that never rests, such as one whose neighbours come and go, is looked at all the same.
-    private const int MostWaits = 20;
+    private const int MaxWaits = 20;
 
     // The kernel says busy while another change of the same link is under way.
     private const int Attempts = 5;
@@ -193,7 +193,7 @@ internal sealed class NetnsLinks : ISandboxLinks
 
     private async Task RestAsync(CancellationToken ct)
     {
-        for (var waits = 0; waits < MostWaits; waits++)
+        for (var waits = 0; waits < MaxWaits; waits++)
         {
             await Task.Delay(Quiet, _time, ct);
             if (!_listener.Drain())

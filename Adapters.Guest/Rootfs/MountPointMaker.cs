@@ -11,10 +11,10 @@ namespace Kata.Adapters.Guest.Rootfs;
 internal static class MountPointMaker
 {
     /// <summary>As many links as the kernel follows.</summary>
-    private const int MostLinks = 40;
+    private const int MaxLinks = 40;
 
     /// <summary>Each step holds a descriptor; links that lead to what is missing could ask for any number.</summary>
-    private const int MostSteps = 256;
+    private const int MaxSteps = 256;
 
     private const uint DirectoryMode = 0x1ED;
     private const uint FileMode = 0x1A4;
@@ -68,7 +68,7 @@ internal static class MountPointMaker
             }
             else if (found is { IsLink: true })
             {
-                if (++links > MostLinks)
+                if (++links > MaxLinks)
                     throw new LinuxException(Errno.ELOOP, "readlinkat", point.Path);
                 var target = here.TryReadLink(name) ?? "";
                 if (target.StartsWith('/'))
@@ -77,7 +77,7 @@ internal static class MountPointMaker
             }
             else if (found is null or { IsDirectory: true })
             {
-                if (steps > MostSteps)
+                if (steps > MaxSteps)
                     throw new LinuxException(Errno.ELOOP, "mkdirat", point.Path);
                 way.Push(here.CreateDirectory(name, DirectoryMode));
             }

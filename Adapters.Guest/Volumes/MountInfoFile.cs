@@ -11,7 +11,7 @@ namespace Kata.Adapters.Guest.Volumes;
 internal sealed record MountInfoFile
 {
     private const int LongestWord = 256;
-    private const int MostOptions = 64;
+    private const int MaxOptions = 64;
     private static readonly string[] Types = ["block", "blk", "raw", "directvol"];
     private static readonly string[] FileSystems = ["ext2", "ext3", "ext4", "xfs", "btrfs", "erofs", "squashfs", "vfat",
         "iso9660"];
@@ -58,7 +58,7 @@ internal sealed record MountInfoFile
                 what, $"has volume-type \"{Cut(VolumeType)}\"; this runtime knows {string.Join(", ", Types)}");
         if (!FileSystems.Contains(FsType))
             throw Invalid(what, $"has fstype \"{Cut(FsType)}\"; this runtime knows {string.Join(", ", FileSystems)}");
-        if ((Options ?? []).Count > MostOptions
+        if ((Options ?? []).Count > MaxOptions
             || (Options ?? [])
                 .Any(o => o is null || o.Length is 0 or > LongestWord || o.Any(c => c is ',' or '\0' or '\n')))
             throw Invalid(what, "has options that are no list of single words");

@@ -33,8 +33,8 @@ internal static class QemuCommandLine
     private const string Pc = "q35";
     private const string Memory = "ram";
     private const string Image = "image";
-    private const int MostVcpusX64 = 240;
-    private const int MostVcpusArm64 = 123;
+    private const int MaxVcpusX64 = 240;
+    private const int MaxVcpusArm64 = 123;
 
     /// <summary>The arguments after the program's name.</summary>
     public static IReadOnlyList<string> Print(VmSpec spec, HostChoices host) =>
@@ -43,7 +43,7 @@ internal static class QemuCommandLine
     public static IEnumerable<QemuOption> Options(VmSpec spec, HostChoices host)
     {
         var maxVcpus = Math.Min(
-            spec.Resources.MaxVcpus, host.Architecture == Architecture.Arm64 ? MostVcpusArm64 : MostVcpusX64);
+            spec.Resources.MaxVcpus, host.Architecture == Architecture.Arm64 ? MaxVcpusArm64 : MaxVcpusX64);
         return [
             new GuestNameOption(spec.Name, spec.Machine.Debug),
             MachineType(spec, host),

@@ -8,20 +8,20 @@ namespace Kata.Adapters.Shimv2.Configuration;
 internal static class HypervisorSection
 {
     // The smallest machine in which kernel and agent come up, and more than any host has.
-    private const int LeastMemoryMib = 64;
-    private const int MostMemoryMib = 16 * 1024 * 1024;
+    private const int MinMemoryMib = 64;
+    private const int MemoryLimitMib = 16 * 1024 * 1024;
 
-    private const int MostVcpus = 512;
-    private const int MostMemorySlots = 255;
-    private const int MostQueueSize = 32768;
-    private const int MostNetworkQueues = 256;
+    private const int VcpuLimit = 512;
+    private const int MaxMemorySlots = 255;
+    private const int MaxQueueSize = 32768;
+    private const int MaxNetworkQueues = 256;
 
     public static HypervisorSettings Read(string name, SettingsSection section)
     {
         var defaults = new HypervisorSettings { Name = name, Path = "", Kernel = "" };
         var hostCpus = Environment.ProcessorCount;
-        var vcpus = section.NumberRoundedUp("default_vcpus", defaults.DefaultVcpus, -1, MostVcpus);
-        var memoryMib = section.Number("default_memory", defaults.MemoryMib, LeastMemoryMib, MostMemoryMib);
+        var vcpus = section.NumberRoundedUp("default_vcpus", defaults.DefaultVcpus, -1, VcpuLimit);
+        var memoryMib = section.Number("default_memory", defaults.MemoryMib, MinMemoryMib, MemoryLimitMib);
         var settings = new HypervisorSettings
         {
             Name = name,
@@ -54,12 +54,12 @@ internal static class HypervisorSection
                 0 => defaults.DefaultVcpus,
                 _ => vcpus,
             },
-            MaxVcpus = section.Number("default_maxvcpus", defaults.MaxVcpus, 0, MostVcpus),
+            MaxVcpus = section.Number("default_maxvcpus", defaults.MaxVcpus, 0, VcpuLimit),
             MemoryMib = memoryMib,
-            MaxMemoryMib = section.Number("default_maxmemory", 0, 0, MostMemoryMib) is > 0 and var most
+            MaxMemoryMib = section.Number("default_maxmemory", 0, 0, MemoryLimitMib) is > 0 and var most
                 ? most
                 : Math.Max(HostMemoryMib(), memoryMib),
-            MemorySlots = section.Number("memory_slots", 0, 0, MostMemorySlots) is > 0 and var slots
+            MemorySlots = section.Number("memory_slots", 0, 0, MaxMemorySlots) is > 0 and var slots
                 ? slots
                 : defaults.MemorySlots,
             SharedFs = section.Choice("shared_fs", defaults.SharedFs, ("virtio-fs", "virtio-fs"), ("none", "none")),
@@ -67,14 +67,14 @@ internal static class HypervisorSection
             VirtioFsCache = section.Choice(
                 "virtio_fs_cache", defaults.VirtioFsCache, ("never", "never"), ("metadata", "metadata"),
                 ("auto", "auto"), ("always", "always")),
-            VirtioFsDaxMib = section.Number("virtio_fs_cache_size", defaults.VirtioFsDaxMib, 0, MostMemoryMib),
-            VirtioFsQueueSize = section.Number("virtio_fs_queue_size", 0, 0, MostQueueSize) is > 0 and var queue
+            VirtioFsDaxMib = section.Number("virtio_fs_cache_size", defaults.VirtioFsDaxMib, 0, MemoryLimitMib),
+            VirtioFsQueueSize = section.Number("virtio_fs_queue_size", 0, 0, MaxQueueSize) is > 0 and var queue
                 ? queue
                 : defaults.VirtioFsQueueSize,
             VirtioFsExtraArguments = section.Texts("virtio_fs_extra_args"),
             DisableBlockDeviceUse = section.Switch("disable_block_device_use", defaults.DisableBlockDeviceUse),
             EntropySource = section.FilePath("entropy_source", defaults.EntropySource),
-            NetworkQueues = section.Number("network_queues", defaults.NetworkQueues, 0, MostNetworkQueues),
+            NetworkQueues = section.Number("network_queues", defaults.NetworkQueues, 0, MaxNetworkQueues),
             DisableVhostNet = section.Switch("disable_vhost_net", defaults.DisableVhostNet),
             Debug = section.Switch("enable_debug", defaults.Debug),
         };
@@ -84,7 +84,7 @@ internal static class HypervisorSection
         return settings;
     }
 
-    private static int HostMemoryMib() => (int)Math.Min(Machine.Info().TotalMemory >> 20, MostMemoryMib);
+    private static int HostMemoryMib() => (int)Math.Min(Machine.Info().TotalMemory >> 20, MemoryLimitMib);
 
     private static void Check(SettingsSection section, HypervisorSettings settings)
     {

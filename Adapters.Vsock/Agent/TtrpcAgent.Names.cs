@@ -10,7 +10,7 @@ namespace Kata.Adapters.Vsock.Agent;
 
 internal sealed partial class TtrpcAgent
 {
-    private const int MostQuestions = 32;
+    private const int MaxQuestions = 32;
     private const int LongestMessage = ushort.MaxValue;
 
     public async Task<Task> ServeNamesAsync(NameAnswerer answer, CancellationToken ct)
@@ -50,7 +50,7 @@ internal sealed partial class TtrpcAgent
             {
                 open.RemoveWhere(one => one.IsCompleted);
                 var question = call.ResponseStream.Current;
-                if (open.Count < MostQuestions && question.Message.Length <= LongestMessage)
+                if (open.Count < MaxQuestions && question.Message.Length <= LongestMessage)
                     open.Add(AnswerOneAsync(call, question, answer, turn, over.Token));
             }
         }

@@ -41,7 +41,7 @@ internal sealed class SandboxBoot(
     ILogger<SandboxBoot> log)
 {
     // More pairs of queues than this cost memory and gain nothing that was ever measured.
-    private const int MostQueues = 8;
+    private const int MaxQueues = 8;
 
     /// <summary>
     /// Boots the sandbox for its first container. <paramref name="whileGuestBoots"/> runs beside the guest's boot, once
@@ -181,7 +181,7 @@ internal sealed class SandboxBoot(
     private NetworkOptions Options(RuntimeSettings settings, VmResources resources) => new(
         sandbox.Id.Value,
         settings.Interworking,
-        settings.Hypervisor.NetworkQueues is > 0 and var queues ? queues : Math.Min(resources.Vcpus, MostQueues));
+        settings.Hypervisor.NetworkQueues is > 0 and var queues ? queues : Math.Min(resources.Vcpus, MaxQueues));
 
     private IHypervisor Hypervisor(RuntimeSettings settings) =>
         hypervisors.FirstOrDefault(h => h.Name == settings.Hypervisor.Name)

@@ -21,7 +21,7 @@ internal sealed class SandboxSizer(
     private const long Mib = 1024 * 1024;
 
     // An idle guest with its agent, and what serves it on the host.
-    private const int LeastRoomMib = 160;
+    private const int MinRoomMib = 160;
 
     // What guests on x86 have unless their machine is very large.
     private const int UsualBlockMib = 128;
@@ -62,11 +62,11 @@ internal sealed class SandboxSizer(
     {
         if (cgroups.MemoryLimit(ofSandbox) is not { } limit || _present is null)
             return;
-        if (limit / Mib < LeastRoomMib)
+        if (limit / Mib < MinRoomMib)
         {
             throw new KataException(ErrorKind.InvalidArgument,
                 $"the pod's cgroup allows {limit / Mib} MiB of memory, "
-                + $"less than the {LeastRoomMib} MiB that a virtual machine needs at least: "
+                + $"less than the {MinRoomMib} MiB that a virtual machine needs at least: "
                 + "raise the pod's limit, or overhead.podFixed of its RuntimeClass");
         }
 

@@ -10,15 +10,15 @@ namespace Kata.Core.Application.Settings;
 public sealed class RuntimeSettingsValidator : AbstractValidator<RuntimeSettings>
 {
     // Debian's kernel with an agent in its initrd does not start with less.
-    private const int LeastMemoryMib = 128;
+    private const int MinMemoryMib = 128;
 
     /// <summary>The rules.</summary>
     public RuntimeSettingsValidator()
     {
         RuleFor(s => s.Hypervisor.MemoryMib)
-            .GreaterThanOrEqualTo(LeastMemoryMib)
+            .GreaterThanOrEqualTo(MinMemoryMib)
             .WithMessage(
-                s => $"default_memory is {s.Hypervisor.MemoryMib} MiB; a guest needs at least {LeastMemoryMib}");
+                s => $"default_memory is {s.Hypervisor.MemoryMib} MiB; a guest needs at least {MinMemoryMib}");
         RuleFor(s => s.Hypervisor.MaxVcpus)
             .Must((s, most) => most == 0 || most >= s.Hypervisor.DefaultVcpus)
             .WithMessage(

@@ -11,7 +11,7 @@ namespace Kata.Core.Application.Watching;
 /// </summary>
 internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogger<PortForwarder> log)
 {
-    private const int MostConnections = 128;
+    private const int MaxConnections = 128;
 
     // Whoever dials meanwhile waits in the listener's queue, and does not wait long.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
@@ -68,8 +68,8 @@ internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogge
         {
             try
             {
-                if (Interlocked.Increment(ref _open) > MostConnections)
-                    throw new KataException(ErrorKind.ResourceExhausted, $"too many port-forward connections, {MostConnections} are open");
+                if (Interlocked.Increment(ref _open) > MaxConnections)
+                    throw new KataException(ErrorKind.ResourceExhausted, $"too many port-forward connections, {MaxConnections} are open");
                 await agent.RelayPortAsync(connection.Port, connection, CancellationToken.None);
             }
             catch (Exception e) when (e is KataException or IOException or OperationCanceledException)

@@ -6,16 +6,16 @@ namespace Kata.Core.Domain.Oci;
 public static class ResourceRules
 {
     // The kernel's bounds of the CPU controller, in microseconds.
-    private const long LeastQuota = 1_000;
-    private const ulong LeastPeriod = 1_000;
-    private const ulong MostPeriod = 1_000_000;
+    private const long MinQuota = 1_000;
+    private const ulong MinPeriod = 1_000;
+    private const ulong MaxPeriod = 1_000_000;
 
     private const long Unlimited = -1;
 
     // The scales of version 1's shares and of version 2's weight.
-    private const ulong LeastShares = 2;
-    private const ulong MostShares = 262_144;
-    private const ulong MostWeight = 10_000;
+    private const ulong MinShares = 2;
+    private const ulong MaxShares = 262_144;
+    private const ulong MaxWeight = 10_000;
 
     /// <summary>Refuses limits that no kernel takes; InvalidArgument with the field and what it may be.</summary>
     /// <param name="limits">The limits; 0 means that one is not set.</param>
@@ -62,10 +62,10 @@ public static class ResourceRules
                 Quota = microseconds,
                 Period = period is [var text, ..] && Number(text) is > 0 and var length ? (ulong)length : cpu.Period
             };
-        if (Of("cpu.weight") is > 0 and <= (long)MostWeight and var weight)
+        if (Of("cpu.weight") is > 0 and <= (long)MaxWeight and var weight)
             cpu = cpu with
             {
-                Shares = LeastShares + (((ulong)weight - 1) * (MostShares - LeastShares) / (MostWeight - 1))
+                Shares = MinShares + (((ulong)weight - 1) * (MaxShares - MinShares) / (MaxWeight - 1))
             };
         memory = memory with
         {
@@ -102,10 +102,10 @@ public static class ResourceRules
 
     private static void Check(OciCpu cpu, int hostCpus)
     {
-        if (cpu.Quota is > 0 and < LeastQuota)
-            throw Wrong("cpu.quota", $"{cpu.Quota}", $"at least {LeastQuota} microseconds, or -1 for no limit");
-        if (cpu.Period is > 0 and (< LeastPeriod or > MostPeriod))
-            throw Wrong("cpu.period", $"{cpu.Period}", $"{LeastPeriod} to {MostPeriod} microseconds");
+        if (cpu.Quota is > 0 and < MinQuota)
+            throw Wrong("cpu.quota", $"{cpu.Quota}", $"at least {MinQuota} microseconds, or -1 for no limit");
+        if (cpu.Period is > 0 and (< MinPeriod or > MaxPeriod))
+            throw Wrong("cpu.period", $"{cpu.Period}", $"{MinPeriod} to {MaxPeriod} microseconds");
         if (!CpuList.TryParse(cpu.Cpus, out var cpus))
             throw Wrong("cpu.cpus", $"\"{cpu.Cpus}\"", "a list of CPUs such as 0-3,8");
         if (cpus.Lowest >= hostCpus)

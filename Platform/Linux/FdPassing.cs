@@ -14,7 +14,7 @@ public static class FdPassing
     private const int SizeOfHeader = 16;
 
     /// <summary>No console or migration peer sends more at once; more are refused.</summary>
-    private const int MostDescriptors = 16;
+    private const int MaxDescriptors = 16;
 
     /// <summary>
     /// Sends bytes, at least one, with open files beside them. False if a non-blocking socket is full.
@@ -23,8 +23,8 @@ public static class FdPassing
         SafeHandle socket, ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> handles)
     {
         ArgumentOutOfRangeException.ThrowIfZero(bytes.Length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(handles.Length, MostDescriptors);
-        var control = stackalloc byte[ControlSize(MostDescriptors)];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(handles.Length, MaxDescriptors);
+        var control = stackalloc byte[ControlSize(MaxDescriptors)];
         var held = 0;
         try
         {
@@ -72,7 +72,7 @@ public static class FdPassing
     /// </summary>
     public static unsafe int TryReceive(SafeHandle socket, Span<byte> buffer, IList<SafeFileHandle> handles)
     {
-        var control = stackalloc byte[ControlSize(MostDescriptors)];
+        var control = stackalloc byte[ControlSize(MaxDescriptors)];
         // SAFETY: the buffer is pinned, both lengths are true; cmsg lengths are checked against what the kernel
         // returned.
         fixed (byte* pointer = buffer)
@@ -87,7 +87,7 @@ public static class FdPassing
                     msg_iov = &vector,
                     msg_iovlen = 1,
                     msg_control = control,
-                    msg_controllen = (nuint)ControlSize(MostDescriptors),
+                    msg_controllen = (nuint)ControlSize(MaxDescriptors),
                 };
                 received = Libc.recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
             }
@@ -118,7 +118,7 @@ public static class FdPassing
                     handles[^1].Dispose();
                     handles.RemoveAt(handles.Count - 1);
                 }
-                throw new LinuxException(Errno.EMSGSIZE, "recvmsg", $"more than {MostDescriptors} descriptors");
+                throw new LinuxException(Errno.EMSGSIZE, "recvmsg", $"more than {MaxDescriptors} descriptors");
             }
             return (int)received;
         }

@@ -12,13 +12,13 @@ public sealed class EmulationExcuses(int most, TextWriter told)
     /// <summary>
     /// Of some sixty nested machines in the matrix about one in twenty stops: three are to be expected.
     /// </summary>
-    private const int MostInOneRun = 8;
+    private const int MaxInOneRun = 8;
 
     private readonly Lock _gate = new();
     private int _used;
 
     /// <summary>All of this process.</summary>
-    public static EmulationExcuses OfThisRun { get; } = new(MostInOneRun, Console.Error);
+    public static EmulationExcuses OfThisRun { get; } = new(MaxInOneRun, Console.Error);
 
     /// <summary>True if what failed may begin anew; told either way.</summary>
     public bool Take(EmulationFault fault, string where)

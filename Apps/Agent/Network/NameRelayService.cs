@@ -14,7 +14,7 @@ namespace Kata.Apps.Agent.Network;
 /// <param name="networkNamespace">Where the programs are.</param>
 internal sealed class NameRelayService(string networkNamespace = "/proc/self/ns/net") : NameRelay.NameRelayBase
 {
-    private const int MostConnections = 32;
+    private const int MaxConnections = 32;
     private static readonly IPAddress Address = IPAddress.Parse("127.0.0.11");
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(15);
 
@@ -87,7 +87,7 @@ internal sealed class NameRelayService(string networkNamespace = "/proc/self/ns/
 
     private static async Task AcceptAsync(NameServerSockets sockets, PendingQuestions questions, CancellationToken ct)
     {
-        var places = new SemaphoreSlim(MostConnections);
+        var places = new SemaphoreSlim(MaxConnections);
         while (true)
         {
             await places.WaitAsync(ct);

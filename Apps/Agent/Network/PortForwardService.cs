@@ -11,7 +11,7 @@ namespace Kata.Apps.Agent.Network;
 /// <summary>Connections of the host to the guest's localhost, one per call.</summary>
 internal sealed class PortForwardService : PortForward.PortForwardBase
 {
-    private const int MostConnections = 256;
+    private const int MaxConnections = 256;
     private static readonly TimeSpan DialTime = TimeSpan.FromSeconds(10);
 
     private int _connections;
@@ -19,11 +19,11 @@ internal sealed class PortForwardService : PortForward.PortForwardBase
     public override async Task Connect(
         IAsyncStreamReader<Segment> requests, IServerStreamWriter<Segment> responses, ServerCallContext context)
     {
-        if (Interlocked.Increment(ref _connections) > MostConnections)
+        if (Interlocked.Increment(ref _connections) > MaxConnections)
         {
             Interlocked.Decrement(ref _connections);
             throw new RpcException(
-                new Status(StatusCode.ResourceExhausted, $"{MostConnections} forwarded connections are open"));
+                new Status(StatusCode.ResourceExhausted, $"{MaxConnections} forwarded connections are open"));
         }
 
         try

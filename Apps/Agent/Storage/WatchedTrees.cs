@@ -9,12 +9,12 @@ namespace Kata.Apps.Agent.Storage;
 internal sealed class WatchedTrees(AgentLog log)
 {
     /// <summary>What a copy is made of at the most when it is asked for.</summary>
-    private const int MostFiles = 16;
-    private const long MostBytes = 1024 * 1024;
+    private const int MaxFiles = 16;
+    private const long MaxBytes = 1024 * 1024;
 
     /// <summary>What it may grow to; while a tree is replaced, it is there twice.</summary>
-    private const int GrownFiles = 4 * MostFiles;
-    private const long GrownBytes = 4 * MostBytes;
+    private const int GrownFiles = 4 * MaxFiles;
+    private const long GrownBytes = 4 * MaxBytes;
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
@@ -28,7 +28,7 @@ internal sealed class WatchedTrees(AgentLog log)
     /// </summary>
     public bool TryAdd(string source, string target)
     {
-        if (!Directory.Exists(source) || IsTooMuch(source, MostFiles, MostBytes))
+        if (!Directory.Exists(source) || IsTooMuch(source, MaxFiles, MaxBytes))
         {
             return false;
         }

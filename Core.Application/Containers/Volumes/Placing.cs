@@ -16,7 +16,7 @@ internal sealed class Placing(
     private const int MaxNamePart = 40;
 
     /// <summary>As many files as the agent watches; larger volumes are shared as they are.</summary>
-    private const int MostWatchedFiles = 8;
+    private const int MaxWatchedFiles = 8;
 
     private static readonly GuestPath Watched = GuestPaths.Share.Append("watchable");
 
@@ -234,7 +234,7 @@ internal sealed class Placing(
         }
 
         if (found.Kind == HostFileKind.Directory && KubeletVolume.IsRenewed(source)
-            && await files.CountAsync(source, MostWatchedFiles, ct) <= MostWatchedFiles)
+            && await files.CountAsync(source, MaxWatchedFiles, ct) <= MaxWatchedFiles)
         {
             // A copy for each container: whoever asks first would give the others its options.
             var watched = Watched.Append(name);

@@ -40,7 +40,7 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     public int OnlineMemoryMib { get; private set; }
 
     /// <summary>vCPUs that the guest brings online at most.</summary>
-    public int MostOnlineVcpus { get; set; } = int.MaxValue;
+    public int MaxOnlineVcpus { get; set; } = int.MaxValue;
 
     /// <summary>The sandbox that was opened.</summary>
     public GuestSandboxSpec? Sandbox { get; internal set; }
@@ -88,7 +88,7 @@ public sealed class HarnessGuest(HarnessHost host, GuestPrograms programs)
     {
         if (reached.MemoryMib > 0)
             OnlineMemoryMib = MemoryMib;
-        OnlineVcpus = Math.Max(OnlineVcpus, Math.Min(reached.Vcpus, Math.Min(Vcpus, MostOnlineVcpus)));
+        OnlineVcpus = Math.Max(OnlineVcpus, Math.Min(reached.Vcpus, Math.Min(Vcpus, MaxOnlineVcpus)));
         if (OnlineVcpus < reached.Vcpus)
             throw new KataException(
                 ErrorKind.Internal, $"guest: {OnlineVcpus} of {reached.Vcpus} processors are online after 5 s");

@@ -160,7 +160,7 @@ public sealed class SizingLifeTests
     public void Create_when_the_guest_brings_fewer_vcpus_online_goes_on_and_says_so() => Run(async shim =>
     {
         await PodAsync(shim);
-        shim.Guest.MostOnlineVcpus = 1;
+        shim.Guest.MaxOnlineVcpus = 1;
 
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: Limited(memoryMib: 100, cpus: 1));
 
@@ -352,7 +352,7 @@ public sealed class SizingLifeTests
     public void Create_when_vcpus_do_not_come_online_is_bound_to_those_that_are() => Run(async shim =>
     {
         await PodAsync(shim);
-        shim.Guest.MostOnlineVcpus = 1;
+        shim.Guest.MaxOnlineVcpus = 1;
 
         await shim.CreateAsync("c1", ContainerKind.PodContainer, change: With(Bound("0-1")));
 
