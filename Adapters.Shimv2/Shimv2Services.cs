@@ -6,7 +6,7 @@ using Kata.Adapters.Shimv2.Management;
 using Kata.Adapters.Shimv2.Stdio;
 using Kata.Adapters.Shimv2.Tasks;
 using Kata.Core.Application.Ports;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;

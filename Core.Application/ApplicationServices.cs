@@ -1,14 +1,11 @@
 using Kata.Core.Application.Containers;
 using Kata.Core.Application.Containers.Volumes;
-using Kata.Core.Application.Facts;
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Processes;
-using Kata.Core.Application.Reactions;
 using Kata.Core.Application.Sandboxes;
-using Kata.Core.Application.Shim;
-using Kata.Core.Application.Watching;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain.Containers;
 using MediatR;
 using Microsoft.Extensions.DependencyInjection;
@@ -29,9 +26,9 @@ public static class ApplicationServices
 
     private static IServiceCollection AddMessaging(this IServiceCollection services) => services
         .AddSingleton<ServiceFactory>(provider => provider.GetService!)
-        .AddSingleton<FactMediator>()
-        .AddSingleton<IMediator>(provider => provider.GetRequiredService<FactMediator>())
-        .AddSingleton<ISender>(provider => provider.GetRequiredService<FactMediator>());
+        .AddSingleton<EventMediator>()
+        .AddSingleton<IMediator>(provider => provider.GetRequiredService<EventMediator>())
+        .AddSingleton<ISender>(provider => provider.GetRequiredService<EventMediator>());
 
     /// <summary>
     /// The application core. The caller adds a <see cref="ShimIdentity"/>, a <see cref="TimeProvider"/>, logging and an
@@ -42,7 +39,7 @@ public static class ApplicationServices
         services.AddMessaging();
         services.AddSingleton<LiveSandbox>();
         services.AddSingleton<ContainerRegistry>();
-        services.AddSingleton<FactPublisher>();
+        services.AddSingleton<EventPublisher>();
         services.AddSingleton<SandboxTeardown>();
         services.AddSingleton<SandboxRecorder>();
         services.AddSingleton<SandboxStopper>();

@@ -1,18 +1,18 @@
 namespace Kata.Core.Domain;
 
-/// <summary>Collects the facts of an aggregate in the order in which they came about and hands them out once.</summary>
+/// <summary>Collects the events of an aggregate in the order in which they came about and hands them out once.</summary>
 public abstract class AggregateRoot
 {
-    private List<IDomainEvent>? _facts;
+    private List<IDomainEvent>? _raised;
 
-    /// <summary>The facts since the last call, oldest first.</summary>
-    public IReadOnlyList<IDomainEvent> TakeFacts()
+    /// <summary>The events since the last call, oldest first.</summary>
+    public IReadOnlyList<IDomainEvent> DequeueEvents()
     {
-        var facts = _facts;
-        _facts = null;
-        return facts is null ? [] : facts;
+        var raised = _raised;
+        _raised = null;
+        return raised is null ? [] : raised;
     }
 
-    /// <summary>Remembers a fact until <see cref="TakeFacts"/>.</summary>
-    protected void Tell(IDomainEvent fact) => (_facts ??= []).Add(fact);
+    /// <summary>Remembers an event until <see cref="DequeueEvents"/>.</summary>
+    protected void Raise(IDomainEvent domainEvent) => (_raised ??= []).Add(domainEvent);
 }

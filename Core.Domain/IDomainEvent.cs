@@ -2,5 +2,5 @@ using MediatR;
 
 namespace Kata.Core.Domain;
 
-/// <summary>A fact: something that has happened to a sandbox, a container or a process.</summary>
+/// <summary>Something that has happened to a sandbox, a container or a process.</summary>
 public interface IDomainEvent : INotification;

@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Kata.Adapters.Shimv2.Tasks;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.ShimProcess;
 using Kata.Platform.Protos.Containerd.Types;
 
 namespace Kata.Adapters.Shimv2.Bootstrap;

@@ -14,9 +14,9 @@ internal sealed class CrioEvents(ILogger<CrioEvents> log) : ITaskEvents
 {
     private readonly ConcurrentDictionary<ContainerId, HostPath> _bundles = new();
 
-    public void Enqueue(IDomainEvent fact)
+    public void Enqueue(IDomainEvent domainEvent)
     {
-        switch (fact)
+        switch (domainEvent)
         {
             case ContainerCreated created:
                 _bundles[created.Container] = created.Bundle;
@@ -29,7 +29,7 @@ internal sealed class CrioEvents(ILogger<CrioEvents> log) : ITaskEvents
                 break;
         }
 
-        if (TaskEventMapping.ToEvent(fact) is { } taskEvent)
+        if (TaskEventMapping.ToEvent(domainEvent) is { } taskEvent)
             EventLog.NotForwarded(log, taskEvent.Topic);
     }
 

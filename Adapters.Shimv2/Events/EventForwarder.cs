@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Adapters.Shimv2.Events;
 
 /// <summary>
-/// Sends facts to the daemon, one at a time and in order. A head that cannot be delivered waits in its place until the
+/// Sends events to the daemon, one at a time and in order. A head that cannot be delivered waits in its place until the
 /// daemon is back, so nothing is overtaken; one that the daemon refuses is logged and given up.
 /// </summary>
 internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
@@ -43,9 +43,9 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
         _loop = RunAsync();
     }
 
-    public void Enqueue(IDomainEvent fact)
+    public void Enqueue(IDomainEvent domainEvent)
     {
-        if (TaskEventMapping.ToEvent(fact) is not { } taskEvent)
+        if (TaskEventMapping.ToEvent(domainEvent) is not { } taskEvent)
             return;
         if (_queue.Add(new QueuedEvent(taskEvent, _time.GetUtcNow())) is { } dropped)
             EventLog.Dropped(_log, dropped.Event.Topic, "the queue is full");

@@ -8,17 +8,17 @@ using Kata.Platform.Protos.Containerd.Types;
 
 namespace Kata.Adapters.Shimv2.Events;
 
-/// <summary>A fact as the daemon takes it.</summary>
+/// <summary>A domain event as containerd takes it.</summary>
 /// <param name="Topic">The topic.</param>
 /// <param name="Event">The message.</param>
 /// <param name="IsExit">It is an exit, without which a task never ends for the daemon.</param>
 internal sealed record TaskEvent(string Topic, Any Event, bool IsExit = false);
 
-/// <summary>From facts to containerd's topics and messages.</summary>
+/// <summary>From events to containerd's topics and messages.</summary>
 internal static class TaskEventMapping
 {
-    /// <summary>The event of a fact, or null for one that is not forwarded.</summary>
-    public static TaskEvent? ToEvent(IDomainEvent fact) => fact switch
+    /// <summary>The event for containerd of a domain event, or null for one that is not forwarded.</summary>
+    public static TaskEvent? ToEvent(IDomainEvent domainEvent) => domainEvent switch
     {
         ContainerCreated f => Event("/tasks/create", "containerd.events.TaskCreate", Created(f)),
         ContainerStarted f =>
@@ -62,22 +62,22 @@ internal static class TaskEventMapping
         _ => null,
     };
 
-    private static TaskCreate Created(ContainerCreated fact)
+    private static TaskCreate Created(ContainerCreated domainEvent)
     {
         var message = new TaskCreate
         {
-            ContainerId = fact.Container.Value,
-            Bundle = fact.Bundle.Value,
-            Pid = (uint)fact.Pid,
+            ContainerId = domainEvent.Container.Value,
+            Bundle = domainEvent.Bundle.Value,
+            Pid = (uint)domainEvent.Pid,
             Io = new TaskIO
             {
-                Stdin = fact.Stdio.Stdin,
-                Stdout = fact.Stdio.Stdout,
-                Stderr = fact.Stdio.Stderr,
-                Terminal = fact.Stdio.Terminal
+                Stdin = domainEvent.Stdio.Stdin,
+                Stdout = domainEvent.Stdio.Stdout,
+                Stderr = domainEvent.Stdio.Stderr,
+                Terminal = domainEvent.Stdio.Terminal
             },
         };
-        foreach (var mount in fact.Rootfs)
+        foreach (var mount in domainEvent.Rootfs)
             message.Rootfs.Add(
                 new Mount
                 {

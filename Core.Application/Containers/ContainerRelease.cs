@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Kata.Core.Application.Containers.Volumes;
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;

@@ -1,9 +1,9 @@
 using Kata.Core.Application.Containers.Volumes;
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Processes;
 using Kata.Core.Application.Sandboxes;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
@@ -41,7 +41,7 @@ internal sealed class CreateContainerHandler(
     SandboxStopper stopper,
     SandboxRecorder recorder,
     ContainerRelease release,
-    FactPublisher publisher,
+    EventPublisher publisher,
     TimeProvider time,
     ILogger<CreateContainerHandler> log) : IRequestHandler<CreateContainer, CreateContainerReply>
 {
@@ -99,14 +99,14 @@ internal sealed class CreateContainerHandler(
     {
         var undo = new UndoStack(time, e => BootLog.NotUndone(log, e.Message));
         int pid;
-        IReadOnlyList<IDomainEvent> facts;
+        IReadOnlyList<IDomainEvent> raised;
         try
         {
             pid = await PrepareAsync(request, live.Spec!, kind, undo, timeline, limits);
 
             // The point of no return: what the caller is told from here on is that the container exists.
             limits.Token.ThrowIfCancellationRequested();
-            facts = containers.Change(request.Id, c =>
+            raised = containers.Change(request.Id, c =>
             {
                 sandbox.RequireAgent();
                 c.RecordCreation(pid);
@@ -125,7 +125,7 @@ internal sealed class CreateContainerHandler(
         }
 
         await recorder.SaveAsync();
-        await publisher.PublishAsync(facts);
+        await publisher.PublishAsync(raised);
         return new CreateContainerReply(pid);
     }
 

@@ -19,10 +19,10 @@ internal static class UseCaseRegistration
         return services.AddSingleton<IPipelineBehavior<TRequest, TReply>, RequestBehavior<TRequest, TReply>>();
     }
 
-    public static IServiceCollection AddReaction<TFact,
+    public static IServiceCollection AddReaction<TEvent,
         [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
             this IServiceCollection services)
-        where TFact : class, IDomainEvent
-        where THandler : class, INotificationHandler<TFact>
-        => services.AddSingleton<INotificationHandler<TFact>, THandler>();
+        where TEvent : class, IDomainEvent
+        where THandler : class, INotificationHandler<TEvent>
+        => services.AddSingleton<INotificationHandler<TEvent>, THandler>();
 }

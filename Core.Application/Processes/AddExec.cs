@@ -1,5 +1,4 @@
 using Kata.Core.Application.Containers;
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
@@ -12,7 +11,7 @@ namespace Kata.Core.Application.Processes;
 public sealed record AddExec(ProcessRef Process, Stdio Stdio, ReadOnlyMemory<byte> SpecJson) : ICommand<Done>;
 
 internal sealed class AddExecHandler(
-    ContainerRegistry containers, IBundleReader bundles, IProcessStdio stdio, FactPublisher publisher,
+    ContainerRegistry containers, IBundleReader bundles, IProcessStdio stdio, EventPublisher publisher,
     TimeProvider time)
     : IRequestHandler<AddExec, Done>
 {
@@ -25,7 +24,7 @@ internal sealed class AddExecHandler(
         };
 
         // Added first, so that of two with one id only one opens the streams.
-        var facts = containers.Change(request.Process.Container, c => c.AddExec(request.Process, request.Stdio));
+        var raised = containers.Change(request.Process.Container, c => c.AddExec(request.Process, request.Stdio));
         IStdioPipes? pipes = null;
         try
         {
@@ -40,7 +39,7 @@ internal sealed class AddExecHandler(
             throw;
         }
 
-        await publisher.PublishAsync(facts);
+        await publisher.PublishAsync(raised);
         return Done.Value;
     }
 

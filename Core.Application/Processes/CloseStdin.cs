@@ -1,4 +1,4 @@
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Domain.Containers;
 using MediatR;

@@ -1,5 +1,4 @@
 using Kata.Core.Application.Containers;
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
@@ -27,7 +26,7 @@ internal sealed class DeleteProcessHandler(
     SandboxStopper stopper,
     SandboxRecorder recorder,
     IHookRunner hooks,
-    FactPublisher publisher,
+    EventPublisher publisher,
     TimeProvider time,
     ILogger<DeleteProcessHandler> log) : IRequestHandler<DeleteProcess, DeleteProcessReply>
 {
@@ -45,7 +44,7 @@ internal sealed class DeleteProcessHandler(
 
         var live = containers.Find(id);
         var process = containers.Find(request.Process);
-        IReadOnlyList<IDomainEvent> facts;
+        IReadOnlyList<IDomainEvent> raised;
         ExitStatus exit;
         int pid;
         using (await process.Gate.EnterAsync(ct))
@@ -59,7 +58,7 @@ internal sealed class DeleteProcessHandler(
                 await gone.Pipes.DisposeAsync();
             await process.Pipes.DisposeAsync();
             pid = containers.Read(id, c => c.Pid);
-            (exit, facts) = containers.Change(id, c => c.Delete(request.Process, time.GetUtcNow()));
+            (exit, raised) = containers.Change(id, c => c.Delete(request.Process, time.GetUtcNow()));
             process.CompleteExit(exit);
 
             // Before the turn is given up: whoever waits for it, as a client that gave up and asks again, finds nothing
@@ -70,7 +69,7 @@ internal sealed class DeleteProcessHandler(
                 containers.Detach(request.Process);
         }
 
-        await publisher.PublishAsync(facts);
+        await publisher.PublishAsync(raised);
         if (request.Process.IsInit)
             await EndContainerAsync(live, pid, ct);
         return new DeleteProcessReply(pid, exit);

@@ -1,8 +1,8 @@
-using Kata.Core.Application.Facts;
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Ports;
-using Kata.Core.Application.Watching;
+using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;

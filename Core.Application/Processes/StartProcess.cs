@@ -1,8 +1,8 @@
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
-using Kata.Core.Application.Watching;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;
@@ -25,7 +25,7 @@ internal sealed class StartProcessHandler(
     NetworkWatcher networkWatcher,
     NameRelay names,
     IHookRunner hooks,
-    FactPublisher publisher,
+    EventPublisher publisher,
     ISender sender,
     TimeProvider time,
     ILogger<ProcessWatcher> log) : IRequestHandler<StartProcess, StartProcessReply>
@@ -33,7 +33,7 @@ internal sealed class StartProcessHandler(
     public async Task<StartProcessReply> Handle(StartProcess request, CancellationToken ct)
     {
         var process = containers.Find(request.Process);
-        IReadOnlyList<IDomainEvent> facts;
+        IReadOnlyList<IDomainEvent> raised;
         using (await process.Gate.EnterAsync(ct))
         {
             containers.Check(request.Process.Container, c => c.CheckStart(request.Process));
@@ -46,12 +46,12 @@ internal sealed class StartProcessHandler(
             if (request.Process.IsInit)
                 await names.EnsureAsync(ct);
             ct.ThrowIfCancellationRequested();
-            facts = await StartAsync(process);
+            raised = await StartAsync(process);
             if (isSandboxes && sandbox.Links is { } links)
                 networkWatcher.Start(links);
         }
 
-        await publisher.PublishAsync(facts);
+        await publisher.PublishAsync(raised);
         var (pid, bundle) = containers.Read(request.Process.Container, c => (c.Pid, c.Bundle));
         if (request.Process.IsInit
             && containers.Find(request.Process.Container).Spec?.Hooks is { Poststart.Count: > 0 } h)
@@ -65,7 +65,7 @@ internal sealed class StartProcessHandler(
     {
         var id = process.Ref.Container;
         IGuestAgent agent;
-        IReadOnlyList<IDomainEvent> facts;
+        IReadOnlyList<IDomainEvent> raised;
         try
         {
             agent = sandbox.RequireAgent();
@@ -74,7 +74,7 @@ internal sealed class StartProcessHandler(
                 await agent.StartAsync(id, CancellationToken.None);
             else
                 await agent.ExecAsync(process.Ref, process.ExecSpec!, CancellationToken.None);
-            facts = containers.Change(id, c => c.RecordStart(process.Ref));
+            raised = containers.Change(id, c => c.RecordStart(process.Ref));
         }
         catch (Exception)
         {
@@ -88,7 +88,7 @@ internal sealed class StartProcessHandler(
         if (terminal && size is { } wanted)
             await ResizeAsync(agent, process.Ref, wanted);
         process.Watcher = new ProcessWatcher(process, terminal, agent, sender, time, log);
-        return facts;
+        return raised;
     }
 
     // As the OCI runtime specification has it, a hook after the start is warned of and no more.

@@ -1,8 +1,8 @@
 using Kata.Core.Application.Containers.Volumes;
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
-using Kata.Core.Application.Watching;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Networking;
@@ -36,7 +36,7 @@ internal sealed class SandboxBoot(
     PortForwarder portForwarder,
     OomWatcher oomWatcher,
     UnmountWatcher unmountWatcher,
-    FactPublisher publisher,
+    EventPublisher publisher,
     TimeProvider time,
     ILogger<SandboxBoot> log)
 {
@@ -134,7 +134,7 @@ internal sealed class SandboxBoot(
 
         limits.RecordAnswer();
         ct.ThrowIfCancellationRequested();
-        var facts = sandbox.Change(s => s.RecordGuestAnswer());
+        var raised = sandbox.Change(s => s.RecordGuestAnswer());
         machineWatcher.Start(machine, share, sandbox.Agent!);
         // A namespace that nobody but us knows has no callers.
         if (network is not null)
@@ -143,7 +143,7 @@ internal sealed class SandboxBoot(
         if (share is not null)
             unmountWatcher.Start(share, sandbox.Agent!);
         await recorder.SaveAsync();
-        await publisher.PublishAsync(facts);
+        await publisher.PublishAsync(raised);
     }
 
     private async Task OpenGuestAsync(

@@ -1,4 +1,4 @@
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain;

@@ -1,4 +1,5 @@
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
+using Kata.Core.Application.Messaging;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
@@ -8,13 +9,13 @@ namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>Ends the sandbox, once: whoever comes second joins the first and waits for the same end.</summary>
 internal sealed class SandboxStopper(
-    LiveSandbox sandbox, ContainerRegistry containers, SandboxTeardown teardown, FactPublisher publisher,
+    LiveSandbox sandbox, ContainerRegistry containers, SandboxTeardown teardown, EventPublisher publisher,
     TimeProvider time, ILogger<SandboxStopper> log)
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource? _stopped;
 
-    /// <summary>Completes when the stop that was begun last has told its facts; never faults.</summary>
+    /// <summary>Completes when the stop that was begun last has told its events; never faults.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     /// <summary>
@@ -37,10 +38,10 @@ internal sealed class SandboxStopper(
 
     private async Task RunAsync(TaskCompletionSource stopped)
     {
-        var facts = new List<IDomainEvent>();
+        var raised = new List<IDomainEvent>();
         try
         {
-            await EndAsync(facts);
+            await EndAsync(raised);
             stopped.SetResult();
         }
         catch (Exception e)
@@ -49,27 +50,27 @@ internal sealed class SandboxStopper(
         }
 
         // Only now: a reaction may ask for this same stop, and would wait for itself.
-        await publisher.PublishAsync(facts);
+        await publisher.PublishAsync(raised);
     }
 
-    private async Task EndAsync(List<IDomainEvent> facts)
+    private async Task EndAsync(List<IDomainEvent> raised)
     {
         var begin = time.GetTimestamp();
         sandbox.CancelBoot();
         await sandbox.BootEnded;
 
         var wasReady = sandbox.State == SandboxState.Ready;
-        facts.AddRange(sandbox.Change(s => s.BeginStop()));
+        raised.AddRange(sandbox.Change(s => s.BeginStop()));
 
         // A pod's own exit is told after its machine is gone: others take its network down on it.
         var at = time.GetUtcNow();
-        facts.AddRange(containers.KillAll(at, c => c.Kind != ContainerKind.PodSandbox));
+        raised.AddRange(containers.KillAll(at, c => c.Kind != ContainerKind.PodSandbox));
         var left = sandbox.State == SandboxState.Stopped ? "" : await teardown.RunAsync(sandbox, closeGuest: wasReady);
-        facts.AddRange(containers.KillAll(at, _ => true));
+        raised.AddRange(containers.KillAll(at, _ => true));
         if (sandbox.State == SandboxState.Stopped)
             return;
 
-        facts.AddRange(left.Length == 0
+        raised.AddRange(left.Length == 0
             ? sandbox.Change(s => s.RecordRelease())
             : sandbox.Change(s => s.RecordReleaseFailure()));
         BootLog.Stopped(log, sandbox.Id, time.GetElapsedTime(begin).TotalMilliseconds);

@@ -60,7 +60,7 @@ public sealed class Container : AggregateRoot
     {
         Take(ContainerTrigger.GuestCreated);
         Pid = pid;
-        Tell(new ContainerCreated(Id, Bundle, Rootfs, Init.Stdio, pid));
+        Raise(new ContainerCreated(Id, Bundle, Rootfs, Init.Stdio, pid));
     }
 
     /// <summary>Its preparation failed or was cancelled: it never existed.</summary>
@@ -91,12 +91,12 @@ public sealed class Container : AggregateRoot
         {
             Take(ContainerTrigger.GuestStarted);
             Init.State = ProcessState.Running;
-            Tell(new ContainerStarted(Id, Pid));
+            Raise(new ContainerStarted(Id, Pid));
         }
         else
         {
             Take(Find(process), ProcessTrigger.GuestStarted);
-            Tell(new ExecStarted(process, Pid));
+            Raise(new ExecStarted(process, Pid));
         }
     }
 
@@ -131,7 +131,7 @@ public sealed class Container : AggregateRoot
         if (State != ContainerState.Running)
             throw ContainerErrors.NotRunning(Id, State);
         _execs.Add(id, new Process(process, stdio));
-        Tell(new ExecAdded(process));
+        Raise(new ExecAdded(process));
     }
 
     /// <summary>
@@ -146,7 +146,7 @@ public sealed class Container : AggregateRoot
             {
                 Take(exec, ProcessTrigger.Exited);
                 exec.Exit = exit;
-                Tell(new ProcessExited(process, Pid, exit));
+                Raise(new ProcessExited(process, Pid, exit));
             }
 
             return;
@@ -161,11 +161,11 @@ public sealed class Container : AggregateRoot
         Take(ContainerTrigger.InitExited);
         Init.State = ProcessState.Exited;
         Init.Exit = exit;
-        Tell(new ProcessExited(process, Pid, exit));
+        Raise(new ProcessExited(process, Pid, exit));
     }
 
     /// <summary>
-    /// The guest's kernel killed a process of it for lack of memory. Told once in the container's life: each fact is
+    /// The guest's kernel killed a process of it for lack of memory. Told once in the container's life: each event is
     /// work for the container manager, and a guest can claim any number.
     /// </summary>
     public void RecordOutOfMemory()
@@ -174,21 +174,21 @@ public sealed class Container : AggregateRoot
         if (State is ContainerState.Creating or ContainerState.Deleted)
             return;
         if (OutOfMemoryKills++ == 0)
-            Tell(new ContainerOutOfMemory(Id));
+            Raise(new ContainerOutOfMemory(Id));
     }
 
     /// <summary>Its processes are frozen.</summary>
     public void RecordPause()
     {
         Take(ContainerTrigger.GuestPaused);
-        Tell(new ContainerPaused(Id));
+        Raise(new ContainerPaused(Id));
     }
 
     /// <summary>Its processes run again.</summary>
     public void RecordResume()
     {
         Take(ContainerTrigger.GuestResumed);
-        Tell(new ContainerResumed(Id));
+        Raise(new ContainerResumed(Id));
     }
 
     /// <summary>Refuses, unless this trigger may be taken now.</summary>
@@ -243,13 +243,13 @@ public sealed class Container : AggregateRoot
         {
             Take(ContainerTrigger.Delete);
             Init.State = ProcessState.Deleted;
-            Tell(new ContainerDeleted(Id, Pid, exit));
+            Raise(new ContainerDeleted(Id, Pid, exit));
         }
         else
         {
             Take(target, ProcessTrigger.Delete);
             _execs.Remove(process.Exec!);
-            Tell(new ExecDeleted(process));
+            Raise(new ExecDeleted(process));
         }
 
         return exit;
@@ -263,7 +263,7 @@ public sealed class Container : AggregateRoot
         Take(exec, ProcessTrigger.InitExited);
         exec.Exit = new ExitStatus(ran ? ExitStatus.Killed : ExitStatus.Unknown, at);
         if (ran)
-            Tell(new ProcessExited(exec.Ref, Pid, exec.Exit));
+            Raise(new ProcessExited(exec.Ref, Pid, exec.Exit));
     }
 
     private void Take(ContainerTrigger trigger) =>

@@ -16,7 +16,7 @@ public sealed class Sandbox(SandboxId id) : AggregateRoot
     public void RecordGuestAnswer()
     {
         Take(SandboxTrigger.GuestAnswered);
-        Tell(new SandboxStarted(Id));
+        Raise(new SandboxStarted(Id));
     }
 
     /// <summary>A step of the boot failed.</summary>
@@ -25,7 +25,7 @@ public sealed class Sandbox(SandboxId id) : AggregateRoot
         var before = State;
         Take(SandboxTrigger.BootFailed);
         if (before != State)
-            Tell(new SandboxBroken(Id));
+            Raise(new SandboxBroken(Id));
     }
 
     /// <summary>The VMM has ended.</summary>
@@ -34,9 +34,9 @@ public sealed class Sandbox(SandboxId id) : AggregateRoot
         var before = State;
         Take(SandboxTrigger.MachineExited);
         if (before == SandboxState.Booting)
-            Tell(new SandboxBroken(Id));
+            Raise(new SandboxBroken(Id));
         if (before == SandboxState.Ready)
-            Tell(new SandboxLost(Id));
+            Raise(new SandboxLost(Id));
     }
 
     /// <summary>
@@ -47,21 +47,21 @@ public sealed class Sandbox(SandboxId id) : AggregateRoot
         var before = State;
         Take(SandboxTrigger.Stop);
         if (before == SandboxState.New)
-            Tell(new SandboxStopped(Id));
+            Raise(new SandboxStopped(Id));
     }
 
     /// <summary>Everything has been given back.</summary>
     public void RecordRelease()
     {
         Take(SandboxTrigger.Released);
-        Tell(new SandboxStopped(Id));
+        Raise(new SandboxStopped(Id));
     }
 
     /// <summary>Something could not be given back.</summary>
     public void RecordReleaseFailure()
     {
         Take(SandboxTrigger.ReleaseFailed);
-        Tell(new SandboxBroken(Id));
+        Raise(new SandboxBroken(Id));
     }
 
     private void Take(SandboxTrigger trigger) =>

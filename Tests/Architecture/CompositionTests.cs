@@ -11,7 +11,7 @@ using Kata.Adapters.Shimv2.Tasks;
 using Kata.Adapters.Vsock;
 using Kata.Core.Application;
 using Kata.Core.Application.Ports;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;

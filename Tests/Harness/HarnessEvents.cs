@@ -21,7 +21,7 @@ public sealed class HarnessEvents(HarnessHost host) : ITaskEvents
     public bool WasDrained { get; private set; }
 
     /// <inheritdoc/>
-    public void Enqueue(IDomainEvent fact) => _told.Add(new ToldFact(fact, host.Time.Elapsed));
+    public void Enqueue(IDomainEvent domainEvent) => _told.Add(new ToldFact(domainEvent, host.Time.Elapsed));
 
     /// <inheritdoc/>
     public async Task DrainAsync(CancellationToken ct)

@@ -1,6 +1,6 @@
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain.Storage;
 using MediatR;
 

@@ -1,5 +1,5 @@
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Storage;
 using MediatR;

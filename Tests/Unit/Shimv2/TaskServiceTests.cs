@@ -8,7 +8,7 @@ using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Processes;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Storage;

@@ -1,5 +1,5 @@
 using FluentAssertions;
-using Kata.Core.Application.Facts;
+using Kata.Core.Application.Processes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;

@@ -2,7 +2,7 @@ using FluentAssertions;
 using Kata.Core.Application.Containers;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Processes;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;

@@ -1,8 +1,8 @@
 using FluentAssertions;
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Monitoring;
+using Kata.Core.Application.Processes;
 using Kata.Core.Application.Sandboxes;
-using Kata.Core.Application.Shim;
-using Kata.Core.Application.Watching;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;

@@ -14,11 +14,11 @@ public sealed class ContainerTests
     {
         var (container, running) = A.Exec(ProcessState.Running);
         container.AddExec(ProcessRef.Parse("box", "idle"), Stdio.None);
-        container.TakeFacts();
+        container.DequeueEvents();
 
         container.RecordExit(container.Init.Ref, new ExitStatus(5, Now));
 
-        container.TakeFacts().Should().Equal(
+        container.DequeueEvents().Should().Equal(
             new ProcessExited(running.Ref, 7, new ExitStatus(ExitStatus.Killed, Now)),
             new ProcessExited(container.Init.Ref, 7, new ExitStatus(5, Now)));
         container.Find(ProcessRef.Parse("box", "idle")).Exit.Should().Be(new ExitStatus(ExitStatus.Unknown, Now));
@@ -29,12 +29,12 @@ public sealed class ContainerTests
     {
         var container = A.Container(ContainerState.Created);
         container.RecordExit(container.Init.Ref, new ExitStatus(ExitStatus.Killed, Now));
-        container.TakeFacts();
+        container.DequeueEvents();
 
         container.RecordStartFailure(container.Init.Ref, Now.AddSeconds(1));
 
         container.Init.Exit.Should().Be(new ExitStatus(ExitStatus.Killed, Now));
-        container.TakeFacts().Should().BeEmpty();
+        container.DequeueEvents().Should().BeEmpty();
     }
 
     [Fact]
@@ -63,11 +63,11 @@ public sealed class ContainerTests
     public void OutOfMemory_when_nobody_knows_the_container_is_not_told(ContainerState state, bool told)
     {
         var container = A.Container(state);
-        container.TakeFacts();
+        container.DequeueEvents();
 
         container.RecordOutOfMemory();
 
-        container.TakeFacts().Should().HaveCount(told ? 1 : 0);
+        container.DequeueEvents().Should().HaveCount(told ? 1 : 0);
     }
 
     [Fact]
@@ -75,8 +75,8 @@ public sealed class ContainerTests
     {
         var container = A.Container(ContainerState.Paused);
 
-        container.TakeFacts().Select(fact => fact.GetType())
+        container.DequeueEvents().Select(fact => fact.GetType())
             .Should().Equal(typeof(ContainerCreated), typeof(ContainerStarted), typeof(ContainerPaused));
-        container.TakeFacts().Should().BeEmpty();
+        container.DequeueEvents().Should().BeEmpty();
     }
 }

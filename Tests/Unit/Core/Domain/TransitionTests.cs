@@ -163,21 +163,21 @@ public sealed class TransitionTests
         where TState : struct, Enum
         where TTrigger : struct, Enum
     {
-        aggregate.TakeFacts();
+        aggregate.DequeueEvents();
         var row = rows.Split('\n').Select(line => line.Trim().Split(' '))
             .FirstOrDefault(words => words[0] == $"{state}" && words[1] == $"{trigger}");
         if (row is not null)
         {
             act();
             next().ToString().Should().Be(row[2]);
-            aggregate.TakeFacts().Where(counts ?? (_ => true)).Select(fact => fact.GetType().Name)
+            aggregate.DequeueEvents().Where(counts ?? (_ => true)).Select(fact => fact.GetType().Name)
                 .Should().Equal(row.Skip(3));
         }
         else if (Ignored.Contains($"{table} {state} {trigger}"))
         {
             act();
             next().Should().Be(state);
-            aggregate.TakeFacts().Where(counts ?? (_ => true)).Should().BeEmpty();
+            aggregate.DequeueEvents().Where(counts ?? (_ => true)).Should().BeEmpty();
         }
         else
         {
@@ -185,7 +185,7 @@ public sealed class TransitionTests
             refusal.Kind.Should().Be(ErrorKind.FailedPrecondition);
             refusal.Message.Should().Contain(subject).And.Contain($"{state}").And.Contain($"{trigger}");
             next().Should().Be(state);
-            aggregate.TakeFacts().Should().BeEmpty();
+            aggregate.DequeueEvents().Should().BeEmpty();
         }
     }
 

@@ -1,8 +1,8 @@
 using Kata.Core.Application.Containers.Volumes;
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Sandboxes;
 using Kata.Core.Application.Settings;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;

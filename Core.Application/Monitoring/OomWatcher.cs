@@ -1,5 +1,4 @@
-using Kata.Core.Application.Facts;
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
@@ -7,9 +6,9 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
-/// <summary>Turns the guest's out-of-memory events into facts; ends with the agent's connection.</summary>
+/// <summary>Turns the guest's OOM events into domain events; ends with the agent's connection.</summary>
 internal sealed class OomWatcher(ContainerRegistry containers, ISender sender, ILogger<OomWatcher> log)
 {
     private bool _toldUnknown;

@@ -1,7 +1,7 @@
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain.Sandboxes;
 
-namespace Kata.Core.Application.Shim;
+namespace Kata.Core.Application.ShimProcess;
 
 /// <summary>Who this shim process is; known from its command line before anything is served.</summary>
 /// <param name="Sandbox">The one sandbox it runs.</param>

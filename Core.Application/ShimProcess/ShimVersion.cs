@@ -1,4 +1,4 @@
-namespace Kata.Core.Application.Shim;
+namespace Kata.Core.Application.ShimProcess;
 
 /// <summary>The version that every binary of this project tells.</summary>
 public static class ShimVersion

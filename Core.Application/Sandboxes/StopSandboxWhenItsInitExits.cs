@@ -1,11 +1,10 @@
-using Kata.Core.Application.Live;
-using Kata.Core.Application.Sandboxes;
-using Kata.Core.Application.Watching;
+using Kata.Core.Application.Containers;
+using Kata.Core.Application.Monitoring;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
 
-namespace Kata.Core.Application.Reactions;
+namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
 /// A container that made the sandbox takes it along when its init ends, but not before its output has been taken: what
@@ -14,11 +13,11 @@ namespace Kata.Core.Application.Reactions;
 internal sealed class StopSandboxWhenItsInitExits(
     ContainerRegistry containers, SandboxStopper stopper) : INotificationHandler<ProcessExited>
 {
-    public async Task Handle(ProcessExited fact, CancellationToken ct)
+    public async Task Handle(ProcessExited domainEvent, CancellationToken ct)
     {
-        if (!fact.Process.IsInit || KindOf(fact.Process.Container) is null or ContainerKind.PodContainer)
+        if (!domainEvent.Process.IsInit || KindOf(domainEvent.Process.Container) is null or ContainerKind.PodContainer)
             return;
-        var watchers = containers.ProcessesOf(fact.Process.Container).Select(process => process.Watcher)
+        var watchers = containers.ProcessesOf(domainEvent.Process.Container).Select(process => process.Watcher)
             .OfType<ProcessWatcher>();
         await Task.WhenAll(watchers.Select(watcher => watcher.OutputEnded));
         await stopper.StopAsync();

@@ -1,9 +1,10 @@
+using Kata.Core.Application.Processes;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Storage;
 
-namespace Kata.Core.Application.Live;
+namespace Kata.Core.Application.Containers;
 
 /// <summary>A container with what is open for it. The registry's lock guards the aggregate and the processes.</summary>
 internal sealed class LiveContainer(Container aggregate) : IDisposable

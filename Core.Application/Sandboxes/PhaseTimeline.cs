@@ -1,6 +1,6 @@
 using Kata.Core.Domain;
 
-namespace Kata.Core.Application.Live;
+namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>The steps of one start, timed as they begin and end, and which of them failed first.</summary>
 internal sealed class PhaseTimeline(TimeProvider time, Action<string, bool, TimeSpan> write)

@@ -2,7 +2,7 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
 /// <summary>
 /// Has the guest look where the host has unmounted something: that makes its kernel let go of what was there, for all

@@ -3,7 +3,7 @@ using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
 /// <summary>
 /// Follows the sandbox's network namespace from the start of its own container on, while the machine runs.

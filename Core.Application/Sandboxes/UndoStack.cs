@@ -1,4 +1,4 @@
-namespace Kata.Core.Application.Live;
+namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
 /// Steps that take back what has been done so far, run in reverse when it is disposed of. They run under a budget of

@@ -1,10 +1,9 @@
-using Kata.Core.Application.Facts;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
 /// <summary>
 /// Waits for the end of the VMM, of the file daemon or of the agent's connection, or for a guest that answers nobody

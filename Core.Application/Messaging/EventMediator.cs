@@ -6,7 +6,7 @@ namespace Kata.Core.Application.Messaging;
 /// <summary>
 /// MediatR, but a reaction that fails stops no other: plain publishing ends at the first that throws.
 /// </summary>
-internal sealed class FactMediator(ServiceFactory services, ILogger<FactMediator> log) : Mediator(services), ISender
+internal sealed class EventMediator(ServiceFactory services, ILogger<EventMediator> log) : Mediator(services), ISender
 {
     protected override async Task PublishCore(IEnumerable<Task> allHandlers)
     {

@@ -1,7 +1,7 @@
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 
-namespace Kata.Core.Application.Live;
+namespace Kata.Core.Application.Processes;
 
 /// <summary>
 /// Start, exit report and delete of one process in turn. That is what makes "started before exited" true.

@@ -1,8 +1,8 @@
-using Kata.Core.Application.Live;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.Containers;
+using Kata.Core.Application.ShimProcess;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
 /// <summary>
 /// Ends a shim that has had no container for a while. A container manager that is killed between <c>start</c> and the

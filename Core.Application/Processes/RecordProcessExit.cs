@@ -1,11 +1,11 @@
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
 
-namespace Kata.Core.Application.Facts;
+namespace Kata.Core.Application.Processes;
 
 /// <summary>
 /// The guest reports the end of a process. The end of a sandbox that follows from it takes its own time.
@@ -13,7 +13,7 @@ namespace Kata.Core.Application.Facts;
 public sealed record RecordProcessExit(ProcessRef Process, ExitStatus Exit) : ICommand<Done>, IUnbounded;
 
 internal sealed class RecordProcessExitHandler(
-    ContainerRegistry containers, SandboxStopper stopper, FactPublisher publisher, TimeProvider time)
+    ContainerRegistry containers, SandboxStopper stopper, EventPublisher publisher, TimeProvider time)
     : IRequestHandler<RecordProcessExit, Done>
 {
     // A pod's network is taken down by others as soon as its exit is told, so machine and taps go first; within this.
@@ -24,16 +24,16 @@ internal sealed class RecordProcessExitHandler(
         var process = containers.Find(request.Process);
         if (request.Process.IsInit)
             containers.Report(request.Process.Container, request.Exit);
-        IReadOnlyList<IDomainEvent> facts;
+        IReadOnlyList<IDomainEvent> raised;
         using (await process.Gate.EnterAsync(ct))
         {
             if (request.Process.IsInit
                 && containers.Read(request.Process.Container, c => c.Kind) == ContainerKind.PodSandbox)
                 await StopPodAsync();
-            facts = containers.Change(request.Process.Container, c => c.RecordExit(request.Process, request.Exit));
+            raised = containers.Change(request.Process.Container, c => c.RecordExit(request.Process, request.Exit));
         }
 
-        await publisher.PublishAsync(facts);
+        await publisher.PublishAsync(raised);
         return Done.Value;
     }
 

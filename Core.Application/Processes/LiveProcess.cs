@@ -1,9 +1,9 @@
+using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Ports;
-using Kata.Core.Application.Watching;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;
 
-namespace Kata.Core.Application.Live;
+namespace Kata.Core.Application.Processes;
 
 /// <summary>The open handles of a process: its streams, its turn, its waiters.</summary>
 internal sealed class LiveProcess(ProcessRef reference, IStdioPipes pipes, OciProcess? execSpec, TimeProvider time)

@@ -1,10 +1,10 @@
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
 
-namespace Kata.Core.Application.Shim;
+namespace Kata.Core.Application.ShimProcess;
 
 /// <summary>
 /// Who answers here. Never fails for an unknown container, nor without one (null): a daemon asks this of every shim

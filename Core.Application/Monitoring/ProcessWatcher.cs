@@ -1,12 +1,11 @@
-using Kata.Core.Application.Facts;
-using Kata.Core.Application.Live;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Processes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
 /// <summary>
 /// Carries a process's streams between the client and the guest and reports its exit. The report waits for the end of

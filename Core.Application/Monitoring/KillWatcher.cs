@@ -1,12 +1,12 @@
-using Kata.Core.Application.Facts;
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.Processes;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
 /// <summary>
 /// Sees to it that a container whose init has been sent SIGKILL ends: a guest that tells no exit has no veto, its

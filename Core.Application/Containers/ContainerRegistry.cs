@@ -1,12 +1,13 @@
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Processes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 
-namespace Kata.Core.Application.Live;
+namespace Kata.Core.Application.Containers;
 
 /// <summary>
-/// The containers of the sandbox. A change is one transition under one lock, with its facts queued for the container
-/// manager before the lock is let go, so that facts leave in the order in which they came about. The lock is never held
+/// The containers of the sandbox. A change is one transition under one lock, with its events queued for the container
+/// manager before the lock is let go, so that events leave in the order in which they came about. The lock is never held
 /// across an await.
 /// </summary>
 internal sealed class ContainerRegistry(ITaskEvents events)
@@ -139,7 +140,7 @@ internal sealed class ContainerRegistry(ITaskEvents events)
             check(FindUnderLock(id).Aggregate);
     }
 
-    /// <summary>One transition. The facts have been queued; the caller publishes them to reactions.</summary>
+    /// <summary>One transition. The events have been queued; the caller publishes them to reactions.</summary>
     public IReadOnlyList<IDomainEvent> Change(ContainerId id, Action<Container> transition)
     {
         lock (_lock)
@@ -147,13 +148,13 @@ internal sealed class ContainerRegistry(ITaskEvents events)
     }
 
     /// <summary>One transition with an answer.</summary>
-    public (T Answer, IReadOnlyList<IDomainEvent> Facts) Change<T>(ContainerId id, Func<Container, T> transition)
+    public (T Answer, IReadOnlyList<IDomainEvent> Raised) Change<T>(ContainerId id, Func<Container, T> transition)
     {
         lock (_lock)
         {
             T answer = default!;
-            var facts = ChangeUnderLock(FindUnderLock(id), c => answer = transition(c));
-            return (answer, facts);
+            var raised = ChangeUnderLock(FindUnderLock(id), c => answer = transition(c));
+            return (answer, raised);
         }
     }
 
@@ -165,11 +166,11 @@ internal sealed class ContainerRegistry(ITaskEvents events)
     {
         lock (_lock)
         {
-            var facts = new List<IDomainEvent>();
+            var raised = new List<IDomainEvent>();
             var exit = new ExitStatus(ExitStatus.Killed, at);
             foreach (var live in _containers.Values.Where(live => choose(live.Aggregate)))
-                facts.AddRange(ChangeUnderLock(live, c => c.RecordExit(c.Init.Ref, live.ReportedExit ?? exit)));
-            return facts;
+                raised.AddRange(ChangeUnderLock(live, c => c.RecordExit(c.Init.Ref, live.ReportedExit ?? exit)));
+            return raised;
         }
     }
 
@@ -181,7 +182,7 @@ internal sealed class ContainerRegistry(ITaskEvents events)
         }
         finally
         {
-            // An exec that ends with its init without ever having run has a status but no exit fact: its waiters too
+            // An exec that ends with its init without ever having run has a status but no exit event: its waiters too
             // are let go.
             foreach (var process in live.Processes.Values)
             {
@@ -190,10 +191,10 @@ internal sealed class ContainerRegistry(ITaskEvents events)
             }
         }
 
-        var facts = live.Aggregate.TakeFacts();
-        foreach (var fact in facts)
-            events.Enqueue(fact);
-        return facts;
+        var raised = live.Aggregate.DequeueEvents();
+        foreach (var domainEvent in raised)
+            events.Enqueue(domainEvent);
+        return raised;
     }
 
     private static ExitStatus? ExitOf(Container container, ProcessRef process) =>

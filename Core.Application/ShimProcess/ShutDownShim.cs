@@ -1,8 +1,8 @@
-using Kata.Core.Application.Live;
+using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using MediatR;
 
-namespace Kata.Core.Application.Shim;
+namespace Kata.Core.Application.ShimProcess;
 
 /// <summary>
 /// Ends this shim if no container is left, or in any case with <paramref name="Now"/>. Answered at once; the sandbox's

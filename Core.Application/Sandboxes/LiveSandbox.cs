@@ -1,11 +1,11 @@
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
-using Kata.Core.Application.Shim;
+using Kata.Core.Application.ShimProcess;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 
-namespace Kata.Core.Application.Live;
+namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>The one sandbox of this process, with its open handles.</summary>
 internal sealed class LiveSandbox(ShimIdentity identity, ITaskEvents events) : IDisposable
@@ -74,16 +74,16 @@ internal sealed class LiveSandbox(ShimIdentity identity, ITaskEvents events) : I
 
     public void CancelBoot() => _bootCancelled.Cancel();
 
-    /// <summary>One transition; its facts are queued and answered.</summary>
+    /// <summary>One transition; its events are queued and answered.</summary>
     public IReadOnlyList<IDomainEvent> Change(Action<Sandbox> transition)
     {
         lock (_lock)
         {
             transition(_sandbox);
-            var facts = _sandbox.TakeFacts();
-            foreach (var fact in facts)
-                events.Enqueue(fact);
-            return facts;
+            var raised = _sandbox.DequeueEvents();
+            foreach (var domainEvent in raised)
+                events.Enqueue(domainEvent);
+            return raised;
         }
     }
 

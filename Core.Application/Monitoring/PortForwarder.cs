@@ -3,7 +3,7 @@ using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
 /// <summary>
 /// Carries what is dialled to localhost in a pod's namespace to the same port of the guest's localhost. Costs a few

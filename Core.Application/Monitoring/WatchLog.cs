@@ -3,7 +3,7 @@ using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Storage;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Watching;
+namespace Kata.Core.Application.Monitoring;
 
 /// <summary>Event ids 1200 to 1249.</summary>
 internal static partial class WatchLog

@@ -2,7 +2,7 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
 using Microsoft.Extensions.Logging;
 
-namespace Kata.Core.Application.Shim;
+namespace Kata.Core.Application.ShimProcess;
 
 /// <summary>
 /// The end of this process: the sandbox first, then the events that are still queued, each within a bound.
