@@ -1,6 +1,8 @@
 namespace Kata.Core.Domain;
 
-/// <summary>Collects the events of an aggregate in the order in which they came about and hands them out once.</summary>
+/// <summary>
+/// Collects the events of an aggregate in the order in which they came about and hands them out once.
+/// </summary>
 public abstract class AggregateRoot
 {
     private List<IDomainEvent>? _raised;

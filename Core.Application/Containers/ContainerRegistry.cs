@@ -7,8 +7,8 @@ namespace Kata.Core.Application.Containers;
 
 /// <summary>
 /// The containers of the sandbox. A change is one transition under one lock, with its events queued for the container
-/// manager before the lock is let go, so that events leave in the order in which they came about. The lock is never held
-/// across an await.
+/// manager before the lock is let go, so that events leave in the order in which they came about. The lock is never
+/// held across an await.
 /// </summary>
 internal sealed class ContainerRegistry(ITaskEvents events)
 {

@@ -8,7 +8,8 @@ namespace Kata.Core.Application.Containers;
 /// <summary>Lets the processes of a paused container run again.</summary>
 public sealed record ResumeContainer(ContainerId Id) : ICommand<Done>;
 
-internal sealed class ResumeContainerHandler(LiveSandbox sandbox, ContainerRegistry containers, EventPublisher publisher)
+internal sealed class ResumeContainerHandler(
+    LiveSandbox sandbox, ContainerRegistry containers, EventPublisher publisher)
     : IRequestHandler<ResumeContainer, Done>
 {
     public async Task<Done> Handle(ResumeContainer request, CancellationToken ct)

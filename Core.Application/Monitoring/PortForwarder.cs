@@ -69,7 +69,8 @@ internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogge
             try
             {
                 if (Interlocked.Increment(ref _open) > MaxConnections)
-                    throw new KataException(ErrorKind.ResourceExhausted, $"too many port-forward connections, {MaxConnections} are open");
+                    throw new KataException(
+                        ErrorKind.ResourceExhausted, $"too many port-forward connections, {MaxConnections} are open");
                 await agent.RelayPortAsync(connection.Port, connection, CancellationToken.None);
             }
             catch (Exception e) when (e is KataException or IOException or OperationCanceledException)

@@ -112,7 +112,8 @@ public sealed class QemuCommandLineParityTests
     {
         Boot = vm.Boot with
         {
-            KernelParameters = ["agent.log=debug", "agent.debug_console", "agent.debug_console_vport=1026", .. vm.Boot.KernelParameters]
+            KernelParameters = ["agent.log=debug", "agent.debug_console", "agent.debug_console_vport=1026",
+                .. vm.Boot.KernelParameters]
         },
     };
 

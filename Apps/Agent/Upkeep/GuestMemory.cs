@@ -36,8 +36,8 @@ internal static class GuestMemory
     }
 
     /// <summary>
-    /// Lets the kernel bring blocks online as they come: a virtio-mem device adds its memory bit by bit, after the host has asked
-    /// for it.
+    /// Lets the kernel bring blocks online as they come: a virtio-mem device adds its memory bit by bit, after the host
+    /// has asked for it.
     /// </summary>
     public static void BringOnlineAsItComes()
     {

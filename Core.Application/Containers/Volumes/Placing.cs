@@ -153,7 +153,8 @@ internal sealed class Placing(
             _leftOut.Add($"the mount at {mount.Destination}: {source} holds devices of the host");
         else if (MountWords.IsUnder(found.RealPath.Value, "/proc") || MountWords.IsUnder(found.RealPath.Value, "/sys"))
             throw MountWords.Refuse(
-                mount, $"has source {source}, a link to {found.RealPath}: /proc and /sys of the host are not shared with a VM");
+                mount,
+                $"has source {source}, a link to {found.RealPath}: /proc and /sys of the host are not shared with a VM");
         else if (await OfGuestAsync(mount, index, source, found, ct) is { Count: > 0 } own)
             AddStorages(mount, own);
         else

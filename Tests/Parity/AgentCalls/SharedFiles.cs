@@ -15,8 +15,8 @@ internal static class SharedFiles
     private static readonly Dictionary<string, string> Programs = new()
     {
         ["bin/exit"] = "exit $1",
-        // On a terminal by lines, one of which ends it; else what is read at once is written at once, as the one recorded
-        // read of two lines wants it.
+        // On a terminal by lines, one of which ends it; else what is read at once is written at once, as the one
+        // recorded read of two lines wants it.
         ["bin/cat"] =
             "[ -t 0 ] || exec busybox cat; while read -r line; do [ \"$line\" = exit ] && exit 0; echo \"$line\"; done",
         ["bin/sleep"] =

@@ -23,17 +23,21 @@ public sealed class HostPartsTests
         Refused(
             spec => spec with
             {
-                Mounts = [.. spec.Mounts, new OciMount { Destination = "/in", Type = "bind", Source = "/host/thing", Options = ["rbind"] }]
+                Mounts = [.. spec.Mounts,
+                    new OciMount { Destination = "/in", Type = "bind", Source = "/host/thing", Options = ["rbind"] }]
             },
             shim => shim.Files.Put("/host/thing", kind, new DeviceNumber(4, 64)),
-            $"the mount at /in is of /host/thing, {why}");
+            $"the mount at /in has source /host/thing, {why}");
 
     [Fact]
     public void Create_when_a_device_is_the_hosts_is_refused_before_a_machine_is_started() =>
         Refused(
             spec => spec with
             {
-                Linux = spec.Linux! with { Devices = [new OciDevice { Path = "/dev/ttyS0", Type = "c", Major = 4, Minor = 64 }] }
+                Linux = spec.Linux! with
+                {
+                    Devices = [new OciDevice { Path = "/dev/ttyS0", Type = "c", Major = 4, Minor = 64 }]
+                }
             },
             _ => { },
             "character device /dev/ttyS0 (4:64) of the host cannot be passed to a VM");
@@ -46,7 +50,10 @@ public sealed class HostPartsTests
         Refused(
             spec => spec with
             {
-                Linux = spec.Linux! with { Namespaces = [.. OfAContainer.Where(n => n.Type != type), new() { Type = type, Path = $"/proc/7/ns/{type}" }] }
+                Linux = spec.Linux! with
+                {
+                    Namespaces = [.. OfAContainer.Where(n => n.Type != type), new() { Type = type, Path = $"/proc/7/ns/{type}" }]
+                }
             },
             _ => { },
             $"sharing the {type} namespace of another container (/proc/7/ns/{type}) is not supported");
@@ -61,7 +68,10 @@ public sealed class HostPartsTests
 
         static OciSpec Joined(OciSpec spec) => spec with
         {
-            Linux = spec.Linux! with { Namespaces = [.. spec.Linux.Namespaces.Where(n => n.Type == "network"), .. OfAContainer[..3].Select(n => n with { Path = $"/proc/7/ns/{n.Type}" })] }
+            Linux = spec.Linux! with
+            {
+                Namespaces = [.. spec.Linux.Namespaces.Where(n => n.Type == "network"), .. OfAContainer[..3].Select(n => n with { Path = $"/proc/7/ns/{n.Type}" })]
+            }
         };
     });
 
@@ -72,7 +82,10 @@ public sealed class HostPartsTests
             await shim.CreateAsync(
                 "box", change: spec => spec with
                 {
-                    Linux = spec.Linux! with { Namespaces = [.. OfAContainer.Where(n => n.Type is not ("pid" or "ipc"))] }
+                    Linux = spec.Linux! with
+                    {
+                        Namespaces = [.. OfAContainer.Where(n => n.Type is not ("pid" or "ipc"))]
+                    }
                 });
 
             shim.Log.Lines.Where(

@@ -288,7 +288,14 @@ public sealed class BlockVolumeTests
             Devices = [new OciDevice { Path = path, Type = "b", Major = Number.Major, Minor = Number.Minor }],
             Resources = new OciResources
             {
-                Devices = [new OciDeviceRule { Allow = true, Type = "b", Major = Number.Major, Minor = Number.Minor, Access = access }]
+                Devices = [new OciDeviceRule
+                {
+                    Allow = true,
+                    Type = "b",
+                    Major = Number.Major,
+                    Minor = Number.Minor,
+                    Access = access
+                }]
             },
         },
     };

@@ -110,7 +110,10 @@ public sealed class MemoryVolumeTests
             Mounts = [Bind(EmptyDir, "/huge")],
             Linux = new OciLinux
             {
-                Resources = new OciResources { HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 8388608 }] }
+                Resources = new OciResources
+                {
+                    HugepageLimits = [new OciHugepageLimit { PageSize = "2MB", Limit = 8388608 }]
+                }
             },
         });
 
