@@ -11,7 +11,7 @@ namespace Kata.Adapters.Qemu;
 
 /// <summary>Machines run by QEMU.</summary>
 internal sealed class QemuHypervisor(
-    HostAbilities host, TimeProvider time, ILogger<QemuHypervisor> logger) : IHypervisor
+    HostCapabilities host, TimeProvider time, ILogger<QemuHypervisor> logger) : IHypervisor
 {
     /// <summary>What the process is called in the ledger.</summary>
     private const string Role = "qemu";

@@ -16,7 +16,7 @@ public static class QemuServices
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IHypervisor>(provider => new QemuHypervisor(
-            new HostAbilities(), provider.GetRequiredService<TimeProvider>(),
+            new HostCapabilities(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<QemuHypervisor>>()));
         return services;
     }

@@ -25,7 +25,7 @@ public static class Shimv2Services
     /// <summary>Adds the ports that this adapter implements and the task service.</summary>
     public static IServiceCollection AddShimv2(this IServiceCollection services)
     {
-        services.AddSingleton(SettingsPlaces.OfThisProcess());
+        services.AddSingleton(ConfigSearchPath.OfThisProcess());
         services.AddSingleton<ISettingsSource, SettingsReader>();
         services.AddSingleton<IShimSockets, ShimSockets>();
         services.AddSingleton<BinaryLoggers>();
@@ -34,7 +34,7 @@ public static class Shimv2Services
         services.AddSingleton<ITaskEvents>(provider => provider.GetRequiredService<ShimEnvironment>().IsCrio
             ? ActivatorUtilities.CreateInstance<CrioEvents>(provider)
             : ActivatorUtilities.CreateInstance<EventForwarder>(provider));
-        services.AddSingleton<CrioHabits>();
+        services.AddSingleton<CrioCompatibility>();
         services.AddSingleton<TaskService>();
         services.AddSingleton<MediatR.INotificationHandler<SandboxStarted>, ManagementSocket>();
         return services;

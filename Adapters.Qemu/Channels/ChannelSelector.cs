@@ -8,7 +8,7 @@ using Kata.Platform.Linux.Supervision;
 namespace Kata.Adapters.Qemu.Channels;
 
 /// <summary>Opens the channel that is wished for, or the first that this host can.</summary>
-internal sealed class ChannelSelector(HostAbilities host, TimeProvider time)
+internal sealed class ChannelSelector(HostCapabilities host, TimeProvider time)
 {
     public Task<GuestChannelSetup> OpenAsync(
         MachineOptions options, VmPlacement placement, InheritedSet inherited, IResourceLedger ledger,

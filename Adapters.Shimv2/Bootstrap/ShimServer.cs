@@ -99,7 +99,8 @@ internal static class ShimServer
     {
         foreach (var name in (ReadOnlySpan<string>)[TaskService.V2, TaskService.V3])
             server.AddService(
-                binder => Platform.Protos.Containerd.TaskV2.Task.BindService(new KindedService(binder), service), name);
+                binder =>
+                    Platform.Protos.Containerd.TaskV2.Task.BindService(new ErrorMappingBinder(binder), service), name);
     }
 
     private static void End(PosixSignalContext context, ISender sender, ILogger logger)

@@ -89,19 +89,19 @@ internal static class HypervisorSection
     private static void Check(SettingsSection section, HypervisorSettings settings)
     {
         if (settings.Kernel.Length == 0)
-            throw section.Wrong("kernel", "must name the guest's kernel");
+            throw section.Invalid("kernel", "must name the guest's kernel");
         if (settings.Initrd.Length == 0 && settings.Image.Length == 0)
-            throw section.Wrong("initrd", "or image must be set: one of them holds the guest's root");
+            throw section.Invalid("initrd", "or image must be set: one of them holds the guest's root");
         if (settings.Initrd.Length > 0 && settings.Image.Length > 0)
-            throw section.Wrong("initrd", "and image are both set; the guest has one root");
+            throw section.Invalid("initrd", "and image are both set; the guest has one root");
         if (settings.SharedFs == "virtio-fs" && settings.VirtioFsDaemon.Length == 0)
-            throw section.Wrong("virtio_fs_daemon", "must be set when shared_fs is \"virtio-fs\"");
+            throw section.Invalid("virtio_fs_daemon", "must be set when shared_fs is \"virtio-fs\"");
         if (settings.MaxMemoryMib > 0 && settings.MaxMemoryMib < settings.MemoryMib)
-            throw section.Wrong("default_maxmemory", $"must be 0 or at least default_memory, {settings.MemoryMib}");
+            throw section.Invalid("default_maxmemory", $"must be 0 or at least default_memory, {settings.MemoryMib}");
         if (settings.MaxVcpus > 0 && settings.MaxVcpus < settings.DefaultVcpus)
-            throw section.Wrong("default_maxvcpus", $"must be 0 or at least default_vcpus, {settings.DefaultVcpus}");
+            throw section.Invalid("default_maxvcpus", $"must be 0 or at least default_vcpus, {settings.DefaultVcpus}");
         if ((settings.VirtioFsQueueSize & (settings.VirtioFsQueueSize - 1)) != 0)
-            throw section.Wrong("virtio_fs_queue_size", "must be a power of two");
+            throw section.Invalid("virtio_fs_queue_size", "must be a power of two");
     }
 
     /// <summary>Upstream's keys. Those of abilities that are not here may only say so.</summary>
@@ -128,7 +128,7 @@ internal static class HypervisorSection
                 "sev_snp_guest", "rootless", "disable_seccomp", "disable_selinux", "use_legacy_serial",
                 "virtio_fs_is_dax", "disable_nested_virtualization",
             ])
-            section.OnlyOff(key, false);
+            section.RequireDisabled(key, false);
         foreach (var key in (ReadOnlySpan<string>)
             [
                 "jailer_path", "ctlpath", "kernel_verity_params", "firmware_volume", "selinux_label",
@@ -137,7 +137,7 @@ internal static class HypervisorSection
                 "snp_id_auth", "initdata",
                 "pflashes", "guest_extension_images", "numa_mapping",
             ])
-            section.OnlyOff(key, "");
+            section.RequireDisabled(key, "");
         foreach (var key in (ReadOnlySpan<string>)
             [
                 "memory_offset", "indep_iothreads", "rx_rate_limiter_max_rate", "tx_rate_limiter_max_rate",
@@ -148,12 +148,12 @@ internal static class HypervisorSection
                 "net_rate_limiter_bw_max_rate", "net_rate_limiter_bw_one_time_burst",
                 "net_rate_limiter_ops_max_rate", "net_rate_limiter_ops_one_time_burst",
             ])
-            section.OnlyOff(key, 0L);
+            section.RequireDisabled(key, 0L);
         // Disks are virtio-blk on the PCI bus; the guest is told so, and no setting that works with it is lost by it.
-        section.OnlyOff("block_device_driver", "virtio-blk", "virtio-blk-pci", "virtio-scsi", "");
-        section.OnlyOff("hot_plug_vfio", "no-port");
-        section.OnlyOff("cold_plug_vfio", "no-port");
-        section.OnlyOff("disable_guest_selinux", true);
+        section.RequireDisabled("block_device_driver", "virtio-blk", "virtio-blk-pci", "virtio-scsi", "");
+        section.RequireDisabled("hot_plug_vfio", "no-port");
+        section.RequireDisabled("cold_plug_vfio", "no-port");
+        section.RequireDisabled("disable_guest_selinux", true);
     }
 
     /// <summary>

@@ -58,7 +58,7 @@ internal static class SettingsAnnotations
         {
             var name = annotation[Prefix.Length..];
             if (Known.FirstOrDefault(known => known.Name == name) is not { Key: { } key } found)
-                throw Wrong(annotation, "is not supported by this version; take it out of the pod");
+                throw Invalid(annotation, "is not supported by this version; take it out of the pod");
             var last = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
             var table = name[0] switch
             {
@@ -69,7 +69,7 @@ internal static class SettingsAnnotations
             var present = table.TryGetValue(key, out var configured) ? configured : null;
             var wanted = Parse(annotation, value, found.Form, present);
             if (!IsEnabled(hypervisor, last) && !Narrows(key, wanted, present))
-                throw Wrong(
+                throw Invalid(
                     annotation,
                     $"is not enabled: {source} must name \"{last}\" in enable_annotations of the hypervisor's table");
             table[key] = wanted;
@@ -85,17 +85,17 @@ internal static class SettingsAnnotations
         Form.Whole =>
             long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var whole)
                 ? whole
-                : throw Wrong(annotation, $"must be a whole number, not \"{value}\""),
+                : throw Invalid(annotation, $"must be a whole number, not \"{value}\""),
         Form.Number =>
             double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
                 && number > 0
             ? number
-            : throw Wrong(annotation, $"must be a number above 0, not \"{value}\""),
+            : throw Invalid(annotation, $"must be a number above 0, not \"{value}\""),
         Form.Switch => value switch
         {
             "true" => true,
             "false" => false,
-            _ => throw Wrong(annotation, $"must be true or false, not \"{value}\""),
+            _ => throw Invalid(annotation, $"must be true or false, not \"{value}\""),
         },
         Form.Words => Merge(present as string ?? "", value),
         Form.List => ToArray(value.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)),
@@ -125,10 +125,10 @@ internal static class SettingsAnnotations
     {
         if (key is "default_vcpus" or "default_maxvcpus"
             && Convert.ToDouble(value, CultureInfo.InvariantCulture) > Environment.ProcessorCount)
-            throw Wrong(
+            throw Invalid(
                 annotation, $"asks for {value} vCPUs, more than the {Environment.ProcessorCount} CPUs of the host");
         if (key == "default_memory" && (long)value > (long)(Machine.Info().TotalMemory >> 20))
-            throw Wrong(
+            throw Invalid(
                 annotation, $"asks for {value} MiB, more than the {Machine.Info().TotalMemory >> 20} MiB of the host");
     }
 
@@ -165,6 +165,6 @@ internal static class SettingsAnnotations
         return at + parts[^1].Length <= name.Length;
     }
 
-    private static KataException Wrong(string annotation, string why) =>
+    private static KataException Invalid(string annotation, string why) =>
         new(ErrorKind.InvalidArgument, $"annotation {annotation} {why}");
 }

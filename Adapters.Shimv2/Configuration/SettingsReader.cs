@@ -15,7 +15,7 @@ namespace Kata.Adapters.Shimv2.Configuration;
 /// log holds from then on.
 /// </summary>
 internal sealed class SettingsReader(
-    SettingsPlaces places, ILogger<SettingsReader> log, ContainerdLog? shimLog = null) : ISettingsSource
+    ConfigSearchPath places, ILogger<SettingsReader> log, ContainerdLog? shimLog = null) : ISettingsSource
 {
     private const int MaxBytes = 1024 * 1024;
     private static readonly string[] Supported = ["qemu"];
@@ -129,10 +129,10 @@ internal sealed class SettingsReader(
         };
         // Times of guest components that a guest of ours does not have.
         section.Ignore("cdh_api_timeout", "launch_process_timeout", "log_level");
-        section.OnlyOff("enable_tracing", false);
-        section.OnlyOff("visible_cdi_devices", false);
-        section.OnlyOff("container_pipe_size", 0L);
-        section.OnlyOff("policy", "");
+        section.RequireDisabled("enable_tracing", false);
+        section.RequireDisabled("visible_cdi_devices", false);
+        section.RequireDisabled("container_pipe_size", 0L);
+        section.RequireDisabled("policy", "");
         section.Finish();
         return settings;
     }
@@ -159,21 +159,21 @@ internal sealed class SettingsReader(
             Debug = section.Switch("enable_debug", defaults.Debug),
             CreateContainerTimeout = section.Seconds("create_container_timeout", defaults.CreateContainerTimeout),
         };
-        section.OnlyOff("name", "virt_container");
-        section.OnlyOff("agent_name", "kata");
+        section.RequireDisabled("name", "virt_container");
+        section.RequireDisabled("agent_name", "kata");
         section.Ignore(
             "log_level", "vfio_mode", "jaeger_endpoint", "jaeger_user", "jaeger_password", "dan_conf",
             "kubelet_root_dir");
-        section.OnlyOff("emptydir_mode", "shared-fs", "");
+        section.RequireDisabled("emptydir_mode", "shared-fs", "");
         foreach (var key in (ReadOnlySpan<string>)
             [
                 "disable_new_netns", "enable_vcpus_pinning", "experimental_force_guest_pull", "enable_pprof",
                 "enable_tracing", "keep_abnormal", "use_passfd_io",
             ])
-            section.OnlyOff(key, false);
+            section.RequireDisabled(key, false);
         foreach (var key in (ReadOnlySpan<string>)["guest_selinux_label", "pod_resource_api_sock",
             "sandbox_bind_mounts", "experimental", "shared_mounts"])
-            section.OnlyOff(key, "");
+            section.RequireDisabled(key, "");
         section.Finish();
         return settings;
     }
@@ -182,8 +182,8 @@ internal sealed class SettingsReader(
     {
         var section = new SettingsSection(source, "factory", table);
         section.Ignore("template_path", "vm_cache_endpoint");
-        section.OnlyOff("enable_template", false);
-        section.OnlyOff("vm_cache_number", 0L);
+        section.RequireDisabled("enable_template", false);
+        section.RequireDisabled("vm_cache_number", 0L);
         section.Finish();
     }
 

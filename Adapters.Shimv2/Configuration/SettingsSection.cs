@@ -29,7 +29,7 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
         var path = Text(key, absent);
         return path.Length == 0 || path[0] == '/'
             ? path
-            : throw Wrong(key, $"must be an absolute path, not \"{path}\"");
+            : throw Invalid(key, $"must be an absolute path, not \"{path}\"");
     }
 
     /// <summary>A switch.</summary>
@@ -86,7 +86,7 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
             words.Add($"\"{choice.Word}\"");
         }
 
-        throw Wrong(key, $"must be one of {string.Join(", ", words)}, not \"{word}\"");
+        throw Invalid(key, $"must be one of {string.Join(", ", words)}, not \"{word}\"");
     }
 
     /// <summary>A table inside; null if it is absent.</summary>
@@ -107,7 +107,7 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
     /// <summary>
     /// A key of upstream's whose ability this version lacks: only the values that leave it off are taken.
     /// </summary>
-    public void OnlyOff(string key, params ReadOnlySpan<object> off)
+    public void RequireDisabled(string key, params ReadOnlySpan<object> off)
     {
         if (Take(key) is not { } given)
             return;
@@ -117,7 +117,7 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
                 return;
         }
 
-        throw Wrong(key, "is not supported by this version; take the line out or leave it off");
+        throw Invalid(key, "is not supported by this version; take the line out or leave it off");
     }
 
     /// <summary>Refuses what nobody asked for.</summary>
@@ -134,7 +134,8 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
     }
 
     /// <summary>A failure at a key.</summary>
-    public KataException Wrong(string key, string why) => new(ErrorKind.InvalidArgument, $"{source}: {Key(key)} {why}");
+    public KataException Invalid(string key, string why) =>
+        new(ErrorKind.InvalidArgument, $"{source}: {Key(key)} {why}");
 
     private object? Take(string key)
     {
@@ -144,11 +145,11 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
 
     private int InRange(string key, long value, int least, int most) => value >= least && value <= most
         ? (int)value
-        : throw Wrong(
+        : throw Invalid(
             key, string.Create(CultureInfo.InvariantCulture, $"must be between {least} and {most}, not {value}"));
 
     private KataException WrongType(string key, string wanted, object? given) =>
-        Wrong(key, $"must be {wanted}, not {Describe(given)}");
+        Invalid(key, $"must be {wanted}, not {Describe(given)}");
 
     private static string Describe(object? value) => value switch
     {

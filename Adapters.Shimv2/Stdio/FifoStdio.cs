@@ -7,7 +7,7 @@ namespace Kata.Adapters.Shimv2.Stdio;
 /// <summary>
 /// Input by a fifo. Until <see cref="Begin"/> it is held without being open for reading, so that its path may go; from
 /// then on we hold a writing end of our own, so that a client that detaches is no end of input: that is for
-/// <see cref="LetEnd"/> to say, and only what the client has written before is then still to be read.
+/// <see cref="AllowEof"/> to say, and only what the client has written before is then still to be read.
 /// </summary>
 internal sealed class FifoInput : IInput
 {
@@ -46,7 +46,7 @@ internal sealed class FifoInput : IInput
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken ct) =>
         DescriptorIo.ReadAsync(_reader ?? throw new InvalidOperationException("input has not begun"), buffer, ct);
 
-    public void LetEnd()
+    public void AllowEof()
     {
         lock (_lock)
         {

@@ -9,11 +9,11 @@ internal interface IInput : IDisposable
     /// <summary>Lets the client see that somebody reads. Idempotent.</summary>
     void Begin();
 
-    /// <summary>0 at the end, which cannot come before <see cref="LetEnd"/>.</summary>
+    /// <summary>0 at the end, which cannot come before <see cref="AllowEof"/>.</summary>
     ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken ct);
 
     /// <summary>Lets the end come once the client has closed too. Idempotent.</summary>
-    void LetEnd();
+    void AllowEof();
 }
 
 /// <summary>Where output goes.</summary>
@@ -36,12 +36,12 @@ internal sealed class StdioPipes(IInput? input, IOutputs outputs) : IStdioPipes
 
     public bool Takes(GuestStream stream) => outputs.Takes(stream);
 
-    public void BeginStdin() => input?.Begin();
+    public void OpenStdin() => input?.Begin();
 
     public ValueTask<int> ReadStdinAsync(Memory<byte> buffer, CancellationToken ct) =>
         input?.ReadAsync(buffer, ct) ?? ValueTask.FromResult(0);
 
-    public void CloseStdin() => input?.LetEnd();
+    public void CloseStdin() => input?.AllowEof();
 
     public ValueTask WriteAsync(GuestStream stream, ReadOnlyMemory<byte> data, CancellationToken ct) =>
         outputs.WriteAsync(stream, data, ct);

@@ -12,7 +12,7 @@ using TaskBase = Kata.Platform.Protos.Containerd.TaskV2.Task.TaskBase;
 namespace Kata.Adapters.Shimv2.Tasks;
 
 /// <summary>containerd's task service, one line per RPC; served under its v2 and its v3 name.</summary>
-internal sealed class TaskService(ISender sender, CrioHabits habits) : TaskBase
+internal sealed class TaskService(ISender sender, CrioCompatibility crio) : TaskBase
 {
     /// <summary>Its name of version 2.</summary>
     public const string V2 = "containerd.task.v2.Task";
@@ -29,7 +29,7 @@ internal sealed class TaskService(ISender sender, CrioHabits habits) : TaskBase
         new() { Pid = (uint)(await sender.Send(request.ToRequest(), context.CancellationToken)).Pid };
 
     public override Task<DeleteResponse> Delete(DeleteRequest request, ServerCallContext context) =>
-        habits.DeleteAsync(async () => (await sender.Send(request.ToRequest(), context.CancellationToken)).ToMessage());
+        crio.DeleteAsync(async () => (await sender.Send(request.ToRequest(), context.CancellationToken)).ToMessage());
 
     public override async Task<Empty> Exec(ExecProcessRequest request, ServerCallContext context) =>
         After(await sender.Send(request.ToRequest(), context.CancellationToken));
@@ -37,7 +37,7 @@ internal sealed class TaskService(ISender sender, CrioHabits habits) : TaskBase
     public override async Task<Empty> Kill(KillRequest request, ServerCallContext context) => request.Signal == 0
         ? After(await ProbeAsync(request, context.CancellationToken))
         : After(
-            await habits.SignalAsync(
+            await crio.SignalAsync(
                 request.Signal, () => sender.Send(request.ToRequest(), context.CancellationToken)));
 
     public override async Task<Empty> Pause(PauseRequest request, ServerCallContext context) =>

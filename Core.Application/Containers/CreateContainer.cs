@@ -59,7 +59,7 @@ internal sealed class CreateContainerHandler(
             BootLog.NotTheHosts(log, request.Id.Value, string.Join(", ", ofHost));
         var live = containers.Add(new Container(request.Id, kind, request.Bundle, request.Rootfs, request.Stdio));
         live.Spec = spec;
-        live.Limits = spec.Linux?.Resources is { } asked ? ResourceRules.Fold(asked) : null;
+        live.Limits = spec.Linux?.Resources is { } asked ? ResourceRules.TranslateUnified(asked) : null;
         try
         {
             await using var cancelling = live.CreationCancelled.Register(limits.Cancel);
@@ -171,7 +171,7 @@ internal sealed class CreateContainerHandler(
         live.MemoryMounts = [.. volumes.Storages.Where(IsMemoryMount)];
         var vcpus = CpuList.Empty;
         if (kind != ContainerKind.PodSandbox)
-            vcpus = await timeline.RunAsync("size", () => sizer.PromiseAsync(request.Id, live.Limits, ct));
+            vcpus = await timeline.RunAsync("size", () => sizer.ReserveAsync(request.Id, live.Limits, ct));
         var guestSpec = GuestSpec.Build(request.Id, kind, request.Bundle, spec, volumes, vcpus, noSeccomp);
 
         // The container that made the machine goes with it.

@@ -64,7 +64,7 @@ internal static class GuestSpec
     /// <param name="vcpus">What stands for the host's CPUs; none for all.</param>
     public static OciResources Narrow(OciResources resources, CpuList vcpus)
     {
-        var folded = ResourceRules.Fold(resources);
+        var folded = ResourceRules.TranslateUnified(resources);
         var cpus = vcpus.Count > 0 ? vcpus.ToString() : null;
         return folded with { Cpu = folded.Cpu is { } cpu ? cpu with { Cpus = cpus, Mems = null } : null, Other = null };
     }

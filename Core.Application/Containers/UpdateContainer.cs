@@ -21,7 +21,7 @@ internal sealed class UpdateContainerHandler(
     {
         var update = bundles.ReadResources(request.ResourcesJson);
         ResourceRules.Check(update, Environment.ProcessorCount);
-        update = ResourceRules.Fold(update);
+        update = ResourceRules.TranslateUnified(update);
         using (await containers.Find(new ProcessRef(request.Id)).Gate.EnterAsync(ct))
         {
             var (state, kind) = containers.Read(request.Id, c => (c.State, c.Kind));
@@ -45,14 +45,14 @@ internal sealed class UpdateContainerHandler(
         ContainerId id, OciResources update, OciResources before, OciResources after, CancellationToken ct)
     {
         var agent = sandbox.RequireAgent();
-        var vcpus = await sizer.PromiseAsync(id, after, ct);
+        var vcpus = await sizer.ReserveAsync(id, after, ct);
         try
         {
             await agent.UpdateAsync(id, GuestSpec.Narrow(update, vcpus), ct);
         }
         catch
         {
-            await sizer.PromiseAsync(id, before, CancellationToken.None);
+            await sizer.ReserveAsync(id, before, CancellationToken.None);
             throw;
         }
 

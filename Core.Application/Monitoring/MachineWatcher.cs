@@ -34,7 +34,7 @@ internal sealed class MachineWatcher(ISender sender, TimeProvider time)
         ends.Add(LastAnswerAsync(agent, ended.Token));
         var reason = await await Task.WhenAny(ends);
         await ended.CancelAsync();
-        if (await MachineEnd.IsBehindAsync(machine, time))
+        if (await MachineEnd.IsRootCauseAsync(machine, time))
             reason = await machineEnd;
         try
         {

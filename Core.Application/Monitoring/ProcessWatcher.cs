@@ -187,7 +187,7 @@ internal sealed class ProcessWatcher : IAsyncDisposable
         var buffer = new byte[Chunk];
         try
         {
-            _process.Pipes.BeginStdin();
+            _process.Pipes.OpenStdin();
             while (await _process.Pipes.ReadStdinAsync(buffer, _copying.Token) is > 0 and var count)
                 await _agent.WriteAsync(_process.Ref, buffer.AsMemory(0, count), _copying.Token);
             await _agent.CloseStdinAsync(_process.Ref, _copying.Token);

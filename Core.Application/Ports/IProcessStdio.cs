@@ -25,10 +25,10 @@ public interface IStdioPipes : IAsyncDisposable
     /// Begins to take input, when the process has been started and not before: a client that is relieved of its input
     /// while it waits for its task to exist may overlook the input's end. Idempotent.
     /// </summary>
-    void BeginStdin();
+    void OpenStdin();
 
     /// <summary>
-    /// Reads what the client wrote, after <see cref="BeginStdin"/>; 0 once input has ended by <see cref="CloseStdin"/>
+    /// Reads what the client wrote, after <see cref="OpenStdin"/>; 0 once input has ended by <see cref="CloseStdin"/>
     /// and all of it has been read.
     /// </summary>
     ValueTask<int> ReadStdinAsync(Memory<byte> buffer, CancellationToken ct);

@@ -50,11 +50,11 @@ internal sealed class DeleteProcessHandler(
         using (await process.Gate.EnterAsync(ct))
         {
             containers.Check(id, c => c.CheckDelete(request.Process));
-            await Task.WhenAll(OthersThatGo(request.Process).Select(exec => EndStreamsAsync(exec, DrainExec))
+            await Task.WhenAll(ExecsToDelete(request.Process).Select(exec => EndStreamsAsync(exec, DrainExec))
                 .Prepend(EndStreamsAsync(process, request.Process.IsInit ? DrainInit : DrainExec)));
             if (request.Process.IsInit)
                 await ReleaseContainerAsync(id, ct);
-            foreach (var gone in OthersThatGo(request.Process))
+            foreach (var gone in ExecsToDelete(request.Process))
                 await gone.Pipes.DisposeAsync();
             await process.Pipes.DisposeAsync();
             pid = containers.Read(id, c => c.Pid);
@@ -76,7 +76,7 @@ internal sealed class DeleteProcessHandler(
     }
 
     // An init takes the execs along that nobody has deleted.
-    private IEnumerable<LiveProcess> OthersThatGo(ProcessRef process) =>
+    private IEnumerable<LiveProcess> ExecsToDelete(ProcessRef process) =>
         process.IsInit ? containers.ProcessesOf(process.Container).Where(other => !other.Ref.IsInit) : [];
 
     private async Task EndStreamsAsync(LiveProcess process, TimeSpan limit)

@@ -141,7 +141,7 @@ internal sealed class BootLimits : IDisposable
         if (await Task.WhenAny(ends) == over.Task)
             return;
 
-        var isMachines = await MachineEnd.IsBehindAsync(machine, _time);
+        var isMachines = await MachineEnd.IsRootCauseAsync(machine, _time);
         if (_agentAnswers)
             return;
         _death = isMachines ? MachineEnded : $"virtiofsd has ended: {await share!.Exited}";

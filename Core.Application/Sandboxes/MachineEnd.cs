@@ -11,7 +11,7 @@ internal static class MachineEnd
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether the VMM has ended or does so at once: asked by whoever has noticed another end.</summary>
-    public static async Task<bool> IsBehindAsync(IVirtualMachine machine, TimeProvider time)
+    public static async Task<bool> IsRootCauseAsync(IVirtualMachine machine, TimeProvider time)
     {
         using var over = new CancellationTokenSource();
         await Task.WhenAny(machine.Exited, Task.Delay(Moment, time, over.Token));

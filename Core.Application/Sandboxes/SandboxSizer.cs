@@ -47,8 +47,8 @@ internal sealed class SandboxSizer(
         _bounds = MachineBounds.Of(
             h.DefaultVcpus, h.MaxVcpus, h.MemoryMib, h.MaxMemoryMib, h.MemorySlots, settings.StaticSandboxResources,
             Environment.ProcessorCount);
-        _atStart = Workload.OfPod(spec.Annotations) ?? Workload.Of(spec.Linux?.Resources);
-        TellCap(_bounds, _atStart);
+        _atStart = Workload.FromPodAnnotations(spec.Annotations) ?? Workload.Of(spec.Linux?.Resources);
+        WarnIfCapped(_bounds, _atStart);
         _present = Sizing.AtStart(_bounds, _atStart);
         (_onlineMib, _onlineVcpus) = (_present.MemoryMib, _present.Vcpus);
         return _present;
@@ -81,7 +81,7 @@ internal sealed class SandboxSizer(
     /// <returns>The vCPUs that stand for the CPUs of the host that it is bound to; none for none.</returns>
     /// <exception cref="KataException">ResourceExhausted if the memory cannot be had; what was promised before
     /// stays.</exception>
-    public async Task<CpuList> PromiseAsync(ContainerId id, OciResources? limits, CancellationToken ct)
+    public async Task<CpuList> ReserveAsync(ContainerId id, OciResources? limits, CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
@@ -89,8 +89,8 @@ internal sealed class SandboxSizer(
             var live = containers.Find(id);
             var promise = Workload.Of(limits);
             var all = Workload.Sum([.. Others(id), promise]);
-            await ReachAsync(all, mayShrink: false, ct);
-            await BindAsync(id, limits, ct);
+            await ResizeToAsync(all, mayShrink: false, ct);
+            await ApplyCpusetAsync(id, limits, ct);
             live.Promised = promise;
             return binding.Choose(live, promise, _onlineVcpus);
         }
@@ -106,7 +106,7 @@ internal sealed class SandboxSizer(
         await _turn.WaitAsync(ct);
         try
         {
-            await ReachAsync(Workload.Sum(Others(null)), mayShrink: true, ct);
+            await ResizeToAsync(Workload.Sum(Others(null)), mayShrink: true, ct);
         }
         catch (KataException e)
         {
@@ -119,15 +119,15 @@ internal sealed class SandboxSizer(
     }
 
     // The pause container of a pod is promised nothing of its own: what the pod has is told with it.
-    private IEnumerable<Workload> Others(ContainerId? id) => LivingBut(id).Select(c => c.Promised);
+    private IEnumerable<Workload> Others(ContainerId? id) => OtherActiveContainers(id).Select(c => c.Promised);
 
-    private IEnumerable<LiveContainer> LivingBut(ContainerId? id) => containers.Living
+    private IEnumerable<LiveContainer> OtherActiveContainers(ContainerId? id) => containers.Living
         .Where(c => c.Aggregate.Id != id && c.Aggregate.Kind != ContainerKind.PodSandbox);
 
     // On the host the machine runs where any of its containers may.
-    private async Task BindAsync(ContainerId id, OciResources? limits, CancellationToken ct)
+    private async Task ApplyCpusetAsync(ContainerId id, OciResources? limits, CancellationToken ct)
     {
-        var all = LivingBut(id).Select(c => c.Limits?.Cpu).Append(limits?.Cpu).OfType<OciCpu>().ToList();
+        var all = OtherActiveContainers(id).Select(c => c.Limits?.Cpu).Append(limits?.Cpu).OfType<OciCpu>().ToList();
         var (cpus, nodes) = (Union(all.Select(cpu => cpu.Cpus)), Union(all.Select(cpu => cpu.Mems)));
         if ((cpus, nodes) == _bound || (cpus.Count == 0 && nodes.Count == 0) || sandbox.Cgroups.Count == 0)
             return;
@@ -140,7 +140,7 @@ internal sealed class SandboxSizer(
     private static CpuList Union(IEnumerable<string?> lists) =>
         lists.Aggregate(CpuList.Empty, (all, text) => CpuList.TryParse(text, out var list) ? all.Union(list) : all);
 
-    private async Task ReachAsync(Workload workload, bool mayShrink, CancellationToken ct)
+    private async Task ResizeToAsync(Workload workload, bool mayShrink, CancellationToken ct)
     {
         if (_bounds is not { Fixed: false } bounds || _present is null || sandbox.Machine?.Resize is not { } resize)
             return;
@@ -149,7 +149,7 @@ internal sealed class SandboxSizer(
         var vcpus = Sizing.Vcpus(bounds, workload);
         if (vcpus > _present.Vcpus || (mayShrink && vcpus < _present.Vcpus))
         {
-            TellCap(bounds, workload);
+            WarnIfCapped(bounds, workload);
             await ResizeVcpusAsync(resize, vcpus, ct);
         }
 
@@ -262,9 +262,9 @@ internal sealed class SandboxSizer(
         }
     }
 
-    private void TellCap(MachineBounds bounds, Workload workload)
+    private void WarnIfCapped(MachineBounds bounds, Workload workload)
     {
-        var asked = Sizing.AskedVcpus(bounds, workload);
+        var asked = Sizing.RequestedVcpus(bounds, workload);
         if (asked > bounds.MaxVcpus)
             SizingLog.Capped(log, asked, bounds.MaxVcpus);
     }

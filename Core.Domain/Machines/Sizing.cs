@@ -31,10 +31,10 @@ public static class Sizing
 
     /// <summary>vCPUs for a workload, no more than there may be.</summary>
     public static int Vcpus(MachineBounds bounds, Workload workload) =>
-        (int)Math.Min(AskedVcpus(bounds, workload), bounds.MaxVcpus);
+        (int)Math.Min(RequestedVcpus(bounds, workload), bounds.MaxVcpus);
 
     /// <summary>vCPUs for a workload, whatever the maximum.</summary>
-    public static long AskedVcpus(MachineBounds bounds, Workload workload)
+    public static long RequestedVcpus(MachineBounds bounds, Workload workload)
     {
         var own = Math.Ceiling(Math.Round(Math.Min(workload.Cpus, int.MaxValue), Digits));
 

@@ -26,7 +26,7 @@ public sealed record Workload(decimal Cpus, long MemoryMib, CpuList Cpuset)
     /// The sums that a container manager writes into the annotations of a pod's first container; null if it wrote none.
     /// What is no number counts as 0.
     /// </summary>
-    public static Workload? OfPod(IReadOnlyDictionary<string, string> annotations)
+    public static Workload? FromPodAnnotations(IReadOnlyDictionary<string, string> annotations)
     {
         const string prefix = "io.kubernetes.cri.sandbox-";
         if (!annotations.Keys.Any(key => key is prefix + "cpu-quota" or prefix + "memory"))

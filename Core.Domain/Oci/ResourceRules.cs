@@ -30,16 +30,16 @@ public static class ResourceRules
         {
             if (page.PageSize.Length == 0 || !page.PageSize.All(char.IsAsciiLetterOrDigit)
                 || !char.IsAsciiDigit(page.PageSize[0]))
-                throw Wrong("hugepageLimits.pageSize", $"\"{page.PageSize}\"", "a size such as 2MB");
+                throw Invalid("hugepageLimits.pageSize", $"\"{page.PageSize}\"", "a size such as 2MB");
         }
 
         foreach (var (file, value) in limits.Unified)
         {
             if (!file.Contains('.', StringComparison.Ordinal) || file.StartsWith("cgroup.", StringComparison.Ordinal)
                 || !file.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_'))
-                throw Wrong("unified", $"\"{file}\"", "a file of a controller, such as memory.high");
+                throw Invalid("unified", $"\"{file}\"", "a file of a controller, such as memory.high");
             if (value.AsSpan().IndexOfAny('\0', '\n') >= 0)
-                throw Wrong($"unified {file}", "several lines", "one value");
+                throw Invalid($"unified {file}", "several lines", "one value");
         }
     }
 
@@ -47,7 +47,7 @@ public static class ResourceRules
     /// Files of cgroup v2 that mean a limit of its own become that limit, which every agent knows; they win, as the
     /// later written ones. The rest of the files is left out.
     /// </summary>
-    public static OciResources Fold(OciResources limits)
+    public static OciResources TranslateUnified(OciResources limits)
     {
         if (limits.Unified.Count == 0)
             return limits;
@@ -103,15 +103,15 @@ public static class ResourceRules
     private static void Check(OciCpu cpu, int hostCpus)
     {
         if (cpu.Quota is > 0 and < MinQuota)
-            throw Wrong("cpu.quota", $"{cpu.Quota}", $"at least {MinQuota} microseconds, or -1 for no limit");
+            throw Invalid("cpu.quota", $"{cpu.Quota}", $"at least {MinQuota} microseconds, or -1 for no limit");
         if (cpu.Period is > 0 and (< MinPeriod or > MaxPeriod))
-            throw Wrong("cpu.period", $"{cpu.Period}", $"{MinPeriod} to {MaxPeriod} microseconds");
+            throw Invalid("cpu.period", $"{cpu.Period}", $"{MinPeriod} to {MaxPeriod} microseconds");
         if (!CpuList.TryParse(cpu.Cpus, out var cpus))
-            throw Wrong("cpu.cpus", $"\"{cpu.Cpus}\"", "a list of CPUs such as 0-3,8");
+            throw Invalid("cpu.cpus", $"\"{cpu.Cpus}\"", "a list of CPUs such as 0-3,8");
         if (cpus.Lowest >= hostCpus)
-            throw Wrong("cpu.cpus", $"\"{cpu.Cpus}\"", $"CPUs of the host, which has {hostCpus}");
+            throw Invalid("cpu.cpus", $"\"{cpu.Cpus}\"", $"CPUs of the host, which has {hostCpus}");
         if (!CpuList.TryParse(cpu.Mems, out _))
-            throw Wrong("cpu.mems", $"\"{cpu.Mems}\"", "a list of memory nodes such as 0-1");
+            throw Invalid("cpu.mems", $"\"{cpu.Mems}\"", "a list of memory nodes such as 0-1");
     }
 
     private static void Check(OciMemory memory)
@@ -121,15 +121,15 @@ public static class ResourceRules
                 ("kernel", memory.Kernel), ("kernelTCP", memory.KernelTcp)])
         {
             if (value < Unlimited)
-                throw Wrong($"memory.{name}", $"{value}", "a number of bytes, or -1 for no limit");
+                throw Invalid($"memory.{name}", $"{value}", "a number of bytes, or -1 for no limit");
         }
 
         if (memory is { Limit: > 0, Swap: > 0 } && memory.Swap < memory.Limit)
-            throw Wrong(
+            throw Invalid(
                 "memory.swap", $"{memory.Swap}",
                 $"memory and swap together, so at least memory.limit, which is {memory.Limit}");
         if (memory.Swappiness > 100)
-            throw Wrong("memory.swappiness", $"{memory.Swappiness}", "0 to 100");
+            throw Invalid("memory.swappiness", $"{memory.Swappiness}", "0 to 100");
     }
 
     private static OciCpu? Merge(OciCpu? present, OciCpu? update) => present is null || update is null
@@ -169,6 +169,6 @@ public static class ResourceRules
 
     private static ulong? Set(ulong? value) => value is 0 ? null : value;
 
-    private static KataException Wrong(string field, string value, string wanted) =>
+    private static KataException Invalid(string field, string value, string wanted) =>
         new(ErrorKind.InvalidArgument, $"linux.resources.{field} is {value}; it must be {wanted}");
 }

@@ -108,7 +108,7 @@ public sealed class CompositionTests
                 .AddSingleton<ISender>(sender)
                 .AddSingleton(new ShimEnvironment("k8s.io", ""))
                 .AddSingleton(TimeProvider.System)
-                .AddSingleton<CrioHabits>()
+                .AddSingleton<CrioCompatibility>()
                 .BuildServiceProvider());
             var call = typeof(TaskService).GetMethod(method.Name) ?? throw new InvalidOperationException(method.Name);
             try

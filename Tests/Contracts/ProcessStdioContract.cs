@@ -37,7 +37,7 @@ public abstract class ProcessStdioContract
     {
         await using var client = NewClient();
         await using var pipes = await Port.OpenAsync(Process, client.Paths, CancellationToken.None);
-        pipes.BeginStdin();
+        pipes.OpenStdin();
 
         await client.WriteStdinAsync("hello");
 
@@ -49,7 +49,7 @@ public abstract class ProcessStdioContract
     {
         await using var client = NewClient();
         await using var pipes = await Port.OpenAsync(Process, client.Paths, CancellationToken.None);
-        pipes.BeginStdin();
+        pipes.OpenStdin();
         await client.WriteStdinAsync("last words");
         client.CloseStdin();
         (await ReadAsync(pipes)).Should().Be("last words");
@@ -66,7 +66,7 @@ public abstract class ProcessStdioContract
     {
         await using var client = NewClient();
         await using var pipes = await Port.OpenAsync(Process, client.Paths, CancellationToken.None);
-        pipes.BeginStdin();
+        pipes.OpenStdin();
         await client.WriteStdinAsync("before");
         client.CloseStdin();
 

@@ -72,7 +72,7 @@ public sealed class ProcessStdioFifoTests : ProcessStdioContract, IDisposable
         var early = () => Fifo.OpenWriter(client.Paths.Stdin).Dispose();
         early.Should().Throw<LinuxException>().Which.Errno.Should().Be(Errno.ENXIO);
         File.Delete(client.Paths.Stdin);
-        pipes.BeginStdin();
+        pipes.OpenStdin();
 
         await client.WriteStdinAsync("hello");
         var buffer = new byte[16];

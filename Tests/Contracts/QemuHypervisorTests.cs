@@ -16,7 +16,7 @@ public sealed class QemuHypervisorTests : HypervisorContract
     public QemuHypervisorTests() => QemuStandIn.UseLauncher();
 
     protected override IHypervisor Hypervisor { get; } = new QemuHypervisor(
-        new HostAbilities("/nowhere/kvm", "/nowhere/vhost-net", "/nowhere/vhost-vsock"), TimeProvider.System,
+        new HostCapabilities("/nowhere/kvm", "/nowhere/vhost-net", "/nowhere/vhost-vsock"), TimeProvider.System,
         NullLogger<QemuHypervisor>.Instance);
 
     protected override VmSpec Machine(VmmBehaviour behaviour) => new()

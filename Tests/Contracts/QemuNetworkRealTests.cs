@@ -47,7 +47,7 @@ public sealed class QemuNetworkRealTests : IDisposable
 
         await using (
             var machine = await new QemuHypervisor(
-                new HostAbilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance)
+                new HostCapabilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance)
             .LaunchAsync(Machine(plan), placement, _ledger, Ct))
         {
             File.ResolveLinkTarget($"/proc/{machine.ProcessId}/ns/net", returnFinalTarget: false)!.Name

@@ -17,7 +17,7 @@ public sealed class QemuRealTests : HypervisorContract
     public QemuRealTests() => QemuStandIn.UseLauncher();
 
     protected override IHypervisor Hypervisor { get; } = new QemuHypervisor(
-        new HostAbilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance);
+        new HostCapabilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance);
 
     protected override VmSpec Machine(VmmBehaviour behaviour) => new()
     {

@@ -13,7 +13,7 @@ public sealed class SettingsSourceFileTests : SettingsSourceContract, IDisposabl
     private readonly string _directory = Directory.CreateTempSubdirectory("config").FullName;
 
     protected override ISettingsSource Port { get; } = new SettingsReader(
-        new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance);
+        new ConfigSearchPath("", []), NullLogger<SettingsReader>.Instance);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
@@ -41,7 +41,7 @@ public sealed class SettingsSourceFileTests : SettingsSourceContract, IDisposabl
 public sealed class SettingsSourceBodyTests : SettingsSourceContract
 {
     protected override ISettingsSource Port { get; } = new SettingsReader(
-        new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance);
+        new ConfigSearchPath("", []), NullLogger<SettingsReader>.Instance);
 
     protected override RuntimeOptions OptionsWithKernel(string kernel) => new(null, Body(TomlWithKernel(kernel)));
 

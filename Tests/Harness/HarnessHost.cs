@@ -174,7 +174,7 @@ public sealed class HarnessHost(FaultSchedule? faults = null, ManualTime? time =
     }
 
     /// <summary>Gives a thing back and strikes it out.</summary>
-    public void GiveBack(IResourceLedger ledger, AcquiredResource resource)
+    public void Release(IResourceLedger ledger, AcquiredResource resource)
     {
         Drop(resource);
         ledger.Forget(resource);

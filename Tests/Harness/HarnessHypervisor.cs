@@ -63,7 +63,7 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
         catch
         {
             foreach (var resource in Enumerable.Reverse(taken))
-                host.GiveBack(ledger, resource);
+                host.Release(ledger, resource);
             throw;
         }
     }
@@ -155,7 +155,7 @@ public sealed class HarnessMachine : IVirtualMachine
             await Task.WhenAny(_exited.Task, _host.Time.Delay(grace, CancellationToken.None));
         Die(new VmmEnd(null, 15));
         foreach (var resource in _taken.Reverse())
-            _host.GiveBack(_ledger, resource);
+            _host.Release(_ledger, resource);
     }
 
     /// <summary>The VMM ends.</summary>

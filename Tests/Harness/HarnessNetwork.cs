@@ -86,7 +86,7 @@ public sealed class HarnessLinks(
     {
         await host.EnterAsync("network.detach", ct);
         if (_connected.Remove(link, out var held))
-            host.GiveBack(ledger, held.Tap);
+            host.Release(ledger, held.Tap);
     }
 
     /// <inheritdoc/>

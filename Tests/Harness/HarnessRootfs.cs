@@ -32,7 +32,7 @@ public sealed class HarnessRootfs(HarnessHost host) : IRootfsMounter
         catch
         {
             if (taken is not null)
-                host.GiveBack(ledger, taken);
+                host.Release(ledger, taken);
             throw;
         }
     }

@@ -34,7 +34,7 @@ public sealed class HarnessShares(HarnessHost host) : ISharedFilesystem
         catch
         {
             foreach (var resource in Enumerable.Reverse(taken))
-                host.GiveBack(ledger, resource);
+                host.Release(ledger, resource);
             throw;
         }
     }
@@ -91,7 +91,7 @@ public sealed class HarnessShare(
         await host.EnterAsync("share.leave", ct);
         foreach (var shared in _shared.Where(shared => shared.Container == container).Reverse().ToList())
         {
-            host.GiveBack(ledger, shared.Mount);
+            host.Release(ledger, shared.Mount);
             _shared.Remove(shared);
         }
     }
@@ -108,13 +108,13 @@ public sealed class HarnessShare(
         _takenBack.Writer.TryComplete();
         await host.StandAsync(host.Enter("share.stop"), ct);
         Die("stopped");
-        host.GiveBack(ledger, process);
-        host.GiveBack(ledger, socket);
+        host.Release(ledger, process);
+        host.Release(ledger, socket);
         foreach (var shared in _shared)
             host.Drop(shared.Mount);
         try
         {
-            host.GiveBack(ledger, directory);
+            host.Release(ledger, directory);
         }
         catch (KataException)
         {

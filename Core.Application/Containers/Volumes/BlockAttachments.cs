@@ -31,7 +31,7 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         await _gate.WaitAsync(ct);
         try
         {
-            ForgetThoseOfAnotherMachine();
+            ResetIfMachineChanged();
             if (_disks.Find(disk => disk.Identity == identity) is { } known)
             {
                 if (known.Device.ReadOnly != readOnly)
@@ -87,7 +87,7 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         await _gate.WaitAsync(ct);
         try
         {
-            ForgetThoseOfAnotherMachine();
+            ResetIfMachineChanged();
             return _disks.Find(disk => disk.Volumes.ContainsKey(volume)) is { } found
                 ? (found.Attached, found.Volumes[volume])
                 : throw new KataException(
@@ -108,7 +108,7 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         await _gate.WaitAsync(ct);
         try
         {
-            ForgetThoseOfAnotherMachine();
+            ResetIfMachineChanged();
             foreach (var disk in _disks.Where(disk => disk.Users.Contains(container)).Reverse().ToArray())
             {
                 if (disk is { Users.Count: 1, Stays: false }
@@ -136,7 +136,7 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         await _gate.WaitAsync(ct);
         try
         {
-            ForgetThoseOfAnotherMachine();
+            ResetIfMachineChanged();
             foreach (var disk in _disks.Where(disk => disk.Users.Remove(container)))
                 disk.Stays |= disk.Users.Count == 0;
         }
@@ -146,7 +146,7 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
         }
     }
 
-    private void ForgetThoseOfAnotherMachine()
+    private void ResetIfMachineChanged()
     {
         if (ReferenceEquals(_machine, sandbox.Machine))
             return;

@@ -25,14 +25,14 @@ internal sealed class VolumePlacer(
     public async Task<GuestVolumes> PlaceAsync(
         ContainerId id, OciSpec spec, IReadOnlyList<MountSpec> rootfs, CancellationToken ct)
     {
-        var placing = new Placing(id, spec, sandbox, files, directVolumes, blocks);
+        var mapper = new VolumeMapper(id, spec, sandbox, files, directVolumes, blocks);
         if (await FindRootAsync(rootfs, ct) is { } root)
-            await placing.AddRootAsync(rootfs[0], root, ct);
+            await mapper.AddRootAsync(rootfs[0], root, ct);
         for (var i = 0; i < spec.Mounts.Count; i++)
-            await placing.AddMountAsync(spec.Mounts[i], i, ct);
+            await mapper.AddMountAsync(spec.Mounts[i], i, ct);
         foreach (var node in spec.Linux?.Devices ?? [])
-            await placing.AddNodeAsync(node, ct);
-        return placing.Result;
+            await mapper.AddNodeAsync(node, ct);
+        return mapper.Result;
     }
 
     /// <summary>

@@ -36,7 +36,7 @@ public sealed class HarnessStdio(HarnessHost host) : IProcessStdio
         public bool Takes(GuestStream stream) =>
             (stream == GuestStream.Stdout ? stdio.Stdout : stdio.Stderr).Length > 0;
 
-        public void BeginStdin()
+        public void OpenStdin()
         {
         }
 

@@ -149,7 +149,7 @@ public sealed class SettingsReaderTests
         bool asStarted, string set, bool expected)
     {
         using var log = new ContainerdLog(fifo: null, asStarted, TimeProvider.System);
-        var reader = new SettingsReader(new SettingsPlaces("", []), NullLogger<SettingsReader>.Instance, log);
+        var reader = new SettingsReader(new ConfigSearchPath("", []), NullLogger<SettingsReader>.Instance, log);
         var body = Encoding.UTF8.GetBytes($"{Least}\n[runtime]\nenable_debug = {set}\n");
 
         await reader.ReadAsync(
@@ -241,10 +241,10 @@ public sealed class SettingsReaderTests
     {
         var existing = typeof(SettingsReaderTests).Assembly.Location;
 
-        new SettingsPlaces("/env", [existing]).Find("/options").Should().Be("/options");
-        new SettingsPlaces("/env", [existing]).Find(null).Should().Be("/env");
-        new SettingsPlaces("", ["/nonexistent", existing]).Find("").Should().Be(existing);
-        FluentActions.Invoking(() => new SettingsPlaces("", ["/nonexistent"]).Find(null))
+        new ConfigSearchPath("/env", [existing]).Find("/options").Should().Be("/options");
+        new ConfigSearchPath("/env", [existing]).Find(null).Should().Be("/env");
+        new ConfigSearchPath("", ["/nonexistent", existing]).Find("").Should().Be(existing);
+        FluentActions.Invoking(() => new ConfigSearchPath("", ["/nonexistent"]).Find(null))
             .Should().Throw<KataException>().WithMessage("no configuration was found; put one at /nonexistent*");
     }
 

@@ -419,7 +419,7 @@ public sealed class TaskServiceTests : IAsyncLifetime
     private async System.Threading.Tasks.Task ServeAsync(string eventsAddress)
     {
         var service = new TaskService(
-            _sender.Object, new CrioHabits(new ShimEnvironment("default", eventsAddress), TimeProvider.System));
+            _sender.Object, new CrioCompatibility(new ShimEnvironment("default", eventsAddress), TimeProvider.System));
         _pair.Serve(server => ShimServer.AddTaskService(server, service));
         _client = new TaskClient(await _pair.ConnectAsync());
     }

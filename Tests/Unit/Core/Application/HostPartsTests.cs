@@ -52,7 +52,8 @@ public sealed class HostPartsTests
             {
                 Linux = spec.Linux! with
                 {
-                    Namespaces = [.. OfAContainer.Where(n => n.Type != type), new() { Type = type, Path = $"/proc/7/ns/{type}" }]
+                    Namespaces = [.. OfAContainer.Where(n => n.Type != type),
+                        new() { Type = type, Path = $"/proc/7/ns/{type}" }]
                 }
             },
             _ => { },
@@ -70,7 +71,8 @@ public sealed class HostPartsTests
         {
             Linux = spec.Linux! with
             {
-                Namespaces = [.. spec.Linux.Namespaces.Where(n => n.Type == "network"), .. OfAContainer[..3].Select(n => n with { Path = $"/proc/7/ns/{n.Type}" })]
+                Namespaces = [.. spec.Linux.Namespaces.Where(n => n.Type == "network"),
+                    .. OfAContainer[..3].Select(n => n with { Path = $"/proc/7/ns/{n.Type}" })]
             }
         };
     });

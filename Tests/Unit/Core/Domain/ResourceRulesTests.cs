@@ -90,7 +90,7 @@ public sealed class ResourceRulesTests
     [Fact]
     public void Fold_when_version_2s_files_are_given_makes_limits_of_them()
     {
-        var folded = ResourceRules.Fold(new OciResources
+        var folded = ResourceRules.TranslateUnified(new OciResources
         {
             Cpu = new OciCpu { Quota = 1000, Shares = 2, Cpus = "0" },
             Unified = new Dictionary<string, string>
@@ -109,9 +109,10 @@ public sealed class ResourceRulesTests
         folded.Memory.Should().Be(new OciMemory { Limit = 1000, Reservation = -1, Swap = 1010 });
         folded.Pids!.Limit.Should().Be(-1);
         folded.Unified.Should().BeEmpty();
-        ResourceRules.Fold(new OciResources { Unified = new Dictionary<string, string> { ["cpu.max"] = "max" } })
+        ResourceRules.TranslateUnified(
+            new OciResources { Unified = new Dictionary<string, string> { ["cpu.max"] = "max" } })
             .Cpu!.Quota.Should().Be(-1);
-        ResourceRules.Fold(
+        ResourceRules.TranslateUnified(
             new OciResources
             {
                 Unified = new Dictionary<string,

@@ -83,22 +83,23 @@ public sealed class SizingTests
 
     [Fact]
     public void Pod_when_annotated_is_promised_its_annotations() =>
-        Workload.OfPod(Annotations("200000", "100000", "134217728")).Should().Be(new Workload(2, 128, CpuList.Empty));
+        Workload.FromPodAnnotations(Annotations("200000", "100000", "134217728"))
+            .Should().Be(new Workload(2, 128, CpuList.Empty));
 
     [Fact]
     public void Pod_when_not_annotated_is_told_from_one_without_limits()
     {
-        Workload.OfPod(new Dictionary<string, string>()).Should().BeNull();
-        Workload.OfPod(Annotations("0", "100000", "0")).Should().Be(Workload.None);
+        Workload.FromPodAnnotations(new Dictionary<string, string>()).Should().BeNull();
+        Workload.FromPodAnnotations(Annotations("0", "100000", "0")).Should().Be(Workload.None);
     }
 
     [Fact]
     public void Annotation_when_it_is_no_number_counts_as_none() =>
-        Workload.OfPod(Annotations("much", "100000", "")).Should().Be(Workload.None);
+        Workload.FromPodAnnotations(Annotations("much", "100000", "")).Should().Be(Workload.None);
 
     [Fact]
     public void Pod_when_its_cpus_are_exclusive_is_promised_its_shares() =>
-        Workload.OfPod(
+        Workload.FromPodAnnotations(
             new Dictionary<string,
             string>(Annotations("-1", "100000",
                 "0")) { ["io.kubernetes.cri.sandbox-cpu-shares"] = "1536" })!.Cpus.Should().Be(2);

@@ -10,7 +10,7 @@ namespace Kata.Adapters.Shimv2.Tasks;
 /// What CRI-O needs answered otherwise than containerd: it fails a stop when a terminating signal is refused, and a
 /// removal when there is nothing left to delete. It is known by giving its shims no address for events.
 /// </summary>
-internal sealed class CrioHabits(ShimEnvironment environment, TimeProvider time)
+internal sealed class CrioCompatibility(ShimEnvironment environment, TimeProvider time)
 {
     private const uint SigKill = 9;
     private const uint SigTerm = 15;

@@ -4,7 +4,7 @@ using Kata.Core.Domain;
 namespace Kata.Adapters.Shimv2.Errors;
 
 /// <summary>Binds unary methods so that a failure with a kind is answered with its status.</summary>
-internal sealed class KindedService(ServiceBinderBase inner) : ServiceBinderBase
+internal sealed class ErrorMappingBinder(ServiceBinderBase inner) : ServiceBinderBase
 {
     /// <inheritdoc/>
     public override void AddMethod<TRequest, TResponse>(

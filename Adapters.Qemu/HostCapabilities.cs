@@ -6,7 +6,7 @@ using Kata.Platform.Linux;
 namespace Kata.Adapters.Qemu;
 
 /// <summary>What this host can: asked anew for each machine, since modules come and go.</summary>
-internal sealed class HostAbilities(
+internal sealed class HostCapabilities(
     string kvmDevice = "/dev/kvm", string vhostNetDevice = "/dev/vhost-net",
     string vhostVsockDevice = "/dev/vhost-vsock", string cpuInfo = "/proc/cpuinfo")
 {

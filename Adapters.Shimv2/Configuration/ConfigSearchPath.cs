@@ -6,13 +6,13 @@ namespace Kata.Adapters.Shimv2.Configuration;
 /// <param name="FromEnvironment">The file named by <see cref="Variable"/>; empty if none is. The environment is the
 /// daemon's, so it is trusted as its configuration is.</param>
 /// <param name="Defaults">The default paths; the first that exists counts.</param>
-internal sealed record SettingsPlaces(string FromEnvironment, IReadOnlyList<string> Defaults)
+internal sealed record ConfigSearchPath(string FromEnvironment, IReadOnlyList<string> Defaults)
 {
     /// <summary>The variable that names a file.</summary>
     public const string Variable = "KATA_CONF_FILE";
 
     /// <summary>The places of this process.</summary>
-    public static SettingsPlaces OfThisProcess() => new(
+    public static ConfigSearchPath OfThisProcess() => new(
         Environment.GetEnvironmentVariable(Variable) ?? "",
         ["/etc/kata-containers/configuration.toml", "/usr/share/defaults/kata-containers/configuration.toml"]);
 

@@ -9,7 +9,7 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Application.Containers.Volumes;
 
 /// <summary>One container's volumes while they are placed.</summary>
-internal sealed class Placing(
+internal sealed class VolumeMapper(
     ContainerId id, OciSpec spec, LiveSandbox sandbox, IHostFiles files, IDirectVolumes directVolumes,
     BlockAttachments blocks)
 {

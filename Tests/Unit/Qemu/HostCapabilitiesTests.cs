@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Kata.Tests.Unit.Qemu;
 
-public sealed class HostAbilitiesTests : IDisposable
+public sealed class HostCapabilitiesTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("abilities").FullName;
 
@@ -37,7 +37,7 @@ public sealed class HostAbilitiesTests : IDisposable
     [Fact]
     public void Choose_when_arm_needs_the_device_only()
     {
-        var host = new HostAbilities(Device(),
+        var host = new HostCapabilities(Device(),
             cpuInfo: Path.Combine(_directory, "none")) { Architecture = Architecture.Arm64 };
 
         host.ChooseAccelerator(Accelerator.Auto).Kvm.Should().BeTrue();
@@ -46,7 +46,7 @@ public sealed class HostAbilitiesTests : IDisposable
     [Fact]
     public void Choose_when_device_is_missing_falls_back()
     {
-        var choice = new HostAbilities(Path.Combine(_directory, "kvm")).ChooseAccelerator(Accelerator.Auto);
+        var choice = new HostCapabilities(Path.Combine(_directory, "kvm")).ChooseAccelerator(Accelerator.Auto);
 
         choice.Reason.Should().Contain("is missing");
     }
@@ -54,7 +54,7 @@ public sealed class HostAbilitiesTests : IDisposable
     [Fact]
     public void Choose_when_kvm_is_demanded_and_missing_names_the_setting()
     {
-        var host = new HostAbilities(Path.Combine(_directory, "kvm"));
+        var host = new HostCapabilities(Path.Combine(_directory, "kvm"));
 
         host.Invoking(h => h.ChooseAccelerator(Accelerator.Kvm)).Should().Throw<KataException>()
             .WithMessage("accelerator is kvm, but *kvm is missing*").Which.Kind.Should().Be(ErrorKind.InvalidArgument);
@@ -64,11 +64,11 @@ public sealed class HostAbilitiesTests : IDisposable
     public void Choose_when_emulation_is_demanded_is_no_fallback() =>
         Host("vmx").ChooseAccelerator(Accelerator.Tcg).Should().Be(new AcceleratorChoice(false, false, "TCG, as set"));
 
-    private HostAbilities Host(string flags)
+    private HostCapabilities Host(string flags)
     {
         var cpuInfo = Path.Combine(_directory, "cpuinfo");
         File.WriteAllText(cpuInfo, $"processor\t: 0\nflags\t\t: {flags}\n");
-        return new HostAbilities(Device(), cpuInfo: cpuInfo) { Architecture = Architecture.X64 };
+        return new HostCapabilities(Device(), cpuInfo: cpuInfo) { Architecture = Architecture.X64 };
     }
 
     private string Device()
