@@ -160,7 +160,11 @@ internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvid
             "blockdev-add", new AddStorage(QemuCommandLine.NodeName(block.Id), block.ReadOnly, file),
             QmpJson.Default.AddStorage, $"open {block.Path}", ct);
         var disk = Place(new AddDevice("virtio-blk-pci", Disk(block)),
-            slot) with { Drive = QemuCommandLine.NodeName(block.Id), Serial = block.Id };
+            slot) with
+        {
+            Drive = QemuCommandLine.NodeName(block.Id),
+            Serial = block.Id
+        };
         await AddAsync(disk, () => RemoveStorageAsync(block, CancellationToken.None), ct);
         return disk.Id;
     }

@@ -48,7 +48,10 @@ internal sealed class QemuLaunch(VmSpec spec, TimeProvider time)
         {
             return failure is LinuxException refusal
                 ? new KataException(refusal.ToKind(ErrorKind.Unavailable), Sentence(refusal),
-                    refusal) { Report = new FailureReport { Phase = Phase, After = Elapsed } }
+                    refusal)
+                {
+                    Report = new FailureReport { Phase = Phase, After = Elapsed }
+                }
                 : null;
         }
 

@@ -156,9 +156,9 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
             _timeline ??= new TimelineFile($"{SandboxPaths.State(id)}/{TimelineFile.FileName}");
             _timeline.Append(
                 new TimelineEntry(phase, isEnd ? "end" : "begin", Math.Round(sinceBegin.TotalMilliseconds, 3))
-            {
-                Container = container.Value,
-            });
+                {
+                    Container = container.Value,
+                });
         }
         catch (IOException)
         {

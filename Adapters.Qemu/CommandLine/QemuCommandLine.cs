@@ -171,9 +171,9 @@ internal static class QemuCommandLine
 
     private static TapOption Tap(NetworkDevice network, HostChoices host) =>
         new(network.Id, network.Tap, network.Queues, host.VhostNet)
-    {
-        Descriptors = host.NicDescriptors.GetValueOrDefault(network.Id, []),
-    };
+        {
+            Descriptors = host.NicDescriptors.GetValueOrDefault(network.Id, []),
+        };
 
     private static QemuOption[] Network(TapOption tap, NetworkDevice network) => [tap, tap.Nic(network.Mac)];
 

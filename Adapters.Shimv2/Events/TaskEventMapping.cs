@@ -58,7 +58,9 @@ internal static class TaskEventMapping
             ExitStatus = (uint)f.Exit.Code,
             ExitedAt = Timestamp.FromDateTimeOffset(f.Exit.At),
         }) with
-        { IsExit = true },
+        {
+            IsExit = true
+        },
         _ => null,
     };
 

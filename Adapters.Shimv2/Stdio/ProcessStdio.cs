@@ -39,15 +39,15 @@ internal sealed class ProcessStdio(BinaryLoggers loggers, TimeProvider time) : I
     private async Task<IOutputs> OpenOutputsAsync(
         ProcessRef process, StdioUri stdout, StdioUri stderr, bool terminal,
         CancellationToken ct) => stdout.Scheme switch
-    {
-        StdioScheme.File => FileOutputs.Open(stdout.Path),
-        StdioScheme.Binary or StdioScheme.BinaryV2 => await loggers.StartAsync(process, stdout, terminal, ct),
-        _ when stderr.Scheme is StdioScheme.None or StdioScheme.Fifo =>
-            await FifoOutputs.OpenAsync(stdout, stderr, time),
-        _ =>
-            throw new KataException(
-                ErrorKind.InvalidArgument, "standard error must be a fifo when standard output is one"),
-    };
+        {
+            StdioScheme.File => FileOutputs.Open(stdout.Path),
+            StdioScheme.Binary or StdioScheme.BinaryV2 => await loggers.StartAsync(process, stdout, terminal, ct),
+            _ when stderr.Scheme is StdioScheme.None or StdioScheme.Fifo =>
+                await FifoOutputs.OpenAsync(stdout, stderr, time),
+            _ =>
+                throw new KataException(
+                    ErrorKind.InvalidArgument, "standard error must be a fifo when standard output is one"),
+        };
 
     /// <summary>The text must not read like a missing command, which is what some clients make of ENOENT's.</summary>
     private static KataException ToFailure(LinuxException e) => e switch

@@ -14,7 +14,8 @@ public sealed record OciLinux
 
     /// <summary>Kernel parameters inside.</summary>
     public IReadOnlyDictionary<string,
-    string> Sysctl { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
+    string> Sysctl
+    { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
     string>();
 
     /// <summary>Limits.</summary>

@@ -23,7 +23,8 @@ public sealed record OciResources
 
     /// <summary>Files of cgroup v2 by name.</summary>
     public IReadOnlyDictionary<string,
-    string> Unified { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
+    string> Unified
+    { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
     string>();
 
     /// <summary>Fields that are not named here, such as blockIO and network.</summary>

@@ -29,7 +29,8 @@ public sealed record OciSpec
 
     /// <summary>Annotations.</summary>
     public IReadOnlyDictionary<string,
-    string> Annotations { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
+    string> Annotations
+    { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
     string>();
 
     /// <summary>Linux part.</summary>

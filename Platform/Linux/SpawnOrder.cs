@@ -51,7 +51,8 @@ internal sealed class SpawnOrder
                 case "--netns": order.NetworkNamespace = value; break;
                 case "--oom-score-adj": order.OomScoreAdjustment = Integer(value); break;
                 case "--rlimit": order.Limits.Add(Limit(value)); break;
-                case "--groups": order.Groups = Array.ConvertAll(
+                case "--groups":
+                    order.Groups = Array.ConvertAll(
                     value.Split(',', StringSplitOptions.RemoveEmptyEntries), Id); break;
                 case "--gid": order.GroupId = Id(value); break;
                 case "--uid": order.UserId = Id(value); break;

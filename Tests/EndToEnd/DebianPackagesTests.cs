@@ -83,7 +83,8 @@ public sealed class DebianPackagesTests : IDisposable
         (await Command.RunAsync(
             Path.Combine(Repository.Root, "Apps", "Agent", "image", "debian.sh"), ["trixie", packages, "tool"],
             environment: new Dictionary<string,
-            string> { ["PATH"] = $"{_folder}:/usr/bin:/bin", ["PLAYED"] = _folder })).Exited(0);
+            string>
+            { ["PATH"] = $"{_folder}:/usr/bin:/bin", ["PLAYED"] = _folder })).Exited(0);
         return await File.ReadAllTextAsync(Path.Combine(packages, "versions"));
     }
 }

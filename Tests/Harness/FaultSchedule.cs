@@ -79,6 +79,9 @@ public sealed class FaultSchedule
         var errors = new[] { ErrorKind.Internal, ErrorKind.Unavailable, ErrorKind.NotFound, ErrorKind.ResourceExhausted, ErrorKind.PermissionDenied };
         return new FaultSchedule(Enumerable.Range(0, random.Next(most + 1)).Select(_ =>
             new Fault("*", random.Next(1, 60),
-                kinds[random.Next(kinds.Length)]) { Error = errors[random.Next(errors.Length)] }));
+                kinds[random.Next(kinds.Length)])
+            {
+                Error = errors[random.Next(errors.Length)]
+            }));
     }
 }

@@ -47,7 +47,11 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
             taken.Add(host.Take(ledger, ResourceKind.SocketFile, $"{placement.StateDirectory}/qmp.sock"));
             taken.Add(host.Take(ledger, ResourceKind.Process, "vmm", pid: host.NewPid()));
             var guest = new HarnessGuest(host,
-                Programs) { Vcpus = spec.Resources.Vcpus, MemoryMib = spec.Resources.MemoryMib };
+                Programs)
+            {
+                Vcpus = spec.Resources.Vcpus,
+                MemoryMib = spec.Resources.MemoryMib
+            };
             var machine = new HarnessMachine(host, ledger, taken, guest, placement.StateDirectory)
             {
                 WaitingShare = KeptWaiting,
@@ -172,9 +176,9 @@ public sealed class HarnessMachine : IVirtualMachine
     public KataException Ended() =>
         new(ErrorKind.Unavailable,
             "the VMM has ended")
-            {
-                Report = new FailureReport { Phase = "", After = default, Vmm = _exited.Task.Result.End }
-            };
+        {
+            Report = new FailureReport { Phase = "", After = default, Vmm = _exited.Task.Result.End }
+        };
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero, CancellationToken.None);

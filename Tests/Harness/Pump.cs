@@ -56,7 +56,10 @@ public sealed class Pump : SynchronizationContext
                 failure = ExceptionDispatchInfo.Capture(e);
             }
         })
-        { IsBackground = true, Name = "pump" };
+        {
+            IsBackground = true,
+            Name = "pump"
+        };
         thread.Start();
         thread.Join();
         failure?.Throw();

@@ -19,14 +19,14 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
     /// <summary>The disk that a storage or a device message names, by the driver that it is attached with.</summary>
     public Task<BlockNode> FindBlockAsync(string driver, string address, CancellationToken cancellation) =>
         driver switch
-    {
-        "blk" when address.StartsWith('/') => FindNodeAsync("virtio_blk", address, cancellation),
-        "blk" => FindBlockAsync(ParsePci(address), cancellation),
-        "mmioblk" => FindNodeAsync("virtio_blk", address, cancellation),
-        "scsi" => FindScsiAsync(address, cancellation),
-        "nvdimm" => FindPersistentMemoryAsync(address, cancellation),
-        _ => throw AgentErrors.Invalid($"block devices of type '{driver}' are unknown to this agent"),
-    };
+        {
+            "blk" when address.StartsWith('/') => FindNodeAsync("virtio_blk", address, cancellation),
+            "blk" => FindBlockAsync(ParsePci(address), cancellation),
+            "mmioblk" => FindNodeAsync("virtio_blk", address, cancellation),
+            "scsi" => FindScsiAsync(address, cancellation),
+            "nvdimm" => FindPersistentMemoryAsync(address, cancellation),
+            _ => throw AgentErrors.Invalid($"block devices of type '{driver}' are unknown to this agent"),
+        };
 
     /// <summary>The whole disk of a virtio-blk device.</summary>
     public Task<BlockNode> FindBlockAsync(PciPath path, CancellationToken cancellation)

@@ -37,8 +37,8 @@ internal sealed class BlockAttachments(LiveSandbox sandbox)
                 if (known.Device.ReadOnly != readOnly)
                 {
                     throw new KataException(ErrorKind.FailedPrecondition,
-                        $"{path} is used {(readOnly ? "read-write" : "read-only")} by another container of this sandbox; "
-                        + "both must use it in the same mode");
+                        $"{path} is used {(readOnly ? "read-write" : "read-only")} by another container of the "
+                        + "sandbox; both must use it in the same mode");
                 }
 
                 known.Users.Add(container);

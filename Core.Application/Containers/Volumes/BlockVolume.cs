@@ -23,18 +23,18 @@ internal static class BlockVolume
     public static GuestMount Volume(
         AttachedDevice disk, string fsType, IReadOnlyList<string> options, bool readOnly,
         DirectVolume? direct = null) => new()
-    {
-        Driver = Driver,
-        Source = disk.GuestAddress,
-        FsType = fsType,
-        MountPoint = Volumes.Append(Base64Url(disk.GuestAddress)),
-        Options = Options(fsType, options, readOnly),
-        // Neither can be done to a disk that cannot be written.
-        DriverOptions = !readOnly && direct is { CreateFilesystem: true } ? ["create_filesystem"] : [],
-        // Made once: to make it again for a container that comes later would empty it.
-        Shared = direct is { CreateFilesystem: true },
-        Group = readOnly ? null : direct?.Group,
-    };
+        {
+            Driver = Driver,
+            Source = disk.GuestAddress,
+            FsType = fsType,
+            MountPoint = Volumes.Append(Base64Url(disk.GuestAddress)),
+            Options = Options(fsType, options, readOnly),
+            // Neither can be done to a disk that cannot be written.
+            DriverOptions = !readOnly && direct is { CreateFilesystem: true } ? ["create_filesystem"] : [],
+            // Made once: to make it again for a container that comes later would empty it.
+            Shared = direct is { CreateFilesystem: true },
+            Group = readOnly ? null : direct?.Group,
+        };
 
     /// <summary>A container's root.</summary>
     public static GuestMount Root(AttachedDevice disk, MountSpec mount, GuestPath mountPoint, bool readOnly) => new()

@@ -33,11 +33,11 @@ internal static class GuestPart
 
     private static GuestMount Part(GuestPath volume, string below, GuestPath place, IReadOnlyList<string> options) =>
         new()
-    {
-        Driver = "part",
-        Source = volume.Value,
-        FsType = "bind",
-        MountPoint = place,
-        DriverOptions = [$"below={below}", .. options],
-    };
+        {
+            Driver = "part",
+            Source = volume.Value,
+            FsType = "bind",
+            MountPoint = place,
+            DriverOptions = [$"below={below}", .. options],
+        };
 }

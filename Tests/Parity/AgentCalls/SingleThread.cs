@@ -40,7 +40,9 @@ internal sealed class SingleThread : SynchronizationContext
                 failure = ExceptionDispatchInfo.Capture(e);
             }
         })
-        { IsBackground = true };
+        {
+            IsBackground = true
+        };
         thread.Start();
         thread.Join();
         failure?.Throw();

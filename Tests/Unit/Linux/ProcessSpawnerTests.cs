@@ -59,10 +59,10 @@ public class ProcessSpawnerTests
 
         var output = await OutputOf(
             Shell("env | grep -v -e ^_= -e ^PWD= -e ^SHLVL= | sort; pwd; ls /proc/self/fd | tr '\\n' ' '") with
-        {
-            Environment = ["A=1", "B=zwei"],
-            Descriptors = [new InheritedDescriptor(extra.Writer, 5)],
-        });
+            {
+                Environment = ["A=1", "B=zwei"],
+                Descriptors = [new InheritedDescriptor(extra.Writer, 5)],
+            });
 
         // ls itself opens 3 to read the directory; 4 stays free.
         output.Should().Be("A=1\nB=zwei\n/\n0 1 2 3 5 ");

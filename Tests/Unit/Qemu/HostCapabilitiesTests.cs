@@ -38,7 +38,10 @@ public sealed class HostCapabilitiesTests : IDisposable
     public void Choose_when_arm_needs_the_device_only()
     {
         var host = new HostCapabilities(Device(),
-            cpuInfo: Path.Combine(_directory, "none")) { Architecture = Architecture.Arm64 };
+            cpuInfo: Path.Combine(_directory, "none"))
+        {
+            Architecture = Architecture.Arm64
+        };
 
         host.ChooseAccelerator(Accelerator.Auto).Kvm.Should().BeTrue();
     }

@@ -172,7 +172,8 @@ public sealed class QemuCommandLineTests
             A.Host() with
             {
                 NicDescriptors = new Dictionary<string,
-                IReadOnlyList<int>> { ["eth0"] = [4, 5], ["eth1"] = [6] }
+                IReadOnlyList<int>>
+                { ["eth0"] = [4, 5], ["eth1"] = [6] }
             });
 
         lines.Should().Contain([

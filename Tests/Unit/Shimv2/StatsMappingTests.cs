@@ -18,7 +18,8 @@ public sealed class StatsMappingTests
         Memory = new MemoryStats(Usage: 100, Limit: 200, MaxUsage: 150, SwapUsage: 1, SwapLimit: 2, OutOfMemoryKills: 3)
         {
             Details = new Dictionary<string,
-            ulong> { ["anon"] = 40, ["file"] = 30, ["inactive_file"] = 20, ["pgfault"] = 11, ["pgmajfault"] = 12 },
+            ulong>
+            { ["anon"] = 40, ["file"] = 30, ["inactive_file"] = 20, ["pgfault"] = 11, ["pgmajfault"] = 12 },
         },
         Pids = 4,
         PidsLimit = 64,

@@ -334,14 +334,14 @@ public sealed class ServerTests
         var first = new TaskCompletionSource();
         await using var served = new Served(
             new TtrpcServerOptions { RunInline = (_, method) => method == "Unary" }, new NoteService
-        {
-            OnUnary = async (note, _) =>
             {
-                if (note.Text == "first")
-                    await first.Task;
-                return note;
-            },
-        });
+                OnUnary = async (note, _) =>
+                {
+                    if (note.Text == "first")
+                        await first.Task;
+                    return note;
+                },
+            });
         using var peer = new RawPeer(served.Client);
         await peer.CallAsync(1, "Unary", "first"u8.ToArray());
         await peer.CallAsync(3, "Unary", "second"u8.ToArray());

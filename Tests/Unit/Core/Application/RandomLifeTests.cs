@@ -102,9 +102,9 @@ public sealed class RandomLifeTests
                     shim,
                     () => shim.CreateAsync(
                         container, kind, program, stdin: random.Next(2) == 0, change: spec => spec with
-            {
-                Linux = spec.Linux! with { Resources = Limits(random) },
-            })),
+                        {
+                            Linux = spec.Linux! with { Resources = Limits(random) },
+                        })),
             17 => Relink(shim, random),
             15 or 16 => Bounded(shim, () => shim.UpdateAsync(container, Limits(random))),
             3 or 4 => Bounded(shim, () => shim.StartAsync(container)),

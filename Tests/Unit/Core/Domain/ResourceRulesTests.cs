@@ -116,7 +116,8 @@ public sealed class ResourceRulesTests
             new OciResources
             {
                 Unified = new Dictionary<string,
-                string> { ["cpu.max"] = "much", ["memory.max"] = "-1" }
+                string>
+                { ["cpu.max"] = "much", ["memory.max"] = "-1" }
             })
             .Should().Match<OciResources>(r => r.Cpu!.Quota == null && r.Memory!.Limit == null);
     }

@@ -102,7 +102,8 @@ public sealed class SizingTests
         Workload.FromPodAnnotations(
             new Dictionary<string,
             string>(Annotations("-1", "100000",
-                "0")) { ["io.kubernetes.cri.sandbox-cpu-shares"] = "1536" })!.Cpus.Should().Be(2);
+                "0"))
+            { ["io.kubernetes.cri.sandbox-cpu-shares"] = "1536" })!.Cpus.Should().Be(2);
 
     [Fact]
     public void Sum_of_thirds_is_not_one_cpu_more()

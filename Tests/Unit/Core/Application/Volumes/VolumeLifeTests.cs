@@ -121,9 +121,9 @@ public sealed class VolumeLifeTests
 
         var failure = await Refusal.OfAsync(
             () => shim.CreateAsync("bad", ContainerKind.PodContainer, change: s => s with
-        {
-            Mounts = [PlacingBench.Bind("/host/data", "/fine"), PlacingBench.Bind("/host/gone", "/data")],
-        }));
+            {
+                Mounts = [PlacingBench.Bind("/host/data", "/fine"), PlacingBench.Bind("/host/gone", "/data")],
+            }));
 
         failure.Kind.Should().Be(ErrorKind.InvalidArgument);
         failure.Message.Should().Contain("/data");
