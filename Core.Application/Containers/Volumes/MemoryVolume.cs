@@ -45,7 +45,8 @@ internal static class MemoryVolume
         var limit = (limits?.HugepageLimits ?? []).FirstOrDefault(l => PageBytes(l.PageSize) == page)
             ?? throw MountWords.Refuse(
                 mount,
-                $"is a hugetlbfs volume of {page / Binary} kB pages, of which the container has no limit; request that resource");
+                $"is a hugetlbfs volume of {page / Binary} kB pages, for which the container has no limit; "
+                + "request that resource");
         return new GuestMount
         {
             Driver = "ephemeral",
