@@ -154,7 +154,7 @@ internal sealed class VolumeMapper(
         else if (MountWords.IsUnder(found.RealPath.Value, "/proc") || MountWords.IsUnder(found.RealPath.Value, "/sys"))
             throw MountWords.Refuse(
                 mount,
-                $"has source {source}, a link to {found.RealPath}: /proc and /sys of the host are not shared with a VM");
+                $"has source {source}, a link to {found.RealPath}: /proc and /sys of the host are not shared");
         else if (await OfGuestAsync(mount, index, source, found, ct) is { Count: > 0 } own)
             AddStorages(mount, own);
         else
