@@ -17,7 +17,7 @@ cd "$(dirname "$0")/../.."
 fetch=Apps/Agent/image/debian.sh
 "$fetch" trixie artifacts/peers/trixie containerd virtiofsd libc6 libcap-ng0 libseccomp2 libgcc-s1
 "$fetch" sid artifacts/peers/sid containerd virtiofsd vhost-device-vsock libc6 libcap-ng0 libseccomp2 libgcc-s1
-"$fetch" bookworm artifacts/peers/testhost 'linux-image-amd64>'
-"$fetch" trixie artifacts/peers/testhost-qemu 'qemu-system-x86+'
 "$fetch" trixie artifacts/peers/docker-trixie docker.io docker-cli
 "$fetch" sid artifacts/peers/docker-sid docker.io docker-cli tini-static
+# Kernel and QEMU of the test host, and its initrd with them.
+Tests/TestHost/build.sh
