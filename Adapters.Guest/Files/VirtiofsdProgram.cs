@@ -62,11 +62,9 @@ internal sealed record VirtiofsdProgram(HostPath Path, VirtiofsdFlavour Flavour,
 
     /// <summary>The first word that is a version.</summary>
     internal static Version? VersionOf(string answer) =>
-        answer.Split([' ', '\n']).Select(
-            word =>
-                Version.TryParse(word.Split('-')[0], out var version)
-                    ? version
-                    : null).FirstOrDefault(version => version is not null);
+        answer.Split([' ', '\n'])
+            .Select(word => Version.TryParse(word.Split('-')[0], out var version) ? version : null)
+            .FirstOrDefault(version => version is not null);
 
     /// <summary>QEMU's has a directory that the other never goes to; that saves asking.</summary>
     private static bool IsQemus(string path) => path == QemuPlace && new FileInfo(path).LinkTarget is null;

@@ -20,8 +20,8 @@ internal sealed record HostChoices
     public IReadOnlyList<QemuOption> Channel { get; init; } = [];
 
     /// <summary>Descriptors of NICs that are not opened by name, by the NIC's id.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<int>> NicDescriptors { get; init; } = new Dictionary<string,
-    IReadOnlyList<int>>();
+    public IReadOnlyDictionary<string, IReadOnlyList<int>> NicDescriptors { get; init; } =
+        new Dictionary<string, IReadOnlyList<int>>();
 
     /// <summary>Whether a path is a block device.</summary>
     public Func<string, bool> IsBlockDevice { get; init; } = _ => false;

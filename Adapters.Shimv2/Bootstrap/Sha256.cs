@@ -60,11 +60,11 @@ internal static class Sha256
         var (a, b, c, d, e, f, g, h) = (state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]);
         for (var i = 0; i < 64; i++)
         {
-            var s1 = BitOperations.RotateRight(e, 6) ^ BitOperations.RotateRight(e, 11) ^ BitOperations.RotateRight(e,
-                25);
+            var s1 = BitOperations.RotateRight(e, 6)
+                ^ BitOperations.RotateRight(e, 11) ^ BitOperations.RotateRight(e, 25);
             var t1 = h + s1 + ((e & f) ^ (~e & g)) + K[i] + w[i];
-            var s0 = BitOperations.RotateRight(a, 2) ^ BitOperations.RotateRight(a, 13) ^ BitOperations.RotateRight(a,
-                22);
+            var s0 = BitOperations.RotateRight(a, 2)
+                ^ BitOperations.RotateRight(a, 13) ^ BitOperations.RotateRight(a, 22);
             var t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
             (h, g, f, e, d, c, b, a) = (g, f, e, d + t1, c, b, a, t1 + t2);
         }

@@ -13,10 +13,11 @@ public sealed record OciLinux
     public IReadOnlyList<OciIdMapping> GidMappings { get; init => field = value ?? []; } = [];
 
     /// <summary>Kernel parameters inside.</summary>
-    public IReadOnlyDictionary<string,
-    string> Sysctl
-    { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
-    string>();
+    public IReadOnlyDictionary<string, string> Sysctl
+    {
+        get;
+        init => field = value ?? new Dictionary<string, string>();
+    } = new Dictionary<string, string>();
 
     /// <summary>Limits.</summary>
     public OciResources? Resources { get; init; }

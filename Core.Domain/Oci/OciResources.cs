@@ -22,10 +22,11 @@ public sealed record OciResources
     public IReadOnlyList<OciHugepageLimit> HugepageLimits { get; init => field = value ?? []; } = [];
 
     /// <summary>Files of cgroup v2 by name.</summary>
-    public IReadOnlyDictionary<string,
-    string> Unified
-    { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
-    string>();
+    public IReadOnlyDictionary<string, string> Unified
+    {
+        get;
+        init => field = value ?? new Dictionary<string, string>();
+    } = new Dictionary<string, string>();
 
     /// <summary>Fields that are not named here, such as blockIO and network.</summary>
     [JsonExtensionData]

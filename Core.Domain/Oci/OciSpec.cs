@@ -28,10 +28,11 @@ public sealed record OciSpec
     public OciHooks? Hooks { get; init; }
 
     /// <summary>Annotations.</summary>
-    public IReadOnlyDictionary<string,
-    string> Annotations
-    { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string,
-    string>();
+    public IReadOnlyDictionary<string, string> Annotations
+    {
+        get;
+        init => field = value ?? new Dictionary<string, string>();
+    } = new Dictionary<string, string>();
 
     /// <summary>Linux part.</summary>
     public OciLinux? Linux { get; init; }

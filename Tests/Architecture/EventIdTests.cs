@@ -7,9 +7,8 @@ namespace Kata.Tests.Architecture;
 public sealed class EventIdTests
 {
     private static readonly (string Path, string Text)[] Sources =
-        [.. Repository.Files("",
-            ".cs").Where(path => !path.StartsWith("Tests", StringComparison.Ordinal)).Select(path => (
-                path, Repository.Read(path)))];
+        [.. Repository.Files("", ".cs").Where(path => !path.StartsWith("Tests", StringComparison.Ordinal))
+            .Select(path => (path, Repository.Read(path)))];
 
     [Fact]
     public void Event_ids_of_all_projects_are_distinct_and_in_the_range_that_their_class_claims() =>

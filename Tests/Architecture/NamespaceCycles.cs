@@ -9,10 +9,8 @@ internal static class NamespaceCycles
     /// The folders of a project that are part of a cycle, each with those of them that it uses; empty if there is none.
     /// </summary>
     public static IReadOnlyList<string> Of(string project) =>
-        Of(
-            [.. Repository.Files(project,
-                ".cs").Select(path => (
-                    Path.GetDirectoryName(Path.GetRelativePath(project, path))!, Repository.Read(path)))]);
+        Of([.. Repository.Files(project, ".cs")
+            .Select(path => (Path.GetDirectoryName(Path.GetRelativePath(project, path))!, Repository.Read(path)))]);
 
     /// <summary>The same of given folders and texts.</summary>
     public static IReadOnlyList<string> Of(IReadOnlyCollection<(string Folder, string Text)> sources)
@@ -20,12 +18,8 @@ internal static class NamespaceCycles
         var folders = sources.Select(source => source.Folder).Where(folder => folder.Length > 0).Distinct().ToList();
         var uses = folders.ToDictionary(
             folder => folder,
-            folder =>
-                folders.Where(
-                    other =>
-                        other != folder
-                            && sources.Any(source => source.Folder == folder
-                                && Names(source.Text, other))).ToHashSet());
+            folder => folders.Where(other => other != folder
+                && sources.Any(source => source.Folder == folder && Names(source.Text, other))).ToHashSet());
         // What uses nothing, or is used by nothing, is in no cycle.
         while (uses.Keys.FirstOrDefault(folder => uses[folder].Count == 0
             || !uses.Values.Any(others => others.Contains(folder))) is { } free)

@@ -29,8 +29,8 @@ internal static class GuestNodes
         {
             foreach (var path in Directory.EnumerateFileSystemEntries(parent))
             {
-                if (Withheld.Any(pattern => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern,
-                    Path.GetFileName(path), ignoreCase: false))
+                if (Withheld.Any(pattern => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(
+                        pattern, Path.GetFileName(path), ignoreCase: false))
                     || FileStatus.TryOf(path, followLink: false) is not { } status)
                 {
                     continue;

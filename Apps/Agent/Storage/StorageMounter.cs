@@ -156,8 +156,8 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
     private async Task MountBlockAsync(Oci.Storage storage, string mountPoint, CancellationToken cancellation)
     {
         var node = await devices.FindBlockAsync(storage.Driver, storage.Source, cancellation);
-        if (storage.DriverOptions.FirstOrDefault(option => option.StartsWith(EncryptionOption,
-            StringComparison.Ordinal)) is not null)
+        if (storage.DriverOptions.FirstOrDefault(
+            option => option.StartsWith(EncryptionOption, StringComparison.Ordinal)) is not null)
         {
             throw AgentErrors.Unimplemented("this guest encrypts no disks");
         }

@@ -38,8 +38,8 @@ internal static class VolumePart
     public static SafeFileHandle Open(string volume, IReadOnlyCollection<string> options)
     {
         // Not by StorageOptions: a name may have a comma.
-        var below = options.FirstOrDefault(option => option.StartsWith(Below,
-            StringComparison.Ordinal))?[Below.Length..].Trim('/');
+        var below = options.FirstOrDefault(option => option.StartsWith(Below, StringComparison.Ordinal))
+            ?[Below.Length..].Trim('/');
         if (string.IsNullOrEmpty(below))
         {
             throw new FormatException("a part of a volume needs below=");

@@ -182,8 +182,8 @@ internal sealed class VolumeMapper(
         // A part of an emptyDir in memory must be part of the tmpfs that the guest has in its place.
         if (found is { FsType: "tmpfs", IsMountPoint: true }
             && (GuestShowsParts || found.Kind == HostFileKind.Directory) && KubeletVolume.OfSubPath(source) is { } whole
-            && await files.LookAsync(whole,
-                ct) is { FsType: "tmpfs", IsMountPoint: true, Kind: HostFileKind.Directory } tmpfs)
+            && await files.LookAsync(whole, ct)
+                is { FsType: "tmpfs", IsMountPoint: true, Kind: HostFileKind.Directory } tmpfs)
         {
             var storage = MemoryVolume.Tmpfs(whole, tmpfs);
             return [storage, PartOf(storage.MountPoint, found.MountRoot.Trim('/'), found, index)];
