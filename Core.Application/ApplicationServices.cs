@@ -1,12 +1,15 @@
 using Kata.Core.Application.Containers;
-using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Processes;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.Sandboxes.Boot;
 using Kata.Core.Application.ShimProcess;
+using Kata.Core.Application.State;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Sandboxes;
 using MediatR;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -41,27 +44,26 @@ public static class ApplicationServices
         services.AddSingleton<ContainerRegistry>();
         services.AddSingleton<EventPublisher>();
         services.AddSingleton<SandboxTeardown>();
-        services.AddSingleton<SandboxRecorder>();
-        services.AddSingleton<SandboxStopper>();
-        services.AddSingleton<SandboxBoot>();
         services.AddSingleton<SandboxCgroups>();
         services.AddSingleton<VcpuBinding>();
         services.AddSingleton<SandboxSizer>();
         services.AddSingleton<SandboxNetworking>();
-        services.AddSingleton<MachineWatcher>();
-        services.AddSingleton<NetworkWatcher>();
-        services.AddSingleton<PortForwarder>();
         services.AddSingleton<NameRelay>();
-        services.AddSingleton<OomWatcher>();
-        services.AddSingleton<UnmountWatcher>();
         services.AddSingleton<KillWatcher>();
         services.AddSingleton<ContainerRelease>();
         services.AddSingleton<BlockAttachments>();
         services.AddSingleton<VolumePlacer>();
         services.AddSingleton<HostParts>();
+        services.AddSingleton<RootPreparer>();
+        services.AddSingleton<BundleCheck>();
+        services.AddSingleton<CreationFactory>();
+        services.AddSingleton<SandboxProvider>();
+        services.AddSingleton<GuestContainerMaker>();
         services.AddSingleton<CreationCanceller>();
+        services.AddSingleton<LateHooks>();
+        services.AddSingleton<ProcessWatchers>();
         services.AddSingleton(provider => new ShimLifetime(
-            provider.GetRequiredService<SandboxStopper>(),
+            provider.GetRequiredService<ISender>(),
             provider.GetRequiredService<ITaskEvents>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<ShimLifetime>>()));
@@ -88,6 +90,8 @@ public static class ApplicationServices
             .AddUseCase<DeleteProcess, DeleteProcessReply, DeleteProcessHandler>()
             .AddUseCase<GetProcessState, GetProcessStateReply, GetProcessStateHandler>()
             .AddUseCase<ListProcesses, ListProcessesReply, ListProcessesHandler>()
+            .AddBoot()
+            .AddUseCase<StartSandbox, Done, StartSandboxHandler>()
             .AddUseCase<StopSandbox, Done, StopSandboxHandler>()
             .AddUseCase<CleanUpSandbox, CleanUpSandboxReply, CleanUpSandboxHandler>()
             .AddUseCase<GetShimIdentity, GetShimIdentityReply, GetShimIdentityHandler>()
@@ -95,6 +99,34 @@ public static class ApplicationServices
             .AddUseCase<RecordProcessExit, Done, RecordProcessExitHandler>()
             .AddUseCase<RecordMachineExit, Done, RecordMachineExitHandler>()
             .AddUseCase<RecordOutOfMemory, Done, RecordOutOfMemoryHandler>()
-            .AddReaction<ProcessExited, StopSandboxWhenItsInitExits>();
+            .AddReactions();
     }
+
+    private static IServiceCollection AddBoot(this IServiceCollection services) => services
+        .AddSingleton(BootPlan.Create)
+        .AddSingleton<ReadSettings>()
+        .AddSingleton<ClaimState>()
+        .AddSingleton<OpenNamespace>()
+        .AddSingleton<EnterCgroup>()
+        .AddSingleton<FindAssets>()
+        .AddSingleton<StartShare>()
+        .AddSingleton<AttachLinks>()
+        .AddSingleton<LaunchVmm>()
+        .AddSingleton<PrepareRoot>()
+        .AddSingleton<DialAgent>()
+        .AddSingleton<SetGuestNetwork>()
+        .AddSingleton<OpenGuest>()
+        .AddSingleton<OnlineCpus>();
+
+    // Those of one event run in this order: whoever reads the snapshot finds the machine watched.
+    private static IServiceCollection AddReactions(this IServiceCollection services) => services
+        .AddReaction<SandboxStarted, MachineWatcher>()
+        .AddReaction<SandboxStarted, PortForwarder>()
+        .AddReaction<SandboxStarted, OomWatcher>()
+        .AddReaction<SandboxStarted, UnmountWatcher>()
+        .AddReaction<SandboxStarted, SandboxRecorder>()
+        .AddReaction<ContainerCreated, SandboxRecorder>()
+        .AddReaction<ContainerStarted, NetworkWatcher>()
+        .AddReaction<ProcessExited, StopSandboxWhenItsInitExits>()
+        .AddReaction<ContainerDeleted, SandboxRecorder>();
 }

@@ -1,6 +1,7 @@
 using Kata.Adapters.Shimv2.Logging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.ShimProcess;
+using Kata.Core.Application.State;
 using Kata.Core.Domain.Sandboxes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

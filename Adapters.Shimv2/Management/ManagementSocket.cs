@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
-using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;

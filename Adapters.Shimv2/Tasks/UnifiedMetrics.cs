@@ -60,14 +60,14 @@ internal static class UnifiedMetrics
             metrics.Network.Add(new NetworkStat
             {
                 Name = link.Name,
-                RxBytes = link.RxBytes,
-                RxPackets = link.RxPackets,
-                RxErrors = link.RxErrors,
-                RxDropped = link.RxDropped,
-                TxBytes = link.TxBytes,
-                TxPackets = link.TxPackets,
-                TxErrors = link.TxErrors,
-                TxDropped = link.TxDropped,
+                RxBytes = link.Received.Bytes,
+                RxPackets = link.Received.Packets,
+                RxErrors = link.Received.Errors,
+                RxDropped = link.Received.Dropped,
+                TxBytes = link.Sent.Bytes,
+                TxPackets = link.Sent.Packets,
+                TxErrors = link.Sent.Errors,
+                TxDropped = link.Sent.Dropped,
             });
         }
 

@@ -183,7 +183,8 @@ internal static class AgentMapping
     private static List<LinkStats> Links(Proto.StatsContainerResponse response) =>
     [
         .. response.NetworkStats.Take(MaxEntries).Select(static n => new LinkStats(
-            UntrustedText.Clean(n.Name, MaxText), n.RxBytes, n.RxPackets, n.RxErrors, n.RxDropped, n.TxBytes,
-            n.TxPackets, n.TxErrors, n.TxDropped)),
+            UntrustedText.Clean(n.Name, MaxText),
+            new LinkCounters(n.RxBytes, n.RxPackets, n.RxErrors, n.RxDropped),
+            new LinkCounters(n.TxBytes, n.TxPackets, n.TxErrors, n.TxDropped))),
     ];
 }

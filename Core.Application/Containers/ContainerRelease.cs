@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
-using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
@@ -22,11 +23,11 @@ internal sealed class ContainerRelease(
     /// <summary>Removes it in the guest. A guest that is gone has removed it already.</summary>
     public async Task RemoveFromGuestAsync(ContainerId id, CancellationToken ct)
     {
-        if (sandbox.State != SandboxState.Ready || sandbox.Agent is not { } agent)
+        if (sandbox.State != SandboxState.Ready || sandbox.Handles is not SandboxHandles.Ready ready)
             return;
         try
         {
-            await agent.RemoveAsync(id, ct);
+            await ready.Agent.RemoveAsync(id, ct);
         }
         catch (KataException e) when (e.Kind is ErrorKind.Unavailable or ErrorKind.NotFound)
         {
@@ -44,23 +45,23 @@ internal sealed class ContainerRelease(
     /// </summary>
     public async Task ReleaseHostPartAsync(ContainerId id, CancellationToken ct)
     {
+        if (sandbox.Handles is not SandboxHandles.Ready ready)
+            return;
         try
         {
-            await blocks.ReleaseAsync(id, ct);
+            await blocks.ReleaseAsync(ready, id, ct);
         }
         catch (KataException e) when (IsRepeated(id, e))
         {
-            await blocks.LeaveAsync(id, ct);
+            await blocks.LeaveAsync(ready, id, ct);
         }
 
-        if (sandbox.Share is { } share)
+        if (ready.Share is { } share)
             await share.LeaveAsync(id, ct);
-        if (sandbox.Ledger is not { } ledger)
-            return;
-        foreach (var resource in ledger.Read().ReleaseOrder(id))
+        foreach (var resource in ready.Ledger.Read().ReleaseOrder(id))
         {
             await releaser.ReleaseAsync(resource, ct);
-            ledger.Forget(resource);
+            ready.Ledger.Forget(resource);
         }
 
         _refused.TryRemove(id, out _);

@@ -1,6 +1,6 @@
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
-using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
@@ -35,7 +35,7 @@ internal sealed class GetContainerStatsHandler(
     {
         try
         {
-            return await sandbox.RequireAgent().StatsAsync(id, ct);
+            return await sandbox.RequireReady().Agent.StatsAsync(id, ct);
         }
         catch (KataException e) when (e.Kind == ErrorKind.NotFound)
         {

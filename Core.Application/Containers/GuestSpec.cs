@@ -1,7 +1,6 @@
-using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain.Containers;
-using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;

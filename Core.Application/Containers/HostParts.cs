@@ -1,5 +1,5 @@
-using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;

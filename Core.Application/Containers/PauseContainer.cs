@@ -1,5 +1,5 @@
 using Kata.Core.Application.Messaging;
-using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain.Containers;
 using MediatR;
 
@@ -18,7 +18,7 @@ internal sealed class PauseContainerHandler(LiveSandbox sandbox, ContainerRegist
         {
             containers.Check(request.Id, c => c.Check(ContainerTrigger.GuestPaused));
             // The point of no return: what the guest has done is recorded, whoever has left.
-            await sandbox.RequireAgent().PauseAsync(request.Id, CancellationToken.None);
+            await sandbox.RequireReady().Agent.PauseAsync(request.Id, CancellationToken.None);
             raised = containers.Change(request.Id, c => c.RecordPause());
         }
 

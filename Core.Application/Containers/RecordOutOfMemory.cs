@@ -1,4 +1,5 @@
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.State;
 using Kata.Core.Domain.Containers;
 using MediatR;
 

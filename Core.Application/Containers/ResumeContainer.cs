@@ -1,5 +1,5 @@
 using Kata.Core.Application.Messaging;
-using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain.Containers;
 using MediatR;
 
@@ -19,7 +19,7 @@ internal sealed class ResumeContainerHandler(
         {
             containers.Check(request.Id, c => c.Check(ContainerTrigger.GuestResumed));
             // The point of no return: what the guest has done is recorded, whoever has left.
-            await sandbox.RequireAgent().ResumeAsync(request.Id, CancellationToken.None);
+            await sandbox.RequireReady().Agent.ResumeAsync(request.Id, CancellationToken.None);
             raised = containers.Change(request.Id, c => c.RecordResume());
         }
 

@@ -1,8 +1,8 @@
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain.Containers;
-using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;
 using MediatR;
 
@@ -30,10 +30,11 @@ internal sealed class UpdateContainerHandler(
             var live = containers.Find(request.Id);
             var before = live.Limits ?? new OciResources();
             var after = ResourceRules.Merge(before, update);
+            var ready = sandbox.RequireReady();
             if (kind == ContainerKind.PodSandbox)
-                await sandbox.RequireAgent().UpdateAsync(request.Id, GuestSpec.Narrow(update, CpuList.Empty), ct);
+                await ready.Agent.UpdateAsync(request.Id, GuestSpec.Narrow(update, CpuList.Empty), ct);
             else
-                await ResizeAsync(request.Id, update, before, after, ct);
+                await ResizeAsync(ready, request.Id, update, before, after, ct);
             live.Limits = after;
         }
 
@@ -42,20 +43,20 @@ internal sealed class UpdateContainerHandler(
 
     // Room first, so that the guest never tells a container of memory that is not there.
     private async Task ResizeAsync(
-        ContainerId id, OciResources update, OciResources before, OciResources after, CancellationToken ct)
+        SandboxHandles.Ready ready, ContainerId id, OciResources update, OciResources before, OciResources after,
+        CancellationToken ct)
     {
-        var agent = sandbox.RequireAgent();
-        var vcpus = await sizer.ReserveAsync(id, after, ct);
+        var vcpus = await sizer.ReserveAsync(ready, id, after, ct);
         try
         {
-            await agent.UpdateAsync(id, GuestSpec.Narrow(update, vcpus), ct);
+            await ready.Agent.UpdateAsync(id, GuestSpec.Narrow(update, vcpus), ct);
         }
         catch
         {
-            await sizer.ReserveAsync(id, before, CancellationToken.None);
+            await sizer.ReserveAsync(ready, id, before, CancellationToken.None);
             throw;
         }
 
-        await sizer.ShrinkAsync(ct);
+        await sizer.ShrinkAsync(ready, ct);
     }
 }

@@ -1,5 +1,5 @@
-using Kata.Core.Application.Containers;
 using Kata.Core.Application.ShimProcess;
+using Kata.Core.Application.State;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Monitoring;

@@ -1,7 +1,10 @@
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
+using MediatR;
 
 namespace Kata.Core.Application.Monitoring;
 
@@ -9,18 +12,20 @@ namespace Kata.Core.Application.Monitoring;
 /// Waits for the end of the VMM, of the file daemon or of the agent's connection, or for a guest that answers nobody
 /// any more, and reports the first.
 /// </summary>
-internal sealed class MachineWatcher(ISender sender, TimeProvider time)
+internal sealed class MachineWatcher(LiveSandbox sandbox, ISender sender, TimeProvider time)
+    : INotificationHandler<SandboxStarted>
 {
     // A guest that is only busy answers one of two; each check has half a minute of its own.
     private const int MissesToLose = 2;
     private static readonly TimeSpan CheckPeriod = TimeSpan.FromSeconds(15);
 
-    /// <summary>Completes when the report has been taken; never faults.</summary>
-    public Task Completion { get; private set; } = Task.CompletedTask;
-
-    /// <summary>Begins to watch the sandbox's open handles.</summary>
-    public void Start(IVirtualMachine machine, ISharedDirectory? share, IGuestAgent agent) =>
-        Completion = WatchAsync(machine, share, agent);
+    /// <summary>Begins to watch the sandbox's open handles; ends with its report.</summary>
+    public Task Handle(SandboxStarted domainEvent, CancellationToken ct)
+    {
+        if (sandbox.Handles is SandboxHandles.Ready ready)
+            _ = WatchAsync(ready.Vm, ready.Share, ready.Agent);
+        return Task.CompletedTask;
+    }
 
     private async Task WatchAsync(IVirtualMachine machine, ISharedDirectory? share, IGuestAgent agent)
     {

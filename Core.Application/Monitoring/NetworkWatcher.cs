@@ -1,6 +1,9 @@
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Containers;
+using MediatR;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Monitoring;
@@ -9,16 +12,21 @@ namespace Kata.Core.Application.Monitoring;
 /// Follows the sandbox's network namespace from the start of its own container on, while the machine runs.
 /// </summary>
 internal sealed class NetworkWatcher(
-    SandboxNetworking networking, NameRelay names, TimeProvider time, ILogger<NetworkWatcher> log)
+    LiveSandbox sandbox, ContainerRegistry containers, SandboxNetworking networking, NameRelay names, TimeProvider time,
+    ILogger<NetworkWatcher> log)
+    : INotificationHandler<ContainerStarted>
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    /// <summary>Completes with the links.</summary>
-    public Task Completion { get; private set; } = Task.CompletedTask;
-
-    /// <summary>Begins to watch; ends with the links.</summary>
-    public void Start(ISandboxLinks links) => Completion = WatchAsync(links);
+    /// <summary>Begins to watch with the container that made the sandbox; ends with the links.</summary>
+    public Task Handle(ContainerStarted domainEvent, CancellationToken ct)
+    {
+        if (sandbox.Handles is SandboxHandles.Ready ready
+            && containers.KindOf(domainEvent.Container) is ContainerKind.Single or ContainerKind.PodSandbox)
+            _ = WatchAsync(ready.Links);
+        return Task.CompletedTask;
+    }
 
     // A kernel that is short of memory or too busy for a consistent answer now is not so for ever.
     private async Task WatchAsync(ISandboxLinks links)

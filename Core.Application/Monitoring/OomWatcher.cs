@@ -2,22 +2,29 @@ using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
+using Kata.Core.Domain.Sandboxes;
+using MediatR;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Monitoring;
 
 /// <summary>Turns the guest's OOM events into domain events; ends with the agent's connection.</summary>
-internal sealed class OomWatcher(ContainerRegistry containers, ISender sender, ILogger<OomWatcher> log)
+internal sealed class OomWatcher(
+    LiveSandbox sandbox, ContainerRegistry containers, ISender sender, ILogger<OomWatcher> log)
+    : INotificationHandler<SandboxStarted>
 {
     private bool _toldUnknown;
 
-    /// <summary>Completes with the connection; never faults.</summary>
-    public Task Completion { get; private set; } = Task.CompletedTask;
-
     /// <summary>Begins to watch.</summary>
-    public void Start(IGuestAgent agent) => Completion = WatchAsync(agent);
+    public Task Handle(SandboxStarted domainEvent, CancellationToken ct)
+    {
+        if (sandbox.Handles is SandboxHandles.Ready ready)
+            _ = WatchAsync(ready.Agent);
+        return Task.CompletedTask;
+    }
 
     private async Task WatchAsync(IGuestAgent agent)
     {

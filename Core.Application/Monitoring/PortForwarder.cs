@@ -1,6 +1,8 @@
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
-using Kata.Core.Domain.Machines;
+using Kata.Core.Domain.Sandboxes;
+using MediatR;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Monitoring;
@@ -9,7 +11,9 @@ namespace Kata.Core.Application.Monitoring;
 /// Carries what is dialled to localhost in a pod's namespace to the same port of the guest's localhost. Costs a few
 /// descriptors while nobody dials.
 /// </summary>
-internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogger<PortForwarder> log)
+internal sealed class PortForwarder(
+    LiveSandbox sandbox, ILocalPorts ports, TimeProvider time, ILogger<PortForwarder> log)
+    : INotificationHandler<SandboxStarted>
 {
     private const int MaxConnections = 128;
 
@@ -18,22 +22,25 @@ internal sealed class PortForwarder(ILocalPorts ports, TimeProvider time, ILogge
 
     private int _open;
 
-    /// <summary>Begins; the answer ends it. A host that cannot is told of, and the pod does without.</summary>
-    public async Task<IAsyncDisposable?> StartAsync(NetworkNamespacePath networkNamespace, IGuestAgent agent)
+    /// <summary>Begins; ends with the sandbox. A host that cannot is told of, and the pod does without.</summary>
+    public async Task Handle(SandboxStarted domainEvent, CancellationToken ct)
     {
+        // A namespace that nobody but us knows has no callers.
+        if (sandbox.Handles is not SandboxHandles.Ready { HasPodNetwork: true } ready)
+            return;
         ILocalPortListener listener;
         try
         {
-            listener = await ports.ListenAsync(networkNamespace, CancellationToken.None);
+            listener = await ports.ListenAsync(ready.Links.Namespace, CancellationToken.None);
         }
         catch (KataException e)
         {
             ForwardLog.Unavailable(log, e.Message);
-            return null;
+            return;
         }
 
-        _ = AcceptAsync(listener, agent);
-        return listener;
+        sandbox.Hold(ReleaseOrder.PortForwarding, (_, _) => listener.DisposeAsync().AsTask());
+        _ = AcceptAsync(listener, ready.Agent);
     }
 
     // Descriptors and memory that are short now will not be so for ever, and connections are led here all the while.

@@ -1,5 +1,8 @@
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
+using Kata.Core.Domain.Sandboxes;
+using MediatR;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Monitoring;
@@ -8,13 +11,16 @@ namespace Kata.Core.Application.Monitoring;
 /// Has the guest look where the host has unmounted something: that makes its kernel let go of what was there, for all
 /// containers, and with that the host's filesystem comes free. Ends with the share.
 /// </summary>
-internal sealed class UnmountWatcher(ILogger<UnmountWatcher> log)
+internal sealed class UnmountWatcher(LiveSandbox sandbox, ILogger<UnmountWatcher> log)
+    : INotificationHandler<SandboxStarted>
 {
-    /// <summary>Completes with the share; never faults.</summary>
-    public Task Completion { get; private set; } = Task.CompletedTask;
-
     /// <summary>Begins to watch.</summary>
-    public void Start(ISharedDirectory share, IGuestAgent agent) => Completion = WatchAsync(share, agent);
+    public Task Handle(SandboxStarted domainEvent, CancellationToken ct)
+    {
+        if (sandbox.Handles is SandboxHandles.Ready { Share: { } share, Agent: var agent })
+            _ = WatchAsync(share, agent);
+        return Task.CompletedTask;
+    }
 
     private async Task WatchAsync(ISharedDirectory share, IGuestAgent agent)
     {

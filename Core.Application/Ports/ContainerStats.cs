@@ -46,6 +46,7 @@ public sealed record BlockIoStats(ulong Major, ulong Minor, string Operation, ul
 public sealed record HugepageStats(string PageSize, ulong Usage, ulong MaxUsage, ulong FailureCount);
 
 /// <summary>Counters of a network link.</summary>
-public sealed record LinkStats(
-    string Name, ulong RxBytes, ulong RxPackets, ulong RxErrors, ulong RxDropped, ulong TxBytes, ulong TxPackets,
-    ulong TxErrors, ulong TxDropped);
+public sealed record LinkStats(string Name, LinkCounters Received, LinkCounters Sent);
+
+/// <summary>Counters of one direction of a network link.</summary>
+public sealed record LinkCounters(ulong Bytes, ulong Packets, ulong Errors, ulong Dropped);

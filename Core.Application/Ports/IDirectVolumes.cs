@@ -1,3 +1,4 @@
+using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 

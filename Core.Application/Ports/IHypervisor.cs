@@ -1,3 +1,4 @@
+using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 
 namespace Kata.Core.Application.Ports;

@@ -1,5 +1,7 @@
+using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Networking;
+using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Core.Application.Ports;
 

@@ -2,11 +2,10 @@ using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
-using Kata.Core.Domain.Oci;
 using MediatR;
-using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Processes;
 
@@ -23,12 +22,10 @@ internal sealed class DeleteProcessHandler(
     ContainerRegistry containers,
     ContainerRelease release,
     CreationCanceller canceller,
-    SandboxStopper stopper,
-    SandboxRecorder recorder,
-    IHookRunner hooks,
+    LateHooks hooks,
+    ISender sender,
     EventPublisher publisher,
-    TimeProvider time,
-    ILogger<DeleteProcessHandler> log) : IRequestHandler<DeleteProcess, DeleteProcessReply>
+    TimeProvider time) : IRequestHandler<DeleteProcess, DeleteProcessReply>
 {
     // As long as containerd's own shim waits for a client that is slow to read.
     private static readonly TimeSpan DrainInit = TimeSpan.FromSeconds(10);
@@ -70,8 +67,9 @@ internal sealed class DeleteProcessHandler(
         }
 
         await publisher.PublishAsync(raised);
-        if (request.Process.IsInit)
-            await EndContainerAsync(live, pid, ct);
+        if (request.Process.IsInit && live.Spec?.Hooks is { } wanted)
+            await hooks.RunAsync(
+                HookStage.Poststop, wanted.Poststop, new HookState(id, live.Aggregate.Bundle, pid, "stopped"), ct);
         return new DeleteProcessReply(pid, exit);
     }
 
@@ -81,11 +79,11 @@ internal sealed class DeleteProcessHandler(
 
     private async Task EndStreamsAsync(LiveProcess process, TimeSpan limit)
     {
-        if (process.Watcher is not { } watcher)
+        if (process.Output is not { } output)
             return;
         using (var bound = new CancellationTokenSource(limit, time))
-            await watcher.DrainAsync(bound.Token);
-        await watcher.DisposeAsync();
+            await output.DrainAsync(bound.Token);
+        await output.DisposeAsync();
     }
 
     private async Task ReleaseContainerAsync(ContainerId id, CancellationToken ct)
@@ -93,32 +91,11 @@ internal sealed class DeleteProcessHandler(
         var madeSandbox = containers.Read(id, c => c.Kind) != ContainerKind.PodContainer;
         if (madeSandbox)
         {
-            await stopper.StopAsync().WaitAsync(ct);
+            await sender.Send(new StopSandbox(), ct);
             return;
         }
 
         await release.RemoveFromGuestAsync(id, ct);
         await release.ReleaseHostPartAsync(id, ct);
-    }
-
-    private async Task EndContainerAsync(LiveContainer live, int pid, CancellationToken ct)
-    {
-        await recorder.SaveAsync();
-        if (live.Spec?.Hooks is { Poststop.Count: > 0 } h)
-            await RunHooksAsync(
-                h.Poststop, new HookState(live.Aggregate.Id, live.Aggregate.Bundle, pid, "stopped"), ct);
-    }
-
-    // As the OCI runtime specification has it, a hook after the deletion is warned of and no more.
-    private async Task RunHooksAsync(IReadOnlyList<OciHook> poststop, HookState state, CancellationToken ct)
-    {
-        try
-        {
-            await hooks.RunAsync(HookStage.Poststop, poststop, state, ct);
-        }
-        catch (KataException e)
-        {
-            BootLog.HookFailed(log, nameof(HookStage.Poststop), state.Container.Value, e.Message);
-        }
     }
 }

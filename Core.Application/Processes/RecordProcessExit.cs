@@ -1,6 +1,6 @@
-using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
@@ -13,7 +13,7 @@ namespace Kata.Core.Application.Processes;
 public sealed record RecordProcessExit(ProcessRef Process, ExitStatus Exit) : ICommand<Done>, IUnbounded;
 
 internal sealed class RecordProcessExitHandler(
-    ContainerRegistry containers, SandboxStopper stopper, EventPublisher publisher, TimeProvider time)
+    ContainerRegistry containers, ISender sender, EventPublisher publisher, TimeProvider time)
     : IRequestHandler<RecordProcessExit, Done>
 {
     // A pod's network is taken down by others as soon as its exit is told, so machine and taps go first; within this.
@@ -41,7 +41,7 @@ internal sealed class RecordProcessExitHandler(
     {
         try
         {
-            await stopper.StopAsync().WaitAsync(PodStopBeforeExit, time);
+            await sender.Send(new StopSandbox(), CancellationToken.None).WaitAsync(PodStopBeforeExit, time);
         }
         catch (Exception e) when (e is TimeoutException or KataException)
         {

@@ -1,6 +1,5 @@
-using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
-using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
@@ -21,7 +20,7 @@ internal sealed class ResizeTerminalHandler(
             return Done.Value;
         try
         {
-            await sandbox.RequireAgent().ResizeAsync(request.Process, request.Size, ct);
+            await sandbox.RequireReady().Agent.ResizeAsync(request.Process, request.Size, ct);
         }
         catch (KataException e) when (e.Kind is ErrorKind.NotFound or ErrorKind.Unavailable)
         {

@@ -1,8 +1,7 @@
 using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
-using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Ports;
-using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;
@@ -37,7 +36,7 @@ internal sealed class SignalProcessHandler(
         var signal = endsUnstarted ? Signal.Kill : request.Signal;
         try
         {
-            var agent = sandbox.RequireAgent();
+            var agent = sandbox.RequireReady().Agent;
             await agent.SignalAsync(request.Process, signal, request.All && request.Process.IsInit, ct);
             if (request.Signal == Signal.Kill && before == ContainerState.Paused)
                 await ThawAsync(agent, id, ct);

@@ -1,14 +1,10 @@
-using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
-using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
-using Kata.Core.Domain.Oci;
-using Kata.Core.Domain.Sandboxes;
 using MediatR;
-using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Processes;
 
@@ -22,13 +18,11 @@ internal sealed class StartProcessHandler(
     LiveSandbox sandbox,
     ContainerRegistry containers,
     SandboxNetworking networking,
-    NetworkWatcher networkWatcher,
     NameRelay names,
-    IHookRunner hooks,
+    LateHooks hooks,
+    ProcessWatchers watchers,
     EventPublisher publisher,
-    ISender sender,
-    TimeProvider time,
-    ILogger<ProcessWatcher> log) : IRequestHandler<StartProcess, StartProcessReply>
+    TimeProvider time) : IRequestHandler<StartProcess, StartProcessReply>
 {
     public async Task<StartProcessReply> Handle(StartProcess request, CancellationToken ct)
     {
@@ -41,21 +35,20 @@ internal sealed class StartProcessHandler(
                 && containers.Read(request.Process.Container, c => c.Kind) != ContainerKind.PodContainer;
             // Some container managers set the network up between Create's answer and this, or have a hook do it; until
             // now it was theirs.
-            if (isSandboxes && sandbox.State == SandboxState.Ready)
+            if (isSandboxes)
                 await networking.ConnectNewAsync(ct);
             if (request.Process.IsInit)
                 await names.EnsureAsync(ct);
             ct.ThrowIfCancellationRequested();
             raised = await StartAsync(process);
-            if (isSandboxes && sandbox.Links is { } links)
-                networkWatcher.Start(links);
         }
 
         await publisher.PublishAsync(raised);
         var (pid, bundle) = containers.Read(request.Process.Container, c => (c.Pid, c.Bundle));
-        if (request.Process.IsInit
-            && containers.Find(request.Process.Container).Spec?.Hooks is { Poststart.Count: > 0 } h)
-            await RunHooksAsync(h.Poststart, new HookState(request.Process.Container, bundle, pid, "running"), ct);
+        if (request.Process.IsInit && containers.Find(request.Process.Container).Spec?.Hooks is { } wanted)
+            await hooks.RunAsync(
+                HookStage.Poststart, wanted.Poststart,
+                new HookState(request.Process.Container, bundle, pid, "running"), ct);
         return new StartProcessReply(pid);
     }
 
@@ -68,7 +61,7 @@ internal sealed class StartProcessHandler(
         IReadOnlyList<IDomainEvent> raised;
         try
         {
-            agent = sandbox.RequireAgent();
+            agent = sandbox.RequireReady().Agent;
             process.IsStarting = true;
             if (process.Ref.IsInit)
                 await agent.StartAsync(id, CancellationToken.None);
@@ -87,21 +80,8 @@ internal sealed class StartProcessHandler(
             id, c => (c.Find(process.Ref).Stdio.Terminal, c.Find(process.Ref).WantedSize));
         if (terminal && size is { } wanted)
             await ResizeAsync(agent, process.Ref, wanted);
-        process.Watcher = new ProcessWatcher(process, terminal, agent, sender, time, log);
+        watchers.Watch(process, terminal, agent);
         return raised;
-    }
-
-    // As the OCI runtime specification has it, a hook after the start is warned of and no more.
-    private async Task RunHooksAsync(IReadOnlyList<OciHook> poststart, HookState state, CancellationToken ct)
-    {
-        try
-        {
-            await hooks.RunAsync(HookStage.Poststart, poststart, state, ct);
-        }
-        catch (KataException e)
-        {
-            BootLog.HookFailed(log, nameof(HookStage.Poststart), state.Container.Value, e.Message);
-        }
     }
 
     private static async Task ResizeAsync(IGuestAgent agent, ProcessRef process, TerminalSize size)

@@ -1,5 +1,5 @@
-using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Sandboxes;
 using MediatR;
@@ -11,7 +11,7 @@ namespace Kata.Core.Application.Sandboxes;
 public sealed record RecordMachineExit(string Reason) : ICommand<Done>, IUnbounded;
 
 internal sealed class RecordMachineExitHandler(
-    LiveSandbox sandbox, ContainerRegistry containers, SandboxStopper stopper, EventPublisher publisher,
+    LiveSandbox sandbox, ContainerRegistry containers, ISender sender, EventPublisher publisher,
     TimeProvider time, ILogger<RecordMachineExitHandler> log)
     : IRequestHandler<RecordMachineExit, Done>
 {
@@ -22,15 +22,16 @@ internal sealed class RecordMachineExitHandler(
         var unexpected = sandbox.State == SandboxState.Ready;
         if (unexpected)
         {
-            BootLog.Lost(log, request.Reason, string.Join(" | ", sandbox.Machine?.ConsoleTail ?? []));
-            sandbox.LostReason = request.Reason;
+            var console = sandbox.Handles is SandboxHandles.Ready ready ? ready.Vm.ConsoleTail : [];
+            BootLog.Lost(log, request.Reason, string.Join(" | ", console));
+            sandbox.RecordLoss(request.Reason);
             raised.AddRange(containers.KillAll(time.GetUtcNow(), _ => true));
         }
 
         raised.AddRange(sandbox.Change(s => s.RecordMachineExit()));
 
         // Begun before the reactions: some wait for output, which a dead machine has no more of.
-        var stopping = unexpected ? stopper.StopAsync() : Task.CompletedTask;
+        var stopping = unexpected ? sender.Send(new StopSandbox(), CancellationToken.None) : Task.CompletedTask;
         await publisher.PublishAsync(raised);
         await stopping;
         return Done.Value;

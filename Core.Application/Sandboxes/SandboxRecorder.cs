@@ -1,6 +1,8 @@
-using Kata.Core.Application.Containers;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.State;
+using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
+using MediatR;
 using Microsoft.Extensions.Logging;
 
 namespace Kata.Core.Application.Sandboxes;
@@ -11,16 +13,24 @@ namespace Kata.Core.Application.Sandboxes;
 internal sealed class SandboxRecorder(
     LiveSandbox sandbox, ContainerRegistry containers, ISandboxStore store, TimeProvider time,
     ILogger<SandboxRecorder> log)
+    : INotificationHandler<SandboxStarted>, INotificationHandler<ContainerCreated>,
+        INotificationHandler<ContainerDeleted>
 {
     // One small file on a disk in memory; whoever waits for it has more urgent things to say.
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(2);
 
+    public Task Handle(SandboxStarted domainEvent, CancellationToken ct) => SaveAsync();
+
+    public Task Handle(ContainerCreated domainEvent, CancellationToken ct) => SaveAsync();
+
+    public Task Handle(ContainerDeleted domainEvent, CancellationToken ct) => SaveAsync();
+
     /// <summary>
     /// Writes it if the sandbox is Ready. Does not fail: the ledger is what must not be lost, this is for readers.
     /// </summary>
-    public async Task SaveAsync()
+    private async Task SaveAsync()
     {
-        if (sandbox.State != SandboxState.Ready)
+        if (sandbox.State != SandboxState.Ready || sandbox.Handles is not SandboxHandles.Ready ready)
             return;
         using var bound = new CancellationTokenSource(Bound, time);
         try
@@ -29,10 +39,10 @@ internal sealed class SandboxRecorder(
             {
                 Sandbox = sandbox.Id,
                 Owner = sandbox.Owner,
-                State = sandbox.State,
-                VmmPid = sandbox.Machine?.ProcessId ?? 0,
-                Hypervisor = sandbox.Settings?.Hypervisor.Name ?? "",
-                Choices = sandbox.Machine?.Choices ?? "",
+                State = SandboxState.Ready,
+                VmmPid = ready.Vm.ProcessId,
+                Hypervisor = ready.Settings.Hypervisor.Name,
+                Choices = ready.Vm.Choices,
                 Containers = containers.CreatedIds,
             }, bound.Token);
         }

@@ -1,6 +1,6 @@
-using Kata.Core.Application.Containers;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
@@ -11,12 +11,12 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Sandboxes;
 
 /// <summary>
-/// Keeps the machine as large as its containers are promised. Memory is a promise: a container that cannot have it is
-/// refused. vCPUs are a bound: with fewer it runs, only slower, so what is missing is told and no more.
+/// Keeps the machine as large as its containers have reserved: asks VMM and guest for what <see cref="MachineSize"/>
+/// says is next, and records what they have come to.
 /// </summary>
 internal sealed class SandboxSizer(
-    LiveSandbox sandbox, ContainerRegistry containers, ISandboxCgroup cgroups, SandboxCgroups placement,
-    VcpuBinding binding, ILogger<SandboxSizer> log)
+    ContainerRegistry containers, ISandboxCgroup cgroups, SandboxCgroups placement, VcpuBinding binding,
+    ILogger<SandboxSizer> log)
 {
     private const long Mib = 1024 * 1024;
 
@@ -28,39 +28,30 @@ internal sealed class SandboxSizer(
 
     // One at a time: two that grow at once would each see the other's memory as free.
     private readonly SemaphoreSlim _turn = new(1, 1);
-    private MachineBounds? _bounds;
-    private Workload _atStart = Workload.None;
-    private VmResources? _present;
 
     // The host's CPUs and memory nodes that the sandbox was bound to last.
     private (CpuList Cpus, CpuList Nodes) _bound = (CpuList.Empty, CpuList.Empty);
 
-    // Added memory and vCPUs count once the guest uses them.
-    private int _onlineMib;
-    private int _onlineVcpus;
-    private int _slotsUsed;
-
     /// <summary>The machine to start for its first container.</summary>
-    public VmResources Begin(RuntimeSettings settings, OciSpec spec)
+    /// <exception cref="KataException">ResourceExhausted if its memory would exceed the maximum.</exception>
+    public SandboxMachine Design(RuntimeSettings settings, OciSpec spec)
     {
         var h = settings.Hypervisor;
-        _bounds = MachineBounds.Of(
+        var bounds = MachineBounds.Of(
             h.DefaultVcpus, h.MaxVcpus, h.MemoryMib, h.MaxMemoryMib, h.MemorySlots, settings.StaticSandboxResources,
             Environment.ProcessorCount);
-        _atStart = Workload.FromPodAnnotations(spec.Annotations) ?? Workload.Of(spec.Linux?.Resources);
-        WarnIfCapped(_bounds, _atStart);
-        _present = Sizing.AtStart(_bounds, _atStart);
-        (_onlineMib, _onlineVcpus) = (_present.MemoryMib, _present.Vcpus);
-        return _present;
+        var workload = Workload.FromPodAnnotations(spec.Annotations) ?? Workload.Of(spec.Linux?.Resources);
+        WarnIfCapped(bounds, workload);
+        return new SandboxMachine(bounds, workload);
     }
 
     /// <summary>
     /// Refuses a pod whose cgroup leaves no room for a machine; tells one whose machine will not fit once it is used.
     /// </summary>
     /// <exception cref="KataException">InvalidArgument with both figures.</exception>
-    public void CheckRoom(IReadOnlyList<HostPath> ofSandbox)
+    public void CheckRoom(MachineSize size, IReadOnlyList<HostPath> cgroup)
     {
-        if (cgroups.MemoryLimit(ofSandbox) is not { } limit || _present is null)
+        if (cgroups.MemoryLimit(cgroup) is not { } limit)
             return;
         if (limit / Mib < MinRoomMib)
         {
@@ -70,29 +61,28 @@ internal sealed class SandboxSizer(
                 + "raise the pod's limit, or overhead.podFixed of its RuntimeClass");
         }
 
-        if (limit / Mib < _present.MemoryMib)
-            SizingLog.LittleRoom(log, limit / Mib, _present.MemoryMib);
+        if (limit / Mib < size.Present.MemoryMib)
+            SizingLog.LittleRoom(log, limit / Mib, size.Present.MemoryMib);
     }
 
     /// <summary>
-    /// Grows the machine for a container's limits, before the guest is told of them, and remembers them as promised.
+    /// Grows the machine for a container's limits, before the guest is told of them, and remembers them as reserved.
     /// Limits that are lower than before are only remembered.
     /// </summary>
     /// <returns>The vCPUs that stand for the CPUs of the host that it is bound to; none for none.</returns>
-    /// <exception cref="KataException">ResourceExhausted if the memory cannot be had; what was promised before
+    /// <exception cref="KataException">ResourceExhausted if the memory cannot be had; what was reserved before
     /// stays.</exception>
-    public async Task<CpuList> ReserveAsync(ContainerId id, OciResources? limits, CancellationToken ct)
+    public async Task<CpuList> ReserveAsync(
+        SandboxHandles.Ready sandbox, ContainerId id, OciResources? limits, CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
         {
-            var live = containers.Find(id);
-            var promise = Workload.Of(limits);
-            var all = Workload.Sum([.. Others(id), promise]);
-            await ResizeToAsync(all, mayShrink: false, ct);
-            await ApplyCpusetAsync(id, limits, ct);
-            live.Promised = promise;
-            return binding.Choose(live, promise, _onlineVcpus);
+            var (size, asked) = (CurrentSize(sandbox), Workload.Of(limits));
+            await ResizeAsync(sandbox, size.RequiredWith(id, asked), mayShrink: false, ct);
+            await ApplyCpusetAsync(sandbox, id, limits, ct);
+            size.Reserve(id, asked);
+            return binding.Choose(containers.Find(id), asked, size.OnlineVcpus);
         }
         finally
         {
@@ -100,13 +90,13 @@ internal sealed class SandboxSizer(
         }
     }
 
-    /// <summary>Takes vCPUs away again that no container is promised any more. Does not fail.</summary>
-    public async Task ShrinkAsync(CancellationToken ct)
+    /// <summary>Takes vCPUs away again that no container has reserved any more. Does not fail.</summary>
+    public async Task ShrinkAsync(SandboxHandles.Ready sandbox, CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
         {
-            await ResizeToAsync(Workload.Sum(Others(null)), mayShrink: true, ct);
+            await ResizeAsync(sandbox, CurrentSize(sandbox).Required(), mayShrink: true, ct);
         }
         catch (KataException e)
         {
@@ -118,21 +108,27 @@ internal sealed class SandboxSizer(
         }
     }
 
-    // The pause container of a pod is promised nothing of its own: what the pod has is told with it.
-    private IEnumerable<Workload> Others(ContainerId? id) => OtherActiveContainers(id).Select(c => c.Promised);
-
-    private IEnumerable<LiveContainer> OtherActiveContainers(ContainerId? id) => containers.Living
-        .Where(c => c.Aggregate.Id != id && c.Aggregate.Kind != ContainerKind.PodSandbox);
-
-    // On the host the machine runs where any of its containers may.
-    private async Task ApplyCpusetAsync(ContainerId id, OciResources? limits, CancellationToken ct)
+    // A container that has ended needs nothing any more, deleted or not.
+    private MachineSize CurrentSize(SandboxHandles.Ready sandbox)
     {
-        var all = OtherActiveContainers(id).Select(c => c.Limits?.Cpu).Append(limits?.Cpu).OfType<OciCpu>().ToList();
+        var size = sandbox.Machine.Size;
+        size.KeepOnly(containers.Living.Select(c => c.Aggregate.Id).ToHashSet());
+        return size;
+    }
+
+    // On the host the machine runs where any of its containers may. A pod's own limits are the sum of theirs.
+    private async Task ApplyCpusetAsync(
+        SandboxHandles.Ready sandbox, ContainerId id, OciResources? limits, CancellationToken ct)
+    {
+        var others = containers.Living
+            .Where(c => c.Aggregate.Id != id && c.Aggregate.Kind != ContainerKind.PodSandbox);
+        var all = others.Select(c => c.Limits?.Cpu).Append(limits?.Cpu).OfType<OciCpu>().ToList();
         var (cpus, nodes) = (Union(all.Select(cpu => cpu.Cpus)), Union(all.Select(cpu => cpu.Mems)));
-        if ((cpus, nodes) == _bound || (cpus.Count == 0 && nodes.Count == 0) || sandbox.Cgroups.Count == 0)
+        if ((cpus, nodes) == _bound || (cpus.Count == 0 && nodes.Count == 0) || sandbox.Cgroups.Pod.Count == 0)
             return;
         await cgroups.ApplyAsync(
-            sandbox.Cgroups, new OciResources { Cpu = new OciCpu { Cpus = cpus.ToString(), Mems = nodes.ToString() } },
+            sandbox.Cgroups.Pod,
+            new OciResources { Cpu = new OciCpu { Cpus = cpus.ToString(), Mems = nodes.ToString() } },
             ct);
         _bound = (cpus, nodes);
     }
@@ -140,121 +136,106 @@ internal sealed class SandboxSizer(
     private static CpuList Union(IEnumerable<string?> lists) =>
         lists.Aggregate(CpuList.Empty, (all, text) => CpuList.TryParse(text, out var list) ? all.Union(list) : all);
 
-    private async Task ResizeToAsync(Workload workload, bool mayShrink, CancellationToken ct)
+    private async Task ResizeAsync(
+        SandboxHandles.Ready sandbox, Workload required, bool mayShrink, CancellationToken ct)
     {
-        if (_bounds is not { Fixed: false } bounds || _present is null || sandbox.Machine?.Resize is not { } resize)
+        if (sandbox.Vm.Resize is not { } resize)
             return;
-
-        workload = workload.Max(_atStart);
-        var vcpus = Sizing.Vcpus(bounds, workload);
-        if (vcpus > _present.Vcpus || (mayShrink && vcpus < _present.Vcpus))
+        if (sandbox.Machine.Size.NextVcpus(required, mayShrink) is { } vcpus)
         {
-            WarnIfCapped(bounds, workload);
-            await ResizeVcpusAsync(resize, vcpus, ct);
+            WarnIfCapped(sandbox.Machine.Size.Bounds, required);
+            await ResizeVcpusAsync(sandbox, resize, vcpus, ct);
         }
 
-        var memoryMib = Sizing.Memory(bounds, workload);
-        if (memoryMib > _onlineMib)
-            await GrowMemoryAsync(bounds, resize, memoryMib, ct);
+        await GrowMemoryAsync(sandbox, resize, required, ct);
     }
 
-    private async Task ResizeVcpusAsync(IVmResize resize, int vcpus, CancellationToken ct)
+    private async Task ResizeVcpusAsync(
+        SandboxHandles.Ready sandbox, IVmResize resize, int wanted, CancellationToken ct)
     {
-        var before = _present!;
+        var size = sandbox.Machine.Size;
+        var before = size.Present;
         try
         {
-            if (vcpus < _onlineVcpus)
-                await FollowVcpusAsync(vcpus, ct);
-            _present = await resize.ResizeAsync(before with { Vcpus = vcpus }, ct);
-            await placement.MoveVcpusAsync(ct);
-            if (_present.Vcpus > before.Vcpus)
-                await sandbox.RequireAgent().OnlineResourcesAsync(_present with { MemoryMib = 0 }, ct);
-            if (_present.Vcpus != _onlineVcpus)
-                await FollowVcpusAsync(_present.Vcpus, ct);
+            if (wanted < size.OnlineVcpus)
+                await FollowVcpusAsync(sandbox, wanted, ct);
+            size.RecordResize(await resize.ResizeAsync(before with { Vcpus = wanted }, ct));
+            await placement.MoveVcpusAsync(sandbox.Cgroups, sandbox.Vm, ct);
+            if (size.Present.Vcpus > before.Vcpus)
+                await sandbox.Agent.OnlineResourcesAsync(size.Present with { MemoryMib = 0 }, ct);
+            if (size.Present.Vcpus != size.OnlineVcpus)
+                await FollowVcpusAsync(sandbox, size.Present.Vcpus, ct);
         }
         catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
         {
-            SizingLog.FewerVcpus(log, vcpus, _present!.Vcpus, e.Message);
+            SizingLog.FewerVcpus(log, wanted, size.Present.Vcpus, e.Message);
             return;
         }
 
-        if (_present.Vcpus < vcpus)
-            SizingLog.FewerVcpus(log, vcpus, _present.Vcpus, "no free vCPU slot");
-        else if (_present.Vcpus != before.Vcpus)
-            SizingLog.Vcpus(log, before.Vcpus, _present.Vcpus);
+        if (size.Present.Vcpus < wanted)
+            SizingLog.FewerVcpus(log, wanted, size.Present.Vcpus, "no free vCPU slot");
+        else if (size.Present.Vcpus != before.Vcpus)
+            SizingLog.Vcpus(log, before.Vcpus, size.Present.Vcpus);
     }
 
     // Those that go are left before they do, those that come are used once they are online.
-    private Task FollowVcpusAsync(int vcpus, CancellationToken ct)
+    private Task FollowVcpusAsync(SandboxHandles.Ready sandbox, int vcpus, CancellationToken ct)
     {
-        _onlineVcpus = vcpus;
-        return binding.FollowAsync(vcpus, ct);
+        sandbox.Machine.Size.RecordOnlineVcpus(vcpus);
+        return binding.FollowAsync(sandbox, vcpus, ct);
     }
 
-    private async Task GrowMemoryAsync(MachineBounds bounds, IVmResize resize, long wantedMib, CancellationToken ct)
+    private async Task GrowMemoryAsync(
+        SandboxHandles.Ready sandbox, IVmResize resize, Workload required, CancellationToken ct)
     {
-        var before = _present!;
-        var blockMib = sandbox.Guest is { MemoryBlockBytes: > 0 } guest
-            ? (int)Math.Clamp(guest.MemoryBlockBytes / Mib, 1, 64 * 1024)
-            : UsualBlockMib;
-        if (wantedMib > before.MaxMemoryMib)
-            throw Sizing.TooMuchMemory(bounds, wantedMib, before);
-
-        while (_onlineMib < wantedMib)
-        {
-            var next = Sizing.NextMemory(_present!, wantedMib, blockMib, _slotsUsed);
-            if (next == _onlineMib)
-            {
-                throw Sizing.TooMuchMemory(bounds, wantedMib, _present, _slotsUsed >= _present!.MemorySlots
-                    ? $"all {_present!.MemorySlots} memory slots are used: raise memory_slots or default_memory"
-                    : null);
-            }
-
-            await StepAsync(bounds, resize, next, wantedMib, ct);
-        }
-
-        SizingLog.Memory(log, before.MemoryMib, _present!.MemoryMib);
-        await GrowMountsAsync(ct);
+        var size = sandbox.Machine.Size;
+        var before = size.OnlineMemoryMib;
+        while (size.NextMemory(required, BlockMib(sandbox.Guest)) is { } next)
+            await AddMemoryAsync(sandbox, resize, next, required, ct);
+        if (size.OnlineMemoryMib == before)
+            return;
+        SizingLog.Memory(log, before, size.OnlineMemoryMib);
+        await GrowMountsAsync(sandbox, ct);
     }
 
-    private async Task StepAsync(MachineBounds bounds, IVmResize resize, int next, long wantedMib, CancellationToken ct)
+    private static int BlockMib(GuestDetails guest) =>
+        guest.MemoryBlockBytes > 0 ? (int)Math.Clamp(guest.MemoryBlockBytes / Mib, 1, 64 * 1024) : UsualBlockMib;
+
+    private static async Task AddMemoryAsync(
+        SandboxHandles.Ready sandbox, IVmResize resize, int next, Workload required, CancellationToken ct)
     {
+        var size = sandbox.Machine.Size;
         try
         {
-            if (next > _present!.MemoryMib)
-            {
-                var before = _present.MemoryMib;
-                _present = await resize.ResizeAsync(_present with { MemoryMib = next }, ct);
-                if (_present.MemoryMib > before)
-                    _slotsUsed++;
-            }
+            if (next > size.Present.MemoryMib)
+                size.RecordResize(await resize.ResizeAsync(size.Present with { MemoryMib = next }, ct));
 
             // The vCPUs that are missing have been told of; here they must not be waited for again.
-            if (_present.MemoryMib > _onlineMib)
-                await sandbox.RequireAgent().OnlineResourcesAsync(_present with { Vcpus = 0 }, ct);
+            if (size.Present.MemoryMib > size.OnlineMemoryMib)
+                await sandbox.Agent.OnlineResourcesAsync(size.Present with { Vcpus = 0 }, ct);
         }
         catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
         {
-            throw Sizing.TooMuchMemory(bounds, wantedMib, _present, e.Message);
+            throw size.TooMuchMemory(required, e.Message);
         }
 
-        if (_present.MemoryMib <= _onlineMib)
-            throw Sizing.TooMuchMemory(bounds, wantedMib, _present, "no memory hot-plug is possible");
-        _onlineMib = _present.MemoryMib;
+        if (size.Present.MemoryMib <= size.OnlineMemoryMib)
+            throw size.TooMuchMemory(required, "no memory hot-plug is possible");
+        size.RecordOnlineMemory();
     }
 
     // Volumes in memory that are as large as the machine grow with it. A guest that cannot do that keeps them as they
     // are.
-    private async Task GrowMountsAsync(CancellationToken ct)
+    private async Task GrowMountsAsync(SandboxHandles.Ready sandbox, CancellationToken ct)
     {
         var mounts = containers.All.SelectMany(c => c.MemoryMounts).DistinctBy(m => m.MountPoint).ToList();
         if (mounts.Count == 0)
             return;
+        var wanted = $"size={sandbox.Machine.Size.Present.MemoryMib}M";
         try
         {
-            await sandbox.RequireAgent().ResizeEphemeralMountsAsync(
-                [.. mounts.Select(m => m with { Options = ["remount", $"size={_present!.MemoryMib}M", .. m.Options] })],
-                ct);
+            await sandbox.Agent.ResizeEphemeralMountsAsync(
+                [.. mounts.Select(m => m with { Options = ["remount", wanted, .. m.Options] })], ct);
         }
         catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
         {

@@ -1,4 +1,5 @@
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Sandboxes;
 using Microsoft.Extensions.Logging;
@@ -10,7 +11,7 @@ namespace Kata.Core.Application.Sandboxes;
 /// acquired first. The same code after a failed boot, on stop and after a crash; already gone is success.
 /// </summary>
 internal sealed class SandboxTeardown(
-    ISandboxStore store, IResourceReleaser releaser, ISandboxCgroup cgroups, TimeProvider time,
+    ISandboxStore store, IResourceReleaser releaser, TimeProvider time,
     ILogger<SandboxTeardown> log)
 {
     // The container manager allows 5 s for its delete binary; this keeps clear of it.
@@ -27,31 +28,12 @@ internal sealed class SandboxTeardown(
     /// </summary>
     public async Task<string> RunAsync(LiveSandbox sandbox, bool closeGuest)
     {
-        using var budget = new CancellationTokenSource(Budget, time);
-        using var handles = new CancellationTokenSource(HandlesBudget, time);
-        var grace = TimeSpan.Zero;
-        if (sandbox.Ports is { } ports)
-            await QuietlyAsync("port forwarding", () => ports.DisposeAsync().AsTask(), handles.Token);
-        if (sandbox.Agent is { } agent)
-        {
-            if (closeGuest && await CloseGuestAsync(agent, sandbox))
-                grace = PowerOffGrace;
-            await QuietlyAsync("agent connection", () => agent.DisposeAsync().AsTask(), handles.Token);
-        }
-
-        if (sandbox.Machine is { } machine)
-            await QuietlyAsync("machine", () => machine.StopAsync(grace, handles.Token), handles.Token);
-        if (sandbox.Links is { } links)
-            await QuietlyAsync("network", () => links.DisposeAsync().AsTask(), handles.Token);
-        if (sandbox.Share is { } share)
-            await QuietlyAsync("shared directory", () => share.StopAsync(handles.Token), handles.Token);
-        if (sandbox.OwnCgroups.Count > 0)
-            await QuietlyAsync("cgroup", () => cgroups.LeaveAsync(sandbox.OwnCgroups, budget.Token), budget.Token);
-
-        // Without a ledger the state directory is not ours: another shim may live in it.
-        if (sandbox.Ledger is not { } ledger)
+        // Without a claim the state directory is not ours: another shim may live in it.
+        if (sandbox.Handles is not SandboxHandles.Claimed claimed)
             return "";
-        var left = await ReleaseAsync(ledger, Budget, budget.Token);
+        using var budget = new CancellationTokenSource(Budget, time);
+        await EndAsync(claimed, closeGuest, budget.Token);
+        var left = await ReleaseAsync(claimed.Ledger, Budget, budget.Token);
         if (left.Length > 0)
             return left;
         try
@@ -60,11 +42,11 @@ internal sealed class SandboxTeardown(
         }
         catch (Exception e)
         {
-            TeardownLog.StepFailed(log, "state directory", e);
+            TeardownLog.NotDeleted(log, sandbox.Id, e);
             return $"state directory of {sandbox.Id}: {e.Message}";
         }
 
-        sandbox.LetGo();
+        sandbox.DropHandles();
         return "";
     }
 
@@ -97,14 +79,30 @@ internal sealed class SandboxTeardown(
         return string.Join("; ", left);
     }
 
-    private async Task<bool> CloseGuestAsync(IGuestAgent agent, LiveSandbox sandbox)
+    private async Task EndAsync(SandboxHandles.Claimed claimed, bool closeGuest, CancellationToken budget)
     {
-        if (sandbox.Machine is null or { Exited.IsCompleted: true })
+        using var handles = new CancellationTokenSource(HandlesBudget, time);
+        var grace = TimeSpan.Zero;
+        foreach (var handle in claimed.Held.OrderBy(held => held.Order))
+        {
+            if (handle.Order == ReleaseOrder.AgentConnection && closeGuest && claimed is SandboxHandles.Ready ready
+                && await CloseGuestAsync(ready))
+                grace = PowerOffGrace;
+
+            // The cgroup is left however long the rest has taken: it could not be removed with us in it.
+            var limit = handle.Order == ReleaseOrder.Cgroup ? budget : handles.Token;
+            await QuietlyAsync(handle, grace, limit);
+        }
+    }
+
+    private async Task<bool> CloseGuestAsync(SandboxHandles.Ready ready)
+    {
+        if (ready.Vm.Exited.IsCompleted)
             return false;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1), time);
         try
         {
-            await agent.CloseAsync(limit.Token);
+            await ready.Agent.CloseAsync(limit.Token);
             return true;
         }
         catch (Exception e) when (e is KataException or OperationCanceledException)
@@ -114,15 +112,15 @@ internal sealed class SandboxTeardown(
         }
     }
 
-    private async Task QuietlyAsync(string what, Func<Task> step, CancellationToken limit)
+    private async Task QuietlyAsync(HeldHandle handle, TimeSpan grace, CancellationToken limit)
     {
         try
         {
-            await step().WaitAsync(limit);
+            await handle.Release(grace, limit).WaitAsync(limit);
         }
         catch (Exception e)
         {
-            TeardownLog.StepFailed(log, what, e);
+            TeardownLog.StepFailed(log, handle.Order, e);
         }
     }
 }
@@ -136,6 +134,9 @@ internal static partial class TeardownLog
     [LoggerMessage(1101, LogLevel.Warning, "the guest did not close its sandbox: {Reason}")]
     public static partial void GuestNotClosed(ILogger log, string reason);
 
-    [LoggerMessage(1102, LogLevel.Warning, "the {What} did not stop cleanly")]
-    public static partial void StepFailed(ILogger log, string what, Exception fault);
+    [LoggerMessage(1102, LogLevel.Warning, "teardown: {What} did not stop cleanly")]
+    public static partial void StepFailed(ILogger log, ReleaseOrder what, Exception fault);
+
+    [LoggerMessage(1103, LogLevel.Warning, "cannot remove the state directory of sandbox {Sandbox}")]
+    public static partial void NotDeleted(ILogger log, SandboxId sandbox, Exception fault);
 }

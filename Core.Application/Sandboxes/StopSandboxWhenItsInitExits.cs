@@ -1,6 +1,5 @@
-using Kata.Core.Application.Containers;
-using Kata.Core.Application.Monitoring;
-using Kata.Core.Domain;
+using Kata.Core.Application.Messaging;
+using Kata.Core.Application.State;
 using Kata.Core.Domain.Containers;
 using MediatR;
 
@@ -11,28 +10,16 @@ namespace Kata.Core.Application.Sandboxes;
 /// is still in the guest would be lost with the machine. A client that never reads is bounded by the delete.
 /// </summary>
 internal sealed class StopSandboxWhenItsInitExits(
-    ContainerRegistry containers, SandboxStopper stopper) : INotificationHandler<ProcessExited>
+    ContainerRegistry containers, ISender sender) : INotificationHandler<ProcessExited>
 {
     public async Task Handle(ProcessExited domainEvent, CancellationToken ct)
     {
-        if (!domainEvent.Process.IsInit || KindOf(domainEvent.Process.Container) is null or ContainerKind.PodContainer)
+        if (!domainEvent.Process.IsInit
+            || containers.KindOf(domainEvent.Process.Container) is null or ContainerKind.PodContainer)
             return;
-        var watchers = containers.ProcessesOf(domainEvent.Process.Container).Select(process => process.Watcher)
-            .OfType<ProcessWatcher>();
-        await Task.WhenAll(watchers.Select(watcher => watcher.OutputEnded));
-        await stopper.StopAsync();
-    }
-
-    private ContainerKind? KindOf(ContainerId id)
-    {
-        try
-        {
-            return containers.Read(id, c => c.Kind);
-        }
-        catch (KataException)
-        {
-            // Deleted in the meantime: its delete has stopped the sandbox.
-            return null;
-        }
+        var outputs = containers.ProcessesOf(domainEvent.Process.Container).Select(process => process.Output)
+            .OfType<IProcessOutput>();
+        await Task.WhenAll(outputs.Select(output => output.Ended));
+        await sender.Send(new StopSandbox(), CancellationToken.None);
     }
 }

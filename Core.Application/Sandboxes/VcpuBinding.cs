@@ -1,4 +1,4 @@
-using Kata.Core.Application.Containers;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
@@ -11,30 +11,30 @@ namespace Kata.Core.Application.Sandboxes;
 /// Binds a container that is bound to CPUs of the host to as many vCPUs in the guest, so that programs which count
 /// processors count what they may use. Called by one at a time.
 /// </summary>
-internal sealed class VcpuBinding(LiveSandbox sandbox, ContainerRegistry containers, ILogger<VcpuBinding> log)
+internal sealed class VcpuBinding(ContainerRegistry containers, ILogger<VcpuBinding> log)
 {
-    /// <summary>The vCPUs for a container with this promise, none for all; remembered as its own.</summary>
-    public CpuList Choose(LiveContainer container, Workload promise, int vcpus)
+    /// <summary>The vCPUs for a container with this reservation, none for all; remembered as its own.</summary>
+    public CpuList Choose(LiveContainer container, Workload reserved, int vcpus)
     {
         var others = containers.Living.Where(c => c != container && c.Vcpus.Count > 0).Select(c => c.Vcpus).ToList();
-        return container.Vcpus = VcpuChoice.Choose(promise.Cpuset.Count, vcpus, container.Vcpus, others);
+        return container.Vcpus = VcpuChoice.Choose(reserved.Cpuset.Count, vcpus, container.Vcpus, others);
     }
 
     /// <summary>
     /// Tells the guest anew where its bound containers run, now that so many vCPUs are online. One that cannot be moved
     /// is logged and stays where it is.
     /// </summary>
-    public async Task FollowAsync(int vcpus, CancellationToken ct)
+    public async Task FollowAsync(SandboxHandles.Ready sandbox, int vcpus, CancellationToken ct)
     {
         // All of them, changed or not: upstream's agent gives every vCPU to each bound container when one comes online.
         var inGuest = containers.Living.Where(c => c.Aggregate.State != ContainerState.Creating);
         foreach (var container in inGuest.Where(c => c.Vcpus.Count > 0))
         {
-            var chosen = Choose(container, container.Promised, vcpus);
+            var chosen = Choose(container, sandbox.Machine.Size.ReservedBy(container.Aggregate.Id), vcpus);
             try
             {
                 var limits = new OciResources { Cpu = new OciCpu { Cpus = chosen.ToString() } };
-                await sandbox.RequireAgent().UpdateAsync(container.Aggregate.Id, limits, ct);
+                await sandbox.Agent.UpdateAsync(container.Aggregate.Id, limits, ct);
             }
             catch (KataException e) when (e.Kind != ErrorKind.Unavailable)
             {

@@ -1,5 +1,5 @@
-using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using MediatR;

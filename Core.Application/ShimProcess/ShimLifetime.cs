@@ -1,3 +1,4 @@
+using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Sandboxes;
 using Microsoft.Extensions.Logging;
@@ -14,15 +15,15 @@ public sealed class ShimLifetime
     private static readonly TimeSpan EventsBound = TimeSpan.FromSeconds(3);
 
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly SandboxStopper _stopper;
+    private readonly ISender _sender;
     private readonly ITaskEvents _events;
     private readonly TimeProvider _time;
     private readonly ILogger<ShimLifetime> _log;
     private int _begun;
 
-    internal ShimLifetime(SandboxStopper stopper, ITaskEvents events, TimeProvider time, ILogger<ShimLifetime> log)
+    internal ShimLifetime(ISender sender, ITaskEvents events, TimeProvider time, ILogger<ShimLifetime> log)
     {
-        _stopper = stopper;
+        _sender = sender;
         _events = events;
         _time = time;
         _log = log;
@@ -42,7 +43,7 @@ public sealed class ShimLifetime
     {
         try
         {
-            await _stopper.StopAsync().WaitAsync(StopBound, _time);
+            await _sender.Send(new StopSandbox()).WaitAsync(StopBound, _time);
         }
         catch (Exception e)
         {

@@ -16,6 +16,49 @@ public sealed record GuestNetworkSpec
 
     /// <summary>Permanent neighbours.</summary>
     public IReadOnlyList<GuestNeighbour> Neighbours { get; init; } = [];
+
+    /// <summary>True if there is nothing in it.</summary>
+    public bool IsEmpty => Interfaces.Count + Routes.Count + Neighbours.Count == 0;
+
+    /// <summary>What belongs to one NIC.</summary>
+    public GuestNetworkSpec Of(MacAddress nic)
+    {
+        var link = Interfaces.First(i => i.Mac == nic);
+        return new GuestNetworkSpec
+        {
+            Interfaces = [link],
+            Routes = [.. Routes.Where(r => r.Device == link.Name)],
+            Neighbours = [.. Neighbours.Where(n => n.Device == link.Name)],
+        };
+    }
+
+    /// <summary>Both together.</summary>
+    public GuestNetworkSpec With(GuestNetworkSpec other) => new()
+    {
+        Interfaces = [.. Interfaces, .. other.Interfaces],
+        Routes = [.. Routes, .. other.Routes],
+        Neighbours = [.. Neighbours, .. other.Neighbours],
+    };
+
+    /// <summary>All but what belongs to one NIC.</summary>
+    public GuestNetworkSpec Without(MacAddress nic)
+    {
+        var names = Interfaces.Where(i => i.Mac == nic).Select(i => i.Name).ToHashSet();
+        return new GuestNetworkSpec
+        {
+            Interfaces = [.. Interfaces.Where(i => i.Mac != nic)],
+            Routes = [.. Routes.Where(r => !names.Contains(r.Device))],
+            Neighbours = [.. Neighbours.Where(n => !names.Contains(n.Device))],
+        };
+    }
+
+    /// <summary>What of it is new or other than it was; what is gone is not told.</summary>
+    public GuestNetworkSpec ChangedSince(GuestNetworkSpec before) => new()
+    {
+        Interfaces = [.. Interfaces.Where(i => before.Interfaces.All(other => !i.LooksLike(other)))],
+        Routes = [.. Routes.Except(before.Routes)],
+        Neighbours = [.. Neighbours.Except(before.Neighbours)],
+    };
 }
 
 /// <summary>An interface as the guest shall have it. The guest finds it by its link-layer address.</summary>
@@ -38,6 +81,11 @@ public sealed record GuestInterface
 
     /// <summary>Addresses of neighbours are not asked for (IFF_NOARP).</summary>
     public bool NoArp { get; init; }
+
+    /// <summary>Whether both would make the guest do the same; where it was plugged in makes no difference.</summary>
+    public bool LooksLike(GuestInterface other) =>
+        Mac == other.Mac && Name == other.Name && Mtu == other.Mtu && NoArp == other.NoArp
+            && Addresses.SequenceEqual(other.Addresses);
 }
 
 /// <summary>A route of the main table.</summary>

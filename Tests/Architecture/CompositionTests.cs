@@ -12,6 +12,7 @@ using Kata.Adapters.Vsock;
 using Kata.Core.Application;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.ShimProcess;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
@@ -35,8 +36,7 @@ public sealed class CompositionTests
 
     // The container manager knows of sandboxes by their containers, and of a deleted exec by the answer.
     private static readonly System.Type[] Silent =
-        [typeof(ExecDeleted), typeof(SandboxStarted), typeof(SandboxStopped), typeof(SandboxLost),
-            typeof(SandboxBroken)];
+        [typeof(ExecDeleted), typeof(SandboxStopped), typeof(SandboxLost), typeof(SandboxBroken)];
 
     private static readonly IDomainEvent[] Facts =
     [

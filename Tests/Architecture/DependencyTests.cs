@@ -67,9 +67,11 @@ public sealed class DependencyTests
             .Should().OnlyContain(path => path.StartsWith("Platform/Linux/"));
     }
 
-    [Fact]
-    public void Namespaces_of_the_domain_use_each_other_in_one_direction() =>
-        NamespaceCycles.Of("Core.Domain").Should().BeEmpty();
+    [Theory]
+    [InlineData("Core.Domain")]
+    [InlineData("Core.Application")]
+    public void Namespaces_of_the_core_use_each_other_in_one_direction(string project) =>
+        NamespaceCycles.Of(project).Should().BeEmpty();
 
     [Fact]
     public void Checker_when_namespaces_use_each_other_in_a_ring_names_those_of_the_ring() =>
@@ -79,7 +81,8 @@ public sealed class DependencyTests
             ("Three", "One.Thing thing;"),
             ("Before", "using Kata.Core.Domain.One;"), ("Three", "using Kata.Core.Domain.After;"),
             ("After", "namespace Kata.Core.Domain.After;"),
-        ]).Should().Equal("One uses Two", "Three uses One", "Two uses Three");
+            ("Two", "using Kata.Core.Other.One;"),
+        ], "Kata.Core.Domain").Should().Equal("One uses Two", "Three uses One", "Two uses Three");
 
     [Fact]
     public void Project_files_reference_nothing_without_a_use() => UnusedReferences.Complaints().Should().BeEmpty();

@@ -10,16 +10,17 @@ internal static class NamespaceCycles
     /// </summary>
     public static IReadOnlyList<string> Of(string project) =>
         Of([.. Repository.Files(project, ".cs")
-            .Select(path => (Path.GetDirectoryName(Path.GetRelativePath(project, path))!, Repository.Read(path)))]);
+            .Select(path => (Path.GetDirectoryName(Path.GetRelativePath(project, path))!, Repository.Read(path)))],
+            $"Kata.{project}");
 
     /// <summary>The same of given folders and texts.</summary>
-    public static IReadOnlyList<string> Of(IReadOnlyCollection<(string Folder, string Text)> sources)
+    public static IReadOnlyList<string> Of(IReadOnlyCollection<(string Folder, string Text)> sources, string root)
     {
         var folders = sources.Select(source => source.Folder).Where(folder => folder.Length > 0).Distinct().ToList();
         var uses = folders.ToDictionary(
             folder => folder,
             folder => folders.Where(other => other != folder
-                && sources.Any(source => source.Folder == folder && Names(source.Text, other))).ToHashSet());
+                && sources.Any(source => source.Folder == folder && Names(source.Text, other, root))).ToHashSet());
         // What uses nothing, or is used by nothing, is in no cycle.
         while (uses.Keys.FirstOrDefault(folder => uses[folder].Count == 0
             || !uses.Values.Any(others => others.Contains(folder))) is { } free)
@@ -34,10 +35,10 @@ internal static class NamespaceCycles
     }
 
     /// <summary>By a using, or by a name of which the first words are left out.</summary>
-    private static bool Names(string text, string folder)
+    private static bool Names(string text, string folder, string root)
     {
         var name = Regex.Escape(folder.Replace('/', '.'));
-        return Regex.IsMatch(text, $@"^using (static )?Kata\.\w+\.\w+\.{name}\b", RegexOptions.Multiline)
+        return Regex.IsMatch(text, $@"^using (static )?{Regex.Escape(root)}\.{name}\b(?!\.)", RegexOptions.Multiline)
             || Regex.IsMatch(text, $@"(?<![\w.]){name}\.[A-Z]");
     }
 }

@@ -9,6 +9,8 @@ namespace Kata.Tests.Architecture;
 /// <summary>An adapter shows the world one type; names say what a thing is.</summary>
 public sealed partial class SurfaceTests
 {
+    private const int MaxParameters = 8;
+
     public static TheoryData<string> Adapters => [.. Assemblies.Adapters.Select(assembly => assembly.GetName().Name!)];
 
     [Theory]
@@ -26,6 +28,16 @@ public sealed partial class SurfaceTests
                 && type.Namespace?.StartsWith("Kata.", StringComparison.Ordinal) == true)
             .Where(type => !type.Assembly.GetTypes().Any(other => other.BaseType == type))
             .Select(type => type.FullName)
+            .Should().BeEmpty();
+
+    [Fact]
+    public void Constructors_of_the_core_take_eight_parameters_at_most() =>
+        new[] { Assemblies.Domain, Assemblies.Application }
+            .SelectMany(assembly => assembly.GetTypes())
+            .SelectMany(type => type.GetConstructors(
+                BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
+            .Where(constructor => constructor.GetParameters().Length > MaxParameters)
+            .Select(constructor => $"{constructor.DeclaringType}: {constructor.GetParameters().Length}")
             .Should().BeEmpty();
 
     [Fact]

@@ -6,6 +6,7 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Application.Processes;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Application.ShimProcess;
+using Kata.Core.Application.State;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;
 using Kata.Core.Domain.Sandboxes;
@@ -136,7 +137,7 @@ public sealed class HarnessShim : IAsyncDisposable
     public Task Ended => _services.GetRequiredService<ShimLifetime>().Ended;
 
     /// <summary>The state of the sandbox.</summary>
-    public SandboxState State => _services.GetRequiredService<Core.Application.Sandboxes.LiveSandbox>().State;
+    public SandboxState State => _services.GetRequiredService<LiveSandbox>().State;
 
     /// <summary>A part of the core.</summary>
     public T Get<T>()

@@ -9,6 +9,7 @@ using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.Processes;
 using Kata.Core.Application.ShimProcess;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;

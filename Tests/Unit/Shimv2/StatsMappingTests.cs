@@ -24,7 +24,7 @@ public sealed class StatsMappingTests
         Pids = 4,
         PidsLimit = 64,
         BlockIo = [new BlockIoStats(8, 1, "Read", 1000, 10), new BlockIoStats(8, 1, "Write", 2000, 20)],
-        Links = [new LinkStats("eth0", 1, 2, 3, 4, 5, 6, 7, 8)],
+        Links = [new LinkStats("eth0", new LinkCounters(1, 2, 3, 4), new LinkCounters(5, 6, 7, 8))],
         Hugepages = [new HugepageStats("2MB", 1, 2, 3)],
     };
 

@@ -1,7 +1,7 @@
 using FluentAssertions;
 using Kata.Core.Application.Containers;
-using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
 using Kata.Core.Domain.Oci;

@@ -1,8 +1,10 @@
 using FluentAssertions;
+using Kata.Core.Application.Creation;
 using Kata.Core.Application.Monitoring;
 using Kata.Core.Application.Processes;
 using Kata.Core.Application.Sandboxes;
 using Kata.Core.Application.ShimProcess;
+using Kata.Core.Application.State;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;

@@ -48,10 +48,10 @@ public sealed class BlockVolumeTests
         await _bench.PlaceAsync(WithDevice("/dev/other"), Other);
         _bench.Disks.Attached.Should().ContainSingle();
 
-        await _bench.Blocks.ReleaseAsync(Box, default);
+        await _bench.ReleaseAsync(Box);
         _bench.Disks.Attached.Should().ContainSingle();
-        await _bench.Blocks.ReleaseAsync(Other, default);
-        await _bench.Blocks.ReleaseAsync(Other, default);
+        await _bench.ReleaseAsync(Other);
+        await _bench.ReleaseAsync(Other);
         _bench.Disks.Attached.Should().BeEmpty();
     }
 
@@ -70,7 +70,7 @@ public sealed class BlockVolumeTests
         await _bench.PlaceAsync(WithDevice());
         _bench.ReplaceMachine();
 
-        await _bench.Blocks.ReleaseAsync(Box, default);
+        await _bench.ReleaseAsync(Box);
 
         _bench.Host.Calls.Should().NotContain("hotplug.detach");
     }
@@ -230,7 +230,7 @@ public sealed class BlockVolumeTests
         Announce("noatime");
         var first = await _bench.PlaceAsync(Bind("/csi/mount", "/data"));
 
-        await _bench.Blocks.ReleaseAsync(Box, default);
+        await _bench.ReleaseAsync(Box);
         var second = await _bench.PlaceAsync(Bind("/csi/mount", "/data"));
 
         first.Storages[0].Shared.Should().BeTrue();

@@ -1,6 +1,6 @@
 using FluentAssertions;
-using Kata.Core.Application.Containers.Volumes;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain.Oci;
 using Xunit;
 using static Kata.Tests.Unit.Core.Application.Volumes.PlacingBench;

@@ -1,5 +1,6 @@
 using FluentAssertions;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Oci;
 using Kata.Tests.Harness;

@@ -1,8 +1,9 @@
-using Kata.Core.Application.Containers.Volumes;
+using Kata.Core.Application.Creation;
 using Kata.Core.Application.Ports;
-using Kata.Core.Application.Sandboxes;
 using Kata.Core.Application.Settings;
 using Kata.Core.Application.ShimProcess;
+using Kata.Core.Application.State;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Machines;
@@ -17,8 +18,8 @@ namespace Kata.Tests.Unit.Core.Application.Volumes;
 /// <summary>A placer with a host, a share and a machine in memory.</summary>
 internal sealed class PlacingBench
 {
-    private readonly LiveSandbox _sandbox;
     private readonly VolumePlacer _placer;
+    private readonly RootPreparer _roots;
 
     public PlacingBench(bool shared = true, bool hotplug = true, Func<RuntimeSettings, RuntimeSettings>? change = null)
     {
@@ -30,15 +31,22 @@ internal sealed class PlacingBench
         {
             Hypervisor = new HypervisorSettings { Name = "qemu", Path = "/q", Kernel = "/k" }
         };
-        _sandbox = new LiveSandbox(
-            new ShimIdentity(SandboxId.Parse("pod"), new SandboxOwner("tests", "/c.sock")), Mock.Of<ITaskEvents>())
+        Sandbox = new SandboxHandles.Ready(Mock.Of<IResourceLedger>())
         {
+            Id = SandboxId.Parse("pod"),
             Settings = change?.Invoke(settings) ?? settings,
+            Vm = Vm(hotplug),
+            Machine = NewMachine(),
+            Agent = Mock.Of<IGuestAgent>(),
+            Guest = new GuestDetails("3.30-hex", 0, true, ShowsParts: true),
+            Links = Mock.Of<ISandboxLinks>(),
+            HasPodNetwork = false,
+            Cgroups = new CgroupPlacement([], []),
             Share = shared ? Share : null,
-            Machine = Machine(hotplug),
         };
-        Blocks = new BlockAttachments(_sandbox);
-        _placer = new VolumePlacer(_sandbox, Files, Direct, Blocks);
+        Blocks = new BlockAttachments();
+        _placer = new VolumePlacer(Files, Direct, Blocks);
+        _roots = new RootPreparer(Files, Mock.Of<IRootfsMounter>());
     }
 
     public static ContainerId Box { get; } = ContainerId.Parse("box");
@@ -55,33 +63,60 @@ internal sealed class PlacingBench
 
     public BlockAttachments Blocks { get; }
 
+    /// <summary>The sandbox for whose containers volumes are placed.</summary>
+    public SandboxHandles.Ready Sandbox { get; private set; }
+
     /// <summary>The guest is upstream's, whose agent shows no parts of volumes.</summary>
-    public void UseUpstreamsAgent() => _sandbox.Guest = new GuestDetails("3.30", 0, true, ShowsParts: false);
+    public void UseUpstreamsAgent() =>
+        Sandbox = Sandbox with { Guest = new GuestDetails("3.30", 0, true, ShowsParts: false) };
 
     /// <summary>Another machine takes the first one's place.</summary>
-    public void ReplaceMachine() => _sandbox.Machine = Machine(true);
+    public void ReplaceMachine() => Sandbox = Sandbox with { Machine = NewMachine() };
 
     public Task<GuestVolumes> PlaceAsync(params OciMount[] mounts) => PlaceAsync(new OciSpec { Mounts = mounts });
 
-    public Task<GuestVolumes> PlaceAsync(OciSpec spec, ContainerId? id = null, params MountSpec[] rootfs) =>
-        _placer.PlaceAsync(id ?? Box, spec, rootfs, default);
+    public async Task<GuestVolumes> PlaceAsync(OciSpec spec, ContainerId? id = null, params MountSpec[] rootfs)
+    {
+        var creation = Creation(spec, id ?? Box, rootfs);
+        creation.Root = await _roots.DecideAsync(rootfs, Sandbox.Settings, default);
+        return await _placer.PlaceAsync(Sandbox, creation, default);
+    }
 
-    public Task<ContainerRoot> DescribeRootAsync(OciSpec spec) =>
-        _placer.DescribeRootAsync(HostPath.Parse("/root", "root"), spec, [], default);
+    public Task<ContainerRoot> DescribeRootAsync(OciSpec spec) => _roots.DescribeAsync(Creation(spec, Box, []), default);
 
-    public Task<bool> IsBlockRootAsync(params MountSpec[] rootfs) => _placer.IsBlockRootAsync(rootfs, default);
+    public async Task<bool> IsBlockRootAsync(params MountSpec[] rootfs) =>
+        await _roots.DecideAsync(rootfs, Sandbox.Settings, default) is RootPlacement.Disk;
+
+    public Task AttachAsync(string container, HostFile file, bool readOnly) =>
+        Blocks.AttachAsync(Sandbox, ContainerId.Parse(container), file, readOnly, default);
+
+    public Task ReleaseAsync(ContainerId container) => Blocks.ReleaseAsync(Sandbox, container, default);
 
     public Task<KataException> RefusalAsync(params OciMount[] mounts) => Refusal.OfAsync(() => PlaceAsync(mounts));
 
     public static OciMount Bind(string source, string destination = "/data", params string[] options) =>
         new() { Destination = destination, Type = "bind", Source = source, Options = ["rbind", .. options] };
 
-    private IVirtualMachine Machine(bool hotplug)
+    private IVirtualMachine Vm(bool hotplug)
     {
         var machine = new Mock<IVirtualMachine>();
         machine.Setup(m => m.Hotplug).Returns(hotplug ? Disks : null);
         machine.Setup(m => m.Exited).Returns(new TaskCompletionSource<VmExit>().Task);
         return machine.Object;
+    }
+
+    private static SandboxMachine NewMachine() =>
+        new(MachineBounds.Of(1, 1, 256, 256, 0, isFixed: true, hostCpus: 1), Workload.None);
+
+    private static ContainerCreation Creation(OciSpec spec, ContainerId id, IReadOnlyList<MountSpec> rootfs)
+    {
+        var time = new ManualTime();
+        var sandbox = new LiveSandbox(
+            new ShimIdentity(SandboxId.Parse("pod"), new SandboxOwner("tests", "/c.sock")), Mock.Of<ITaskEvents>());
+        return new ContainerCreation(
+            id, HostPath.Parse("/bundles/box", "bundle"), rootfs, null, new PhaseTimeline(time, (_, _, _) => { }),
+            new CreationLimits(sandbox, time, default))
+        { Spec = spec };
     }
 }
 
