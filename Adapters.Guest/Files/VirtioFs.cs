@@ -108,7 +108,7 @@ internal sealed class VirtioFs(TimeProvider time) : ISharedFilesystem
             },
             ct);
 
-        public IAsyncEnumerable<GuestPath> TakenBackAsync(CancellationToken ct) => _follower.GoneAsync(ct);
+        public IAsyncEnumerable<GuestPath> UnmountedAsync(CancellationToken ct) => _follower.GoneAsync(ct);
 
         public async Task StopAsync(CancellationToken ct)
         {

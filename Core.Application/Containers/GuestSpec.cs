@@ -19,7 +19,7 @@ internal static class GuestSpec
     /// The container as the guest shall make it, from what has been placed for it; on these vCPUs, none for all.
     /// </summary>
     public static GuestContainerSpec Build(
-        ContainerId id, ContainerKind kind, HostPath bundle, OciSpec spec, GuestVolumes volumes, CpuList vcpus,
+        ContainerId id, ContainerKind kind, HostPath bundle, OciSpec spec, MappedVolumes volumes, CpuList vcpus,
         bool disableSeccomp)
     {
         var linux = spec.Linux ?? new OciLinux();

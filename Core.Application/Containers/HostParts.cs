@@ -44,14 +44,14 @@ internal sealed class HostParts(IHostFiles files, IDirectVolumes directVolumes)
 
     private async Task CheckMountAsync(OciMount mount, CancellationToken ct)
     {
-        if (!MountWords.IsBind(mount) || MountWords.IsUnder(mount.Source, "/proc")
-            || MountWords.IsUnder(mount.Source, "/sys"))
+        if (!MountOptions.IsBind(mount) || MountOptions.IsUnder(mount.Source, "/proc")
+            || MountOptions.IsUnder(mount.Source, "/sys"))
             return;
         var source = HostPath.Parse(mount.Source, $"source of the mount at {mount.Destination}");
         // What is missing here may be made by a hook.
         if (await directVolumes.FindAsync(source, ct) is not null || await files.LookAsync(source, ct) is not { } found)
             return;
-        MountWords.CheckReach(mount, source, found);
+        MountOptions.CheckReach(mount, source, found);
     }
 
     private async Task CheckNodeAsync(OciDevice node, OciResources? limits, CancellationToken ct)

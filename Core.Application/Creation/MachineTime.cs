@@ -3,12 +3,12 @@ namespace Kata.Core.Application.Creation;
 /// <summary>
 /// A limit in time that the machine could use: how long a busy host kept it waiting for a processor does not count, up
 /// to
-/// <see cref="Most"/> times the limit in all.
+/// <see cref="MaxFactor"/> times the limit in all.
 /// </summary>
 internal sealed class MachineTime : IDisposable
 {
     /// <summary>At the limits as they are installed this is kubelet's patience for a pod, four minutes.</summary>
-    public const int Most = 4;
+    public const int MaxFactor = 4;
 
     // Waiting ends nearly when the time does: so the last looks come close to each other, but not closer.
     private static readonly TimeSpan ShortestStep = TimeSpan.FromMilliseconds(100);
@@ -58,7 +58,7 @@ internal sealed class MachineTime : IDisposable
         return Waited < TimeSpan.FromSeconds(1)
             ? limit
             : $"{limit} and {Waited.TotalSeconds:0} s more in which the busy host gave the machine no processor "
-                + $"(at most {(Allowed * Most).TotalSeconds:0} s in all)";
+                + $"(at most {(Allowed * MaxFactor).TotalSeconds:0} s in all)";
     }
 
     public void Dispose()
@@ -72,7 +72,7 @@ internal sealed class MachineTime : IDisposable
         // A machine that has ended tells nothing any more.
         if (_keptWaiting() - _waitedBefore is var waited && waited > Waited)
             Waited = waited;
-        var limit = Waited < Allowed * (Most - 1) ? Allowed + Waited : Allowed * Most;
+        var limit = Waited < Allowed * (MaxFactor - 1) ? Allowed + Waited : Allowed * MaxFactor;
         var rest = limit - _time.GetElapsedTime(_begin);
         try
         {

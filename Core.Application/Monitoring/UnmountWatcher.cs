@@ -24,7 +24,7 @@ internal sealed class UnmountWatcher(LiveSandbox sandbox, ILogger<UnmountWatcher
 
     private async Task WatchAsync(ISharedDirectory share, IGuestAgent agent)
     {
-        await foreach (var place in share.TakenBackAsync(CancellationToken.None))
+        await foreach (var place in share.UnmountedAsync(CancellationToken.None))
         {
             try
             {

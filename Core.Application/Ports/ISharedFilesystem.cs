@@ -72,7 +72,7 @@ public interface ISharedDirectory : IAsyncDisposable
     /// holds it no longer; a guest that has looked there does, until it looks there again, for which it is time when
     /// this is told. Ends when the share is stopped.
     /// </summary>
-    IAsyncEnumerable<GuestPath> TakenBackAsync(CancellationToken ct);
+    IAsyncEnumerable<GuestPath> UnmountedAsync(CancellationToken ct);
 
     /// <summary>Ends the daemon and waits for it. Idempotent, does not fail.</summary>
     Task StopAsync(CancellationToken ct);

@@ -73,7 +73,7 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         {
             // No tap may stay connected without a NIC that the guest has: the next look would take its link for done.
             foreach (var nic in left)
-                await TakeBackAsync(nic, ready);
+                await UndoPlugAsync(nic, ready);
             throw;
         }
     }
@@ -95,7 +95,7 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
     }
 
     // The first failure is the one to tell; what cannot be taken back either is in the ledger.
-    private async Task TakeBackAsync(NetworkDevice nic, SandboxHandles.Ready ready)
+    private async Task UndoPlugAsync(NetworkDevice nic, SandboxHandles.Ready ready)
     {
         try
         {

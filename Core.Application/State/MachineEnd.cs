@@ -10,7 +10,7 @@ internal static class MachineEnd
 {
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Whether the VMM has ended or does so at once: asked by whoever has noticed another end.</summary>
+    /// <summary>True if the VMM has exited, or does within half a second.</summary>
     public static async Task<bool> IsRootCauseAsync(IVirtualMachine machine, TimeProvider time)
     {
         using var over = new CancellationTokenSource();

@@ -17,7 +17,7 @@ internal static class BlockVolume
 
     /// <summary>Words of a mount that say how the host would have done it, and mean nothing to a filesystem.</summary>
     private static readonly string[] HostWords = ["loop", "bind", "rbind", "rw", "private", "rprivate", "slave",
-        "rslave", "shared", "rshared", MountWords.FileIsDisk];
+        "rslave", "shared", "rshared", MountOptions.FileIsDisk];
 
     /// <summary>A volume. Containers that use the same disk share the mount.</summary>
     public static GuestMount Volume(

@@ -24,7 +24,7 @@ internal static class MemoryVolume
             string.Create(CultureInfo.InvariantCulture, $"uid={found.UserId}"),
             string.Create(CultureInfo.InvariantCulture, $"gid={found.GroupId}"),
         };
-        if (MountWords.Bytes(MountWords.Value(found.FsOptions, "size")) is > 0 and var bytes)
+        if (MountOptions.Bytes(MountOptions.Value(found.FsOptions, "size")) is > 0 and var bytes)
             options.Add(string.Create(CultureInfo.InvariantCulture, $"size={bytes}"));
         return new GuestMount
         {
@@ -39,11 +39,11 @@ internal static class MemoryVolume
     /// <summary>An emptyDir of huge pages; they are the guest's, as many as the container may have.</summary>
     public static GuestMount Hugepages(OciMount mount, HostPath source, HostFile found, OciResources? limits)
     {
-        var page = MountWords.Bytes(MountWords.Value(found.FsOptions, "pagesize")) is > 0 and var size
+        var page = MountOptions.Bytes(MountOptions.Value(found.FsOptions, "pagesize")) is > 0 and var size
             ? size
-            : throw MountWords.Refuse(mount, "is a hugetlbfs volume without a pagesize option");
+            : throw MountOptions.Refuse(mount, "is a hugetlbfs volume without a pagesize option");
         var limit = (limits?.HugepageLimits ?? []).FirstOrDefault(l => PageBytes(l.PageSize) == page)
-            ?? throw MountWords.Refuse(
+            ?? throw MountOptions.Refuse(
                 mount,
                 $"is a hugetlbfs volume of {page / Binary} kB pages, for which the container has no limit; "
                 + "request that resource");
@@ -73,5 +73,5 @@ internal static class MemoryVolume
     };
 
     // "2MB" and "1GB" in a specification, which mean powers of two.
-    private static long? PageBytes(string text) => MountWords.Bytes(text.EndsWith('B') ? text[..^1] : text);
+    private static long? PageBytes(string text) => MountOptions.Bytes(text.EndsWith('B') ? text[..^1] : text);
 }

@@ -15,7 +15,7 @@ internal static class MountPoints
     {
         var points = new List<MountPoint>();
         foreach (var mount in spec.Mounts)
-            await AddAsync(mount.Destination, MountWords.IsBind(mount) ? mount.Source : null);
+            await AddAsync(mount.Destination, MountOptions.IsBind(mount) ? mount.Source : null);
         // A working directory that is missing is made, too.
         await AddAsync(spec.Process?.Cwd, null);
         return points;
@@ -28,7 +28,7 @@ internal static class MountPoints
             if (found is { Kind: HostFileKind.BlockDevice })
                 return;
             if (MountPoint.TryParse(path, found is null or { Kind: HostFileKind.Directory }) is { } point
-                && !points.Any(other => MountWords.IsUnder(point.Path, other.Path)))
+                && !points.Any(other => MountOptions.IsUnder(point.Path, other.Path)))
                 points.Add(point);
         }
     }

@@ -19,7 +19,7 @@ internal static class SharedMemory
         if (spec.Mounts.LastOrDefault(IsSharedMemory) is not { } mount)
             return DefaultBytes;
         var options = mount.Options;
-        if (MountWords.IsBind(mount))
+        if (MountOptions.IsBind(mount))
         {
             options = HostPath.TryParse(mount.Source) is { } source
                 && await files.LookAsync(source, ct) is { FsType: "tmpfs" } tmpfs
@@ -27,7 +27,7 @@ internal static class SharedMemory
                 : [];
         }
 
-        return MountWords.Bytes(MountWords.Value(options, "size")) is > 0 and var bytes
+        return MountOptions.Bytes(MountOptions.Value(options, "size")) is > 0 and var bytes
             ? bytes
             : DefaultBytes;
     }

@@ -29,7 +29,7 @@ internal sealed class VolumeMapper(
     private GuestPath? _root;
 
     /// <summary>What has been placed.</summary>
-    public GuestVolumes Result =>
+    public MappedVolumes Result =>
         new()
         {
             Root = _root,
@@ -46,7 +46,7 @@ internal sealed class VolumeMapper(
     public async Task AddRootAsync(RootPlacement.Disk root, CancellationToken ct)
     {
         var (mount, found) = root;
-        var readOnly = found.ReadOnlyDevice || MountWords.Access(mount.Options) == ShareAccess.ReadOnly;
+        var readOnly = found.ReadOnlyDevice || MountOptions.Access(mount.Options) == ShareAccess.ReadOnly;
         var disk = await blocks.AttachAsync(sandbox, id, found, readOnly, ct);
         _root = GuestPaths.Rootfs(id);
         _storages.Add(BlockVolume.Root(disk, mount, _root, readOnly));
@@ -55,14 +55,14 @@ internal sealed class VolumeMapper(
     /// <summary>A mount of the specification.</summary>
     public async Task AddMountAsync(OciMount mount, int index, CancellationToken ct)
     {
-        if (!MountWords.IsBind(mount) && !mount.Options.Contains(MountWords.FileIsDisk))
+        if (!MountOptions.IsBind(mount) && !mount.Options.Contains(MountOptions.FileIsDisk))
         {
             // proc, sysfs, tmpfs, mqueue: the guest mounts its own; shared memory is the sandbox's.
             _mounts.Add(SharedMemory.IsSharedMemory(mount) ? OfSandboxShm(mount) : mount);
             return;
         }
 
-        if (MountWords.IsUnder(mount.Source, "/proc") || MountWords.IsUnder(mount.Source, "/sys"))
+        if (MountOptions.IsUnder(mount.Source, "/proc") || MountOptions.IsUnder(mount.Source, "/sys"))
         {
             _mounts.Add(mount);
             return;
@@ -82,7 +82,7 @@ internal sealed class VolumeMapper(
         else
             await AddFoundAsync(
                 mount, index, source,
-                found ?? throw MountWords.Refuse(mount, $"has source {source}, which does not exist on the host"), ct);
+                found ?? throw MountOptions.Refuse(mount, $"has source {source}, which does not exist on the host"), ct);
     }
 
     /// <summary>A device node of the specification.</summary>
@@ -135,7 +135,7 @@ internal sealed class VolumeMapper(
     private async Task AddFoundAsync(OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
     {
         // Looked at before the boot too; since then it may have become something else.
-        MountWords.CheckReach(mount, source, found);
+        MountOptions.CheckReach(mount, source, found);
         switch (found.Kind)
         {
             case HostFileKind.CharacterDevice:
@@ -143,18 +143,18 @@ internal sealed class VolumeMapper(
                 return;
             case HostFileKind.BlockDevice:
                 await AddDiskAsync(
-                    mount.Destination, found, MountWords.Access(mount.Options) == ShareAccess.ReadOnly, null, ct);
+                    mount.Destination, found, MountOptions.Access(mount.Options) == ShareAccess.ReadOnly, null, ct);
                 return;
-            case HostFileKind.File when mount.Options.Contains(MountWords.FileIsDisk):
+            case HostFileKind.File when mount.Options.Contains(MountOptions.FileIsDisk):
                 await AddImageAsync(mount, found, ct);
                 return;
         }
 
-        if (MountWords.IsUnder(found.RealPath.Value, "/dev") && found.FsType is "devtmpfs" or "devpts"
+        if (MountOptions.IsUnder(found.RealPath.Value, "/dev") && found.FsType is "devtmpfs" or "devpts"
             || found.RealPath.Value == "/dev")
             _leftOut.Add($"the mount at {mount.Destination}: {source} holds devices of the host");
-        else if (MountWords.IsUnder(found.RealPath.Value, "/proc") || MountWords.IsUnder(found.RealPath.Value, "/sys"))
-            throw MountWords.Refuse(
+        else if (MountOptions.IsUnder(found.RealPath.Value, "/proc") || MountOptions.IsUnder(found.RealPath.Value, "/sys"))
+            throw MountOptions.Refuse(
                 mount,
                 $"has source {source}, a link to {found.RealPath}: /proc and /sys of the host are not shared");
         else if (await OfGuestAsync(mount, index, source, found, ct) is { Count: > 0 } own)
@@ -204,10 +204,10 @@ internal sealed class VolumeMapper(
     private async Task AddSharedAsync(OciMount mount, int index, HostPath source, HostFile found, CancellationToken ct)
     {
         if (sandbox.Share is not { } share)
-            throw MountWords.Refuse(mount, "needs a shared filesystem, but shared_fs is \"none\"");
+            throw MountOptions.Refuse(mount, "needs a shared filesystem, but shared_fs is \"none\"");
         var name = $"{id}-{index}-{LastSegment(mount.Destination)}";
-        var access = MountWords.Access(mount.Options);
-        if (found.Kind == HostFileKind.Directory && MountWords.IsReadOnlyTop(mount.Options)
+        var access = MountOptions.Access(mount.Options);
+        if (found.Kind == HostFileKind.Directory && MountOptions.IsReadOnlyTop(mount.Options)
             && await files.HasMountsAsync(found.RealPath, ct))
         {
             // The guest sees one filesystem where the host has several, and would hold all of them read-only. The host
@@ -221,7 +221,7 @@ internal sealed class VolumeMapper(
         {
             // Where the look led: a link that is put there since then is not followed.
             shared = await share.ShareAsync(
-                id, found.RealPath, name, access, MountWords.Propagation(mount.Options), GuestShowsParts, ct);
+                id, found.RealPath, name, access, MountOptions.Propagation(mount.Options), GuestShowsParts, ct);
         }
         catch (KataException e)
         {
@@ -267,9 +267,9 @@ internal sealed class VolumeMapper(
     private async Task AddImageAsync(OciMount mount, HostFile found, CancellationToken ct)
     {
         if (mount.Type is null or "" or "bind")
-            throw MountWords.Refuse(
+            throw MountOptions.Refuse(
                 mount, "is a file-backed disk and needs a filesystem type");
-        var readOnly = MountWords.Access(mount.Options) == ShareAccess.ReadOnly;
+        var readOnly = MountOptions.Access(mount.Options) == ShareAccess.ReadOnly;
         var disk = await blocks.AttachAsync(sandbox, id, found, readOnly, ct);
         var storage = BlockVolume.Volume(disk, mount.Type, mount.Options, readOnly);
         _storages.Add(storage);
@@ -286,13 +286,13 @@ internal sealed class VolumeMapper(
     {
         var found = await files.LookAsync(volume.Device, ct);
         if (found is not { Kind: HostFileKind.BlockDevice or HostFileKind.File })
-            throw MountWords.Refuse(
+            throw MountOptions.Refuse(
                 mount,
                 $"is a direct volume on {volume.Device}, "
                 + $"which is {(found is null ? "missing" : "neither a block device nor a file")}");
         // By the volume's own word: a container that only reads shares the disk with one that writes, and is held back
         // by its mount.
-        var readOnly = found.ReadOnlyDevice || MountWords.Access(volume.Options) == ShareAccess.ReadOnly;
+        var readOnly = found.ReadOnlyDevice || MountOptions.Access(volume.Options) == ShareAccess.ReadOnly;
         var disk = await blocks.AttachAsync(sandbox, id, found, readOnly, ct);
 
         // Its note goes with the sandbox, which other containers may use the volume in.

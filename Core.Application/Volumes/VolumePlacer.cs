@@ -13,7 +13,7 @@ internal sealed class VolumePlacer(IHostFiles files, IDirectVolumes directVolume
     /// <summary>
     /// Places everything; the machine runs. On failure the caller releases what belongs to the container.
     /// </summary>
-    public async Task<GuestVolumes> PlaceAsync(
+    public async Task<MappedVolumes> PlaceAsync(
         SandboxHandles.Ready sandbox, ContainerCreation creation, CancellationToken ct)
     {
         var mapper = new VolumeMapper(creation.Id, creation.Spec, sandbox, files, directVolumes, blocks);

@@ -1,8 +1,8 @@
 namespace Kata.Core.Domain.Machines;
 
 /// <summary>
-/// Arithmetic of machine sizes. A machine is the settings' base plus what its containers are promised. What a pod's
-/// annotations promise is there from the start; its containers' own limits are the same promise told again, so only
+/// Arithmetic of machine sizes. A machine is the settings' base plus what its containers reserve. What a pod's
+/// annotations reserve is there from the start; its containers' own limits are the same told again, so only
 /// what they exceed it by is added later.
 /// </summary>
 public static class Sizing
@@ -11,7 +11,7 @@ public static class Sizing
     // reserve.
     private const int LargestStep = 48;
 
-    // What is left of a third is not a promise of one more CPU.
+    // Three times a third of a CPU is one, not a little more than one, which would be rounded up to two.
     private const int Digits = 6;
 
     /// <summary>The machine at its start.</summary>
@@ -67,7 +67,7 @@ public static class Sizing
         return present.MemoryMib + (int)(step * blockMib);
     }
 
-    /// <summary>Memory that was promised cannot be had.</summary>
+    /// <summary>Memory that was asked for cannot be had.</summary>
     /// <param name="bounds">The settings.</param>
     /// <param name="wantedMib">What base and limits come to.</param>
     /// <param name="reached">How far it went; null if it was not begun.</param>

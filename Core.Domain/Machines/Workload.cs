@@ -3,7 +3,7 @@ using Kata.Core.Domain.Oci;
 
 namespace Kata.Core.Domain.Machines;
 
-/// <summary>What a container, or all of a pod's, are promised of a machine.</summary>
+/// <summary>What a container, or all of a pod's, reserve of a machine.</summary>
 /// <param name="Cpus">CPUs by quota and period; 0 without a limit.</param>
 /// <param name="MemoryMib">Memory and huge pages in MiB; 0 without a limit.</param>
 /// <param name="Cpuset">CPUs of the host that it is bound to.</param>

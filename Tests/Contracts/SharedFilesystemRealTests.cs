@@ -547,7 +547,7 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
         {
             await using var share = await StartAsync();
             await share.ShareAsync(Box, source, "vol", ShareAccess.ReadWrite, SharePropagation.FromHost, Ct);
-            await using var told = share.TakenBackAsync(Ct).GetAsyncEnumerator(Ct);
+            await using var told = share.UnmountedAsync(Ct).GetAsyncEnumerator(Ct);
             for (var times = 0; times < 10; times++)
             {
                 MountWithFile(inner);
@@ -868,7 +868,7 @@ public sealed class SharedFilesystemRealTests : SharedFilesystemContract
 
     private async Task<GuestPath> FirstTakenBackAsync(ISharedDirectory share)
     {
-        await foreach (var place in share.TakenBackAsync(Ct))
+        await foreach (var place in share.UnmountedAsync(Ct))
             return place;
         throw new InvalidOperationException("nothing was taken back before the share ended");
     }

@@ -97,7 +97,7 @@ public sealed class HarnessShare(
     }
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<GuestPath> TakenBackAsync(CancellationToken ct) => _takenBack.Reader.ReadAllAsync(ct);
+    public IAsyncEnumerable<GuestPath> UnmountedAsync(CancellationToken ct) => _takenBack.Reader.ReadAllAsync(ct);
 
     /// <summary>The host unmounts something that the guest sees there.</summary>
     public void TakeBack(GuestPath place) => _takenBack.Writer.TryWrite(place);

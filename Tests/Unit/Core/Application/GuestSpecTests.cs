@@ -91,7 +91,7 @@ public sealed class GuestSpecTests
     [Fact]
     public void Volumes_are_what_was_placed()
     {
-        var volumes = new GuestVolumes
+        var volumes = new MappedVolumes
         {
             Root = GuestPath.Parse("/run/root", "root"),
             Mounts = [new OciMount { Destination = "/data", Source = "/guest/data" }],
@@ -124,6 +124,6 @@ public sealed class GuestSpecTests
 
     private static GuestContainerSpec Build(OciSpec spec, bool disableSeccomp = true) =>
         GuestSpec.Build(
-            Id, ContainerKind.PodContainer, HostPath.Parse("/bundles/box", "bundle"), spec, new GuestVolumes(),
+            Id, ContainerKind.PodContainer, HostPath.Parse("/bundles/box", "bundle"), spec, new MappedVolumes(),
             CpuList.Of([1]), disableSeccomp);
 }

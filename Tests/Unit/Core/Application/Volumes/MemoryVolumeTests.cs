@@ -162,7 +162,7 @@ public sealed class MemoryVolumeTests
     [InlineData("99999999999999999g", null)]
     [InlineData("", null)]
     public void Bytes_of_a_size_are_read_as_tmpfs_reads_them(string text, long? bytes) =>
-        MountWords.Bytes(text).Should().Be(bytes);
+        MountOptions.Bytes(text).Should().Be(bytes);
 
     [Fact]
     public async Task Shm_size_is_the_one_that_the_container_manager_has_made()

@@ -73,9 +73,9 @@ internal sealed class PlacingBench
     /// <summary>Another machine takes the first one's place.</summary>
     public void ReplaceMachine() => Sandbox = Sandbox with { Machine = NewMachine() };
 
-    public Task<GuestVolumes> PlaceAsync(params OciMount[] mounts) => PlaceAsync(new OciSpec { Mounts = mounts });
+    public Task<MappedVolumes> PlaceAsync(params OciMount[] mounts) => PlaceAsync(new OciSpec { Mounts = mounts });
 
-    public async Task<GuestVolumes> PlaceAsync(OciSpec spec, ContainerId? id = null, params MountSpec[] rootfs)
+    public async Task<MappedVolumes> PlaceAsync(OciSpec spec, ContainerId? id = null, params MountSpec[] rootfs)
     {
         var creation = Creation(spec, id ?? Box, rootfs);
         creation.Root = await _roots.DecideAsync(rootfs, Sandbox.Settings, default);
@@ -153,7 +153,7 @@ internal sealed class RecordingShare : ISharedDirectory
 
     public Task LeaveAsync(ContainerId container, CancellationToken ct) => Task.CompletedTask;
 
-    public IAsyncEnumerable<GuestPath> TakenBackAsync(CancellationToken ct) => throw new NotSupportedException();
+    public IAsyncEnumerable<GuestPath> UnmountedAsync(CancellationToken ct) => throw new NotSupportedException();
 
     public Task StopAsync(CancellationToken ct) => Task.CompletedTask;
 

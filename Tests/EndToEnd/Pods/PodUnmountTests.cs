@@ -12,7 +12,7 @@ namespace Kata.Tests.EndToEnd.Pods;
 /// What the host takes back of a volume while a container has it: it need not wait for the container's end.
 /// </summary>
 [Trait("peers", "no")]
-public sealed class PodTakenBackTests(PodHost host, SharedPodLife life) : SharedPodTest(host, life)
+public sealed class PodUnmountTests(PodHost host, SharedPodLife life) : SharedPodTest(host, life)
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
 

@@ -6,7 +6,7 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Application.Volumes;
 
 /// <summary>What the words of a mount's options say.</summary>
-internal static class MountWords
+internal static class MountOptions
 {
     /// <summary>Marks a file that is a disk.</summary>
     public const string FileIsDisk = "io.katacontainers.fs-opt.block_device=file";

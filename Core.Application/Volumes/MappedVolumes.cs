@@ -5,7 +5,7 @@ using Kata.Core.Domain.Storage;
 namespace Kata.Core.Application.Volumes;
 
 /// <summary>A container's root, mounts and devices as the guest gets them.</summary>
-internal sealed record GuestVolumes
+internal sealed record MappedVolumes
 {
     /// <summary>The root; null for the usual place in the share.</summary>
     public GuestPath? Root { get; init; }
