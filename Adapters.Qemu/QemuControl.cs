@@ -59,7 +59,7 @@ internal sealed class QemuControl : IAsyncDisposable
     /// </summary>
     public async Task RemoveDeviceAsync(string id, TimeSpan limit, TimeProvider time, CancellationToken ct)
     {
-        // device_del answers before the guest lets go; DEVICE_DELETED is the event that means it.
+        // device_del answers before the guest has released it; DEVICE_DELETED is the event that means it.
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
             _leaving[id] = gone;

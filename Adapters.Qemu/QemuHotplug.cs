@@ -10,7 +10,7 @@ namespace Kata.Adapters.Qemu;
 /// <summary>NICs and disks of a running machine, behind a bridge that is there from the start.</summary>
 internal sealed class QemuHotplug(QemuControl control, bool vhostNet, TimeProvider time) : IDeviceHotplug
 {
-    /// <summary>An idle guest lets go in a tenth of this; one that does not answer never does.</summary>
+    /// <summary>An idle guest releases a device in a tenth of this; one that does not answer never does.</summary>
     private static readonly TimeSpan RemovalTime = TimeSpan.FromSeconds(10);
 
     /// <summary>QEMU answers in milliseconds; a device whose host is slow to open takes longer.</summary>

@@ -26,7 +26,7 @@ public enum ErrorKind
     /// <summary>Lost a race, such as a sandbox stopped while it was being created.</summary>
     Aborted,
 
-    /// <summary>An ability that is absent here.</summary>
+    /// <summary>A capability that is absent here.</summary>
     Unimplemented,
 
     /// <summary>An invariant of ours is broken.</summary>

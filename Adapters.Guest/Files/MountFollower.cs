@@ -5,7 +5,7 @@ using Kata.Platform.Linux;
 
 namespace Kata.Adapters.Guest.Files;
 
-/// <summary>Lets a share follow the host's mounts, and tells what the guest has to let go of.</summary>
+/// <summary>Lets a share follow the host's mounts, and reports what the guest has to release.</summary>
 /// <param name="follow">
 /// Makes the share like the host, and answers where something was taken away. Never at the same time as itself.
 /// </param>

@@ -49,7 +49,7 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         var directory = SandboxPaths.State(id).Value;
         if (!Directory.Exists(directory))
             return Task.FromResult(new TakeOver(false, null));
-        // One that was taken over before and could not be released is let go.
+        // One that was taken over before and could not be released is dropped.
         Dispose();
         try
         {

@@ -22,7 +22,8 @@ internal sealed record AgentOptions
     public int ContainerPipeSize { get; init; }
 
     /// <summary>
-    /// How long a device may take that the host has plugged in. Ten machines that start at once share their processors.
+    /// How long a device may take that the host has hot-plugged. Ten machines that start at once share their
+    /// processors.
     /// </summary>
     public TimeSpan HotplugTimeout { get; init; } = TimeSpan.FromSeconds(15);
 

@@ -45,7 +45,7 @@ internal sealed partial class AgentService
     {
         await Guarded(() =>
         {
-            // Looking at a mount point makes the share's daemon let go of what the host has removed.
+            // Looking at a mount point makes the share's daemon release what the host has removed.
             foreach (var mount in MountInfo.Read())
             {
                 if (mount.MountPoint.StartsWith(sandbox.Paths.Share + "/", StringComparison.Ordinal))

@@ -12,7 +12,7 @@ namespace Kata.Core.Application.Containers;
 
 /// <summary>
 /// Gives back what one container holds, in the guest and on the host, while its sandbox lives on. What the guest does
-/// not let go of fails the first time; from then on it is left to the end of the machine, or no deletion would ever
+/// not release fails the first time; from then on it is left to the end of the machine, or no deletion would ever
 /// succeed.
 /// </summary>
 internal sealed class ContainerRelease(

@@ -1,7 +1,7 @@
 namespace Kata.Core.Application.Creation;
 
 /// <summary>
-/// Steps that take back what has been done so far, run in reverse when it is disposed of. They run under a budget of
+/// Steps that undo what has been done so far, run in reverse when it is disposed of. They run under a budget of
 /// their own, not under the caller's token: an undo that a caller can cancel is none. A step that fails stops no other
 /// and is only told, since the failure that made the undo necessary is the one to be answered.
 /// </summary>

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Kata.Core.Application.Monitoring;
 
 /// <summary>
-/// Has the guest look where the host has unmounted something: that makes its kernel let go of what was there, for all
+/// Has the guest look where the host has unmounted something: that makes its kernel release what was there, for all
 /// containers, and with that the host's filesystem comes free. Ends with the share.
 /// </summary>
 internal sealed class UnmountWatcher(LiveSandbox sandbox, ILogger<UnmountWatcher> log)

@@ -59,7 +59,7 @@ public interface IDeviceHotplug
     /// <summary>Adds a device; where the guest finds it is in the answer.</summary>
     Task<AttachedDevice> AttachAsync(Device device, CancellationToken ct);
 
-    /// <summary>Removes it; returns when the guest has let go. An unknown device is no failure.</summary>
+    /// <summary>Removes it; returns when the guest has released it. An unknown device is no failure.</summary>
     Task DetachAsync(AttachedDevice device, CancellationToken ct);
 
     /// <summary>

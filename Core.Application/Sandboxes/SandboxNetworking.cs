@@ -16,7 +16,7 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
 
-    /// <summary>Plugs in what has come since the last look. Cheap if nothing has.</summary>
+    /// <summary>Hot-plugs what has come since the last look. Cheap if nothing has.</summary>
     public async Task ConnectNewAsync(CancellationToken ct)
     {
         if (sandbox.State != SandboxState.Ready || sandbox.Handles is not SandboxHandles.Ready ready)
@@ -94,7 +94,7 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
         NetworkLog.Plugged(log, nic.Id, attached.GuestAddress);
     }
 
-    // The first failure is the one to tell; what cannot be taken back either is in the ledger.
+    // The first failure is the one to tell; what cannot be undone either is in the ledger.
     private async Task UndoPlugAsync(NetworkDevice nic, SandboxHandles.Ready ready)
     {
         try
@@ -112,7 +112,7 @@ internal sealed class SandboxNetworking(LiveSandbox sandbox, ILogger<SandboxNetw
     {
         if (ready.Machine.Nics.Plugged(nic.Mac) is { } attached && ready.Vm.Hotplug is { } hotplug)
             await hotplug.DetachAsync(attached, ct);
-        // Only now: what the guest did not let go of is tried again with the next change.
+        // Only now: what the guest did not release is tried again with the next change.
         ready.Machine.Nics.RecordUnplugged(nic.Mac);
         await ready.Links.DetachAsync(nic.Mac, ct);
         ready.Machine.Nics.RecordRemoved(nic.Mac);

@@ -6,7 +6,7 @@ namespace Kata.Core.Application.State;
 
 /// <summary>
 /// The containers of the sandbox. A change is one transition under one lock, with its events queued for the container
-/// manager before the lock is let go, so that events leave in the order in which they came about. The lock is never
+/// manager before the lock is released, so that events leave in the order in which they came about. The lock is never
 /// held across an await.
 /// </summary>
 internal sealed class ContainerRegistry(ITaskEvents events)
@@ -189,7 +189,7 @@ internal sealed class ContainerRegistry(ITaskEvents events)
         finally
         {
             // An exec that ends with its init without ever having run has a status but no exit event: its waiters too
-            // are let go.
+            // are released.
             foreach (var process in live.Processes.Values)
             {
                 if (ExitOf(live.Aggregate, process.Ref) is { } exit)

@@ -80,7 +80,7 @@ internal sealed class BlockAttachments : IDisposable
         }, ct);
 
     /// <summary>
-    /// The container is gone, and the guest does not let go of its disks: those that nobody else uses stay
+    /// The container is gone, and the guest does not release its disks: those that nobody else uses stay
     /// until the machine ends.
     /// </summary>
     public Task LeaveAsync(SandboxHandles.Ready sandbox, ContainerId container, CancellationToken ct) =>

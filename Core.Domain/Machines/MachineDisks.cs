@@ -85,7 +85,7 @@ public sealed class MachineDisks
     }
 
     /// <summary>
-    /// The container is gone, and the guest does not let go of its disks: those that nobody else uses stay until the
+    /// The container is gone, and the guest does not release its disks: those that nobody else uses stay until the
     /// machine ends.
     /// </summary>
     public void RecordAbandoned(ContainerId container)

@@ -19,7 +19,9 @@ public sealed class MachineNics
     /// <summary>The guest has been told of what belongs to one NIC.</summary>
     public void RecordAdded(GuestNetworkSpec part) => Applied = Applied.With(part);
 
-    /// <summary>The hot-plugged NIC; null for one that was there from the launch, which cannot be taken out.</summary>
+    /// <summary>
+    /// The hot-plugged NIC; null for one that was there from the launch, which cannot be hot-unplugged.
+    /// </summary>
     public AttachedDevice? Plugged(MacAddress nic) => _plugged.GetValueOrDefault(nic);
 
     /// <summary>The machine has it no more.</summary>

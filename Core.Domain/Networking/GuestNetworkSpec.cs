@@ -76,13 +76,13 @@ public sealed record GuestInterface
     /// <summary>Addresses, v4 and v6, without link-local ones that the guest makes itself.</summary>
     public IReadOnlyList<IpPrefix> Addresses { get; init; } = [];
 
-    /// <summary>Where it was plugged in, as slots from the root bus; empty if it was there from the start.</summary>
+    /// <summary>Where it was hot-plugged, as slots from the root bus; empty if it was there from the start.</summary>
     public string PciPath { get; init; } = "";
 
     /// <summary>Addresses of neighbours are not asked for (IFF_NOARP).</summary>
     public bool NoArp { get; init; }
 
-    /// <summary>Whether both would make the guest do the same; where it was plugged in makes no difference.</summary>
+    /// <summary>Whether both would make the guest do the same; where it was hot-plugged makes no difference.</summary>
     public bool LooksLike(GuestInterface other) =>
         Mac == other.Mac && Name == other.Name && Mtu == other.Mtu && NoArp == other.NoArp
             && Addresses.SequenceEqual(other.Addresses);

@@ -9,7 +9,7 @@ namespace Kata.Platform.Linux;
 /// </summary>
 /// <remarks>
 /// For the moment between fork and exec a child holds copies of all our descriptors. What closing one does, such as
-/// letting go of a lock or ending a pipe, can come that much later.
+/// releasing a lock or ending a pipe, can come that much later.
 /// </remarks>
 public static class ProcessSpawner
 {

@@ -14,7 +14,7 @@ public static class UnixSocket
 
     /// <summary>
     /// A new socket file with exactly this mode. EADDRINUSE if the path exists. Disposing of the socket leaves the
-    /// file, so that a process can go on with an inherited listener after we let go of ours.
+    /// file, so that a process can go on with an inherited listener after we close ours.
     /// </summary>
     public static Socket Listen(string path, uint mode = 0x180, int backlog = 128)
     {

@@ -61,7 +61,7 @@ internal abstract class ClientCall(ClientConnection connection)
 
         if (!IsOver)
             return true;
-        // Ended before the registration was stored: nobody else lets go of it.
+        // Ended before the registration was stored: nobody else disposes of it.
         Release();
         return false;
     }

@@ -4,7 +4,7 @@ namespace Kata.Platform.Ttrpc;
 
 /// <summary>
 /// Cuts a byte stream into frames inside one pooled buffer. The buffer starts small, grows only as far as bytes
-/// of a frame have really arrived, and shrinks again when it is empty: a header that promises much costs nothing.
+/// of a frame have really arrived, and shrinks again when it is empty: a header that announces much costs nothing.
 /// </summary>
 internal sealed class FrameReader(int limit) : IDisposable
 {

@@ -156,7 +156,7 @@ internal sealed class Container
         }
     }
 
-    /// <summary>Lets go of execs that nobody can ask anything about any more.</summary>
+    /// <summary>Drops execs that nobody can ask anything about any more.</summary>
     public void Sweep()
     {
         lock (_gate)

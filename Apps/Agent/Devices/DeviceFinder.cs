@@ -5,7 +5,7 @@ using Kata.Platform.Linux;
 namespace Kata.Apps.Agent.Devices;
 
 /// <summary>
-/// Finds what the host has plugged in, by its place in the machine and never by a name that the kernel might give it.
+/// Finds what the host has hot-plugged, by its place in the machine and never by a name that the kernel might give it.
 /// A device may come a moment later than the call that names it; the kernel's events tell, for so long at most.
 /// </summary>
 /// <param name="modules">Drivers are loaded when somebody asks for their devices.</param>

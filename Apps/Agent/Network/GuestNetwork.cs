@@ -15,7 +15,7 @@ namespace Kata.Apps.Agent.Network;
 /// host no longer names is left alone.
 /// </summary>
 /// <param name="modules">The NIC's driver is loaded when the first interface is asked for.</param>
-/// <param name="devices">Finds NICs that were plugged in.</param>
+/// <param name="devices">Finds NICs that were hot-plugged.</param>
 /// <param name="limit">How long a NIC may take to appear.</param>
 internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, TimeSpan limit)
 {

@@ -6,7 +6,7 @@ namespace Kata.Apps.Agent.Storage;
 /// Folders of the host's share that containers have. The kernel mounts each as a filesystem of its own when somebody
 /// first walks into it, in the mount namespace of that one: of two containers that did so each would have its own, and
 /// one file of the host would be two, with locks and sockets of their own. So the agent walks in before them. What it
-/// mounted so goes with the last container that has it, or nobody would let go of a folder that the host takes back.
+/// mounted so goes with the last container that has it, or nobody would release a folder that the host unmounts.
 /// </summary>
 /// <param name="share">Where the share is mounted.</param>
 internal sealed class SharedFolders(string share)

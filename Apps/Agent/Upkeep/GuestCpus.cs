@@ -28,7 +28,7 @@ internal static class GuestCpus
             }
             catch (IOException) when (waited < Limit)
             {
-                // One that is just being plugged in.
+                // One that is just being hot-plugged.
             }
 
             if (OnlineCount() >= wanted)
