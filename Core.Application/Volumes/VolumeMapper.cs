@@ -82,7 +82,8 @@ internal sealed class VolumeMapper(
         else
             await AddFoundAsync(
                 mount, index, source,
-                found ?? throw MountOptions.Refuse(mount, $"has source {source}, which does not exist on the host"), ct);
+                found ?? throw MountOptions.Refuse(mount, $"has source {source}, which does not exist on the host"),
+                ct);
     }
 
     /// <summary>A device node of the specification.</summary>
@@ -153,7 +154,8 @@ internal sealed class VolumeMapper(
         if (MountOptions.IsUnder(found.RealPath.Value, "/dev") && found.FsType is "devtmpfs" or "devpts"
             || found.RealPath.Value == "/dev")
             _leftOut.Add($"the mount at {mount.Destination}: {source} holds devices of the host");
-        else if (MountOptions.IsUnder(found.RealPath.Value, "/proc") || MountOptions.IsUnder(found.RealPath.Value, "/sys"))
+        else if (MountOptions.IsUnder(found.RealPath.Value, "/proc")
+            || MountOptions.IsUnder(found.RealPath.Value, "/sys"))
             throw MountOptions.Refuse(
                 mount,
                 $"has source {source}, a link to {found.RealPath}: /proc and /sys of the host are not shared");

@@ -22,6 +22,33 @@ public sealed partial class DocumentTests
             .Should().Be(StateMachinePage.Print(), "PRINT_DOCS=1 with this test writes it anew");
     }
 
+    [Theory]
+    [InlineData("docs/SPECIFICATION.md", "aims")]
+    [InlineData("README.md", "aims met")]
+    public void Page_says_which_aims_the_last_bench_met(string page, string mark)
+    {
+        var figures = Repository.Read(Aims.Figures);
+        var text = mark == "aims" ? Aims.Table(figures) : Aims.Sentence(figures) + "\n";
+        var filled = Aims.Fill(Repository.Read(page), mark, text);
+        if (Environment.GetEnvironmentVariable("PRINT_DOCS") is { Length: > 0 })
+            File.WriteAllText(Path.Combine(Repository.Root, page), filled);
+
+        Repository.Read(page).Should().Be(filled, "PRINT_DOCS=1 with this test writes it anew");
+    }
+
+    [Fact]
+    public void Aim_is_missed_by_a_figure_beyond_its_limit_and_met_by_one_at_it()
+    {
+        var figures = Repository.Read(Aims.Figures);
+        var bad = Regex.Replace(figures, @"(\| sizes \| initrd \|) [\d.]+", "$1 10.01");
+        var good = Regex.Replace(figures, @"(\| sizes \| initrd \|) [\d.]+", "$1 10.00");
+
+        Aims.Table(bad).Should().Contain("| initrd at most 10 MB | 10.01 MB | missed |");
+        Aims.Sentence(bad).Should().Contain("initrd at most 10 MB");
+        Aims.Table(good).Should().Contain("| initrd at most 10 MB | 10 MB | met |");
+        Aims.Sentence(good).Should().NotContain("initrd");
+    }
+
     [Fact]
     public void Readme_fits_on_a_few_screens() =>
         Repository.Read("README.md").Split('\n').Length.Should().BeLessThan(150);
