@@ -107,7 +107,7 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
     {
         var file = new SnapshotFile(
             Header(snapshot.Owner), snapshot.Sandbox.Value, snapshot.State.ToString(), snapshot.VmmPid,
-            snapshot.Hypervisor, snapshot.Choices, snapshot.Containers);
+            snapshot.Hypervisor, snapshot.Choices, [.. snapshot.Containers.Select(id => id.Value)]);
         try
         {
             AtomicFile.Write(
@@ -137,7 +137,7 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
                 VmmPid = file.VmmPid,
                 Hypervisor = file.Hypervisor,
                 Choices = file.Choices,
-                Containers = file.Containers,
+                Containers = [.. file.Containers.Select(ContainerId.ParseOrNull).OfType<ContainerId>()],
             };
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)

@@ -21,10 +21,10 @@ public interface ISandboxNetwork
 }
 
 /// <summary>How links are connected.</summary>
-/// <param name="Sandbox">The sandbox's id, from which the name of a private namespace is made.</param>
+/// <param name="Sandbox">The sandbox, from whose id the name of a private namespace is made.</param>
 /// <param name="Model">The way.</param>
 /// <param name="Queues">Pairs of queues of each NIC.</param>
-public sealed record NetworkOptions(string Sandbox, InterworkingModel Model, int Queues);
+public sealed record NetworkOptions(SandboxId Sandbox, InterworkingModel Model, int Queues);
 
 /// <summary>
 /// The links of one sandbox's network namespace. When its disposal has returned, no call that was under way connects

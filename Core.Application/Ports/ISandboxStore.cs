@@ -35,7 +35,7 @@ public sealed record SandboxSnapshot
     public string Choices { get; init; } = "";
 
     /// <summary>Its containers.</summary>
-    public IReadOnlyList<string> Containers { get; init; } = [];
+    public IReadOnlyList<ContainerId> Containers { get; init; } = [];
 }
 
 /// <summary>The state directories of sandboxes.</summary>

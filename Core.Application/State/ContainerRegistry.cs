@@ -39,13 +39,13 @@ internal sealed class ContainerRegistry(ITaskEvents events)
         All.Where(c => c.Aggregate.State is not (ContainerState.Stopped or ContainerState.Deleted));
 
     /// <summary>Ids of the containers that have been created.</summary>
-    public IReadOnlyList<string> CreatedIds
+    public IReadOnlyList<ContainerId> CreatedIds
     {
         get
         {
             lock (_lock)
                 return [.. _containers.Values.Where(c => c.Aggregate.State != ContainerState.Creating)
-                    .Select(c => c.Aggregate.Id.Value)];
+                    .Select(c => c.Aggregate.Id)];
         }
     }
 

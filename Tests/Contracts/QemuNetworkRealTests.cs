@@ -37,7 +37,7 @@ public sealed class QemuNetworkRealTests : IDisposable
         _spaces.AddVeth("eth0", "02:00:00:00:00:10", 1500, "192.0.2.7/24");
         var pod = new NetworkNamespacePath(HostPath.Parse(_spaces.PodPath, "namespace"));
         await using var links = await new NetnsNetwork(TimeProvider.System)
-            .OpenAsync(pod, new NetworkOptions("pod1", model, queues), _ledger, Ct);
+            .OpenAsync(pod, new NetworkOptions(SandboxId.Parse("pod1"), model, queues), _ledger, Ct);
         var plan = await links.AttachAsync(Ct);
         var placement = new VmPlacement
         {

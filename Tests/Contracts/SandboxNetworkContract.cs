@@ -201,7 +201,7 @@ public abstract class SandboxNetworkContract : IAsyncLifetime
         NetworkNamespacePath? path, string sandbox = "contract", InterworkingModel model = InterworkingModel.TcFilter,
         int queues = 1)
     {
-        var links = await Network.OpenAsync(path, new NetworkOptions(sandbox, model, queues), Ledger, Ct);
+        var links = await Network.OpenAsync(path, new NetworkOptions(SandboxId.Parse(sandbox), model, queues), Ledger, Ct);
         _open.Add(links);
         return links;
     }

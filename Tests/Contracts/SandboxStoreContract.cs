@@ -156,9 +156,9 @@ public abstract class SandboxStoreContract
         (await NewShim().LoadAsync(Id, default)).Should().BeNull();
 
         await shim.SaveAsync(Snapshot(), default);
-        await shim.SaveAsync(Snapshot() with { Containers = ["a", "b"] }, default);
+        await shim.SaveAsync(Snapshot() with { Containers = [ContainerId.Parse("a"), ContainerId.Parse("b")] }, default);
 
-        (await NewShim().LoadAsync(Id, default)).Should().BeEquivalentTo(Snapshot() with { Containers = ["a", "b"] });
+        (await NewShim().LoadAsync(Id, default)).Should().BeEquivalentTo(Snapshot() with { Containers = [ContainerId.Parse("a"), ContainerId.Parse("b")] });
         await shim.DeleteAsync(Id, default);
     }
 
@@ -200,6 +200,6 @@ public abstract class SandboxStoreContract
         VmmPid = 5,
         Hypervisor = "qemu",
         Choices = "kvm, because it opens",
-        Containers = ["a"],
+        Containers = [ContainerId.Parse("a")],
     };
 }

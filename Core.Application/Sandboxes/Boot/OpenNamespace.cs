@@ -20,7 +20,7 @@ internal sealed class OpenNamespace(ISandboxNetwork networks) : IBootStep
     }
 
     private static NetworkOptions Options(BootContext boot) => new(
-        boot.Sandbox.Id.Value,
+        boot.Sandbox.Id,
         boot.Settings.Interworking,
         boot.Settings.Hypervisor.NetworkQueues is > 0 and var queues
             ? queues

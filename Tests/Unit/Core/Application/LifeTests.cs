@@ -633,7 +633,7 @@ public sealed class LifeTests
 
         var snapshot = await shim.Store.LoadAsync(shim.Sandbox, default);
 
-        snapshot!.Containers.Should().BeEquivalentTo("pod", "c1");
+        snapshot!.Containers.Select(id => id.Value).Should().BeEquivalentTo("pod", "c1");
         snapshot.VmmPid.Should().Be(shim.Host.Machine!.ProcessId);
         shim.Store.Phases.Where(phase => !phase.IsEnd).Select(phase => phase.Phase).Should().StartWith(
             ["bundle", "stdio", "settings", "claim", "namespace", "cgroup", "assets", "share", "network", "launch-vmm",
