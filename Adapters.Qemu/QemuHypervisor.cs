@@ -18,7 +18,7 @@ internal sealed class QemuHypervisor(
 
     private readonly ChannelSelector _channels = new(host, time);
 
-    public string Name => "qemu";
+    public string Name => QemuSection.HypervisorName;
 
     public async Task<IVirtualMachine> LaunchAsync(
         VmSpec spec, VmPlacement placement, IResourceLedger ledger, CancellationToken ct)

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
-using Kata.Platform.Linux;
 using Tomlyn.Model;
 
 namespace Kata.Adapters.Shimv2.Configuration;
@@ -49,7 +48,7 @@ internal static class SettingsAnnotations
     /// <exception cref="KataException">InvalidArgument for one that is not enabled, not known, or nonsense.</exception>
     public static IReadOnlyList<string> Apply(
         string source, IReadOnlyDictionary<string, string> annotations, TomlTable hypervisor, TomlTable runtime,
-        TomlTable agent)
+        TomlTable agent, HostSize host)
     {
         var used = new List<string>();
         foreach (var (annotation,
@@ -73,7 +72,7 @@ internal static class SettingsAnnotations
                     annotation,
                     $"is not enabled: {source} must name \"{last}\" in enable_annotations of the hypervisor's table");
             table[key] = wanted;
-            RequireTheHostHas(annotation, key, table[key]);
+            RequireTheHostHas(host, annotation, key, table[key]);
             used.Add(annotation);
         }
 
@@ -105,10 +104,10 @@ internal static class SettingsAnnotations
     // Parameters of the same name are replaced, the others kept.
     private static string Merge(string present, string added)
     {
-        var words = HypervisorSection.SplitWords(added);
+        var words = SettingsWords.Split(added);
         var names = words.Select(NameOf).ToHashSet(StringComparer.Ordinal);
         return string.Join(
-            ' ', HypervisorSection.SplitWords(present).Where(word => !names.Contains(NameOf(word))).Concat(words));
+            ' ', SettingsWords.Split(present).Where(word => !names.Contains(NameOf(word))).Concat(words));
     }
 
     private static TomlArray ToArray(string[] words)
@@ -121,15 +120,13 @@ internal static class SettingsAnnotations
 
     private static string NameOf(string word) => word.Split('=', 2)[0];
 
-    private static void RequireTheHostHas(string annotation, string key, object value)
+    private static void RequireTheHostHas(HostSize host, string annotation, string key, object value)
     {
         if (key is "default_vcpus" or "default_maxvcpus"
-            && Convert.ToDouble(value, CultureInfo.InvariantCulture) > Environment.ProcessorCount)
-            throw Invalid(
-                annotation, $"asks for {value} vCPUs, more than the {Environment.ProcessorCount} CPUs of the host");
-        if (key == "default_memory" && (long)value > (long)(Machine.Info().TotalMemory >> 20))
-            throw Invalid(
-                annotation, $"asks for {value} MiB, more than the {Machine.Info().TotalMemory >> 20} MiB of the host");
+            && Convert.ToDouble(value, CultureInfo.InvariantCulture) > host.Cpus)
+            throw Invalid(annotation, $"asks for {value} vCPUs, more than the {host.Cpus} CPUs of the host");
+        if (key == "default_memory" && (long)value > host.MemoryMib)
+            throw Invalid(annotation, $"asks for {value} MiB, more than the {host.MemoryMib} MiB of the host");
     }
 
     private static bool Narrows(string key, object wanted, object? present) => key switch

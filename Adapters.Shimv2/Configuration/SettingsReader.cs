@@ -4,6 +4,7 @@ using Kata.Core.Application.Ports;
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Networking;
+using Kata.Platform.Linux;
 using Microsoft.Extensions.Logging;
 using Tomlyn;
 using Tomlyn.Model;
@@ -15,12 +16,10 @@ namespace Kata.Adapters.Shimv2.Configuration;
 /// log holds from then on.
 /// </summary>
 internal sealed class SettingsReader(
-    ConfigSearchPath places, ILogger<SettingsReader> log, ContainerdLog? shimLog = null) : ISettingsSource
+    ConfigSearchPath places, IEnumerable<IHypervisorSection> hypervisors, ILogger<SettingsReader> log,
+    ContainerdLog? shimLog = null) : ISettingsSource
 {
     private const int MaxBytes = 1024 * 1024;
-    private static readonly string[] Supported = ["qemu"];
-    private static readonly string[] OfUpstream = ["clh", "firecracker", "stratovirt", "dragonball", "openvmm",
-        "remote"];
 
     public async Task<RuntimeSettings> ReadAsync(
         RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct)
@@ -28,7 +27,7 @@ internal sealed class SettingsReader(
         var (source, text) = options is { ConfigPath: null, ConfigBody: { } body }
             ? ("the options' config_body", Decode("the options' config_body", body.Span))
             : await ReadFileAsync(places.Find(options?.ConfigPath), ct);
-        var settings = Parse(source, text, annotations);
+        var settings = Parse(source, text, [.. hypervisors], annotations);
         if (settings.Debug && shimLog is not null)
             shimLog.Debug = true;
         SettingsLog.Read(log, source);
@@ -37,8 +36,11 @@ internal sealed class SettingsReader(
 
     /// <summary>The settings in a text; <paramref name="source"/> is for messages.</summary>
     internal static RuntimeSettings Parse(
-        string source, string text, IReadOnlyDictionary<string, string>? annotations = null)
+        string source, string text, IReadOnlyList<IHypervisorSection> hypervisors,
+        IReadOnlyDictionary<string, string>? annotations = null)
     {
+        var host = new HostSize(
+            Environment.ProcessorCount, (int)Math.Min(Machine.Info().TotalMemory >> 20, int.MaxValue));
         TomlTable root;
         try
         {
@@ -60,56 +62,50 @@ internal sealed class SettingsReader(
 
         var runtime = new SettingsSection(source, "runtime", runtimeTable);
         var wanted = runtime.Text("hypervisor_name", "");
-        source = Annotate(source, annotations, hypervisorTables, wanted, runtimeTable, agentTables);
+        source = Annotate(source, annotations, hypervisorTables, wanted, runtimeTable, agentTables, host);
         runtime = new SettingsSection(source, "runtime", runtimeTable);
         runtime.Ignore("hypervisor_name");
         return ReadRuntime(
-            source, runtime, ReadHypervisor(source, hypervisorTables, wanted), ReadAgent(source, agentTables));
+            source, runtime, ReadHypervisor(source, hypervisorTables, wanted, hypervisors, host),
+            ReadAgent(source, agentTables));
     }
 
     /// <summary>Writes a pod's annotations over the tables and answers how the result is called in messages.</summary>
     private static string Annotate(
         string source, IReadOnlyDictionary<string, string>? annotations, TomlTable hypervisors, string wanted,
-        TomlTable runtime, TomlTable agents)
+        TomlTable runtime, TomlTable agents, HostSize host)
     {
         if (annotations is null || (wanted.Length > 0 ? wanted : hypervisors.Keys.FirstOrDefault()) is not { } name
             || !hypervisors.TryGetValue(name, out var found) || found is not TomlTable hypervisor)
             return source;
         if (!agents.TryGetValue("kata", out var agent))
             agents["kata"] = agent = new TomlTable();
-        var used = SettingsAnnotations.Apply(source, annotations, hypervisor, runtime, agent as TomlTable ?? []);
+        var used = SettingsAnnotations.Apply(
+            source, annotations, hypervisor, runtime, agent as TomlTable ?? [], host);
         return used.Count == 0
             ? source
             : $"{source} with {(used.Count == 1 ? "annotation" : "annotations")} {string.Join(", ", used)}";
     }
 
-    private static HypervisorSettings ReadHypervisor(string source, TomlTable tables, string wanted)
+    private static HypervisorSettings ReadHypervisor(
+        string source, TomlTable tables, string wanted, IReadOnlyList<IHypervisorSection> hypervisors, HostSize host)
     {
-        foreach (var key in tables.Keys)
-        {
-            if (OfUpstream.Contains(key))
-                throw new KataException(
-                    ErrorKind.InvalidArgument,
-                    $"{source}: hypervisor.{key} is not supported by this version; "
-                    + $"use {string.Join(" or ", Supported)}");
-        }
+        if (tables.Keys.FirstOrDefault(key => hypervisors.All(known => known.Name != key)) is { } other)
+            throw new KataException(
+                ErrorKind.InvalidArgument,
+                $"{source}: hypervisor.{other} is not supported by this version; "
+                + $"use {string.Join(" or ", hypervisors.Select(known => known.Name))}");
 
         var names = wanted.Length > 0 ? [wanted] : tables.Keys.ToArray();
-        if (names is not [var name] || !tables.ContainsKey(name))
+        if (names is not [var name] || new SettingsSection(source, "hypervisor", tables).Table(name) is not { } table)
             throw new KataException(
                 ErrorKind.InvalidArgument,
                 $"{source}: there must be one table [hypervisor.NAME], or runtime.hypervisor_name must name one");
 
-        var known = new SettingsSection(source, "hypervisor", tables);
-        HypervisorSettings? settings = null;
-        foreach (var supported in Supported)
-        {
-            if (known.Table(supported) is { } table && supported == name)
-                settings = HypervisorSection.Read(name, new SettingsSection(source, $"hypervisor.{name}", table));
-        }
-
-        known.Finish();
-        return settings!;
+        var section = new SettingsSection(source, $"hypervisor.{name}", table);
+        var settings = hypervisors.First(known => known.Name == name).Read(section, host);
+        section.Finish();
+        return settings;
     }
 
     private static GuestSettings ReadAgent(string source, TomlTable tables)
@@ -129,10 +125,10 @@ internal sealed class SettingsReader(
         };
         // Times of guest components that a guest of ours does not have.
         section.Ignore("cdh_api_timeout", "launch_process_timeout", "log_level");
-        section.RequireDisabled("enable_tracing", false);
-        section.RequireDisabled("visible_cdi_devices", false);
-        section.RequireDisabled("container_pipe_size", 0L);
-        section.RequireDisabled("policy", "");
+        section.RequireDisabled(false, "enable_tracing");
+        section.RequireDisabled(false, "visible_cdi_devices");
+        section.RequireDisabled(0L, "container_pipe_size");
+        section.RequireDisabled("", "policy");
         section.Finish();
         return settings;
     }
@@ -159,21 +155,19 @@ internal sealed class SettingsReader(
             Debug = section.Switch("enable_debug", defaults.Debug),
             CreateContainerTimeout = section.Seconds("create_container_timeout", defaults.CreateContainerTimeout),
         };
-        section.RequireDisabled("name", "virt_container");
-        section.RequireDisabled("agent_name", "kata");
+        section.RequireDisabled("virt_container", "name");
+        section.RequireDisabled("kata", "agent_name");
         section.Ignore(
             "log_level", "vfio_mode", "jaeger_endpoint", "jaeger_user", "jaeger_password", "dan_conf",
             "kubelet_root_dir");
-        section.RequireDisabled("emptydir_mode", "shared-fs", "");
-        foreach (var key in (ReadOnlySpan<string>)
-            [
-                "disable_new_netns", "enable_vcpus_pinning", "experimental_force_guest_pull", "enable_pprof",
-                "enable_tracing", "keep_abnormal", "use_passfd_io",
-            ])
-            section.RequireDisabled(key, false);
-        foreach (var key in (ReadOnlySpan<string>)["guest_selinux_label", "pod_resource_api_sock",
-            "sandbox_bind_mounts", "experimental", "shared_mounts"])
-            section.RequireDisabled(key, "");
+        section.RequireOneOf("emptydir_mode", "shared-fs", "");
+        section.RequireDisabled(
+            false,
+            "disable_new_netns", "enable_vcpus_pinning", "experimental_force_guest_pull", "enable_pprof",
+            "enable_tracing", "keep_abnormal", "use_passfd_io");
+        section.RequireDisabled(
+            "",
+            "guest_selinux_label", "pod_resource_api_sock", "sandbox_bind_mounts", "experimental", "shared_mounts");
         section.Finish();
         return settings;
     }
@@ -182,8 +176,8 @@ internal sealed class SettingsReader(
     {
         var section = new SettingsSection(source, "factory", table);
         section.Ignore("template_path", "vm_cache_endpoint");
-        section.RequireDisabled("enable_template", false);
-        section.RequireDisabled("vm_cache_number", 0L);
+        section.RequireDisabled(false, "enable_template");
+        section.RequireDisabled(0L, "vm_cache_number");
         section.Finish();
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
 using Tomlyn.Model;
 
@@ -8,14 +9,13 @@ namespace Kata.Adapters.Shimv2.Configuration;
 /// One table of a configuration file. Every key that is asked for becomes a known one; <see cref="Finish"/> refuses the
 /// rest. Failures name the file and the key.
 /// </summary>
-internal sealed class SettingsSection(string source, string name, TomlTable table)
+internal sealed class SettingsSection(string source, string name, TomlTable table) : ISettingsSection
 {
     private readonly List<string> _known = [];
 
     /// <summary>The file and the table, for messages.</summary>
     private string Key(string key) => name.Length == 0 ? key : $"{name}.{key}";
 
-    /// <summary>A text.</summary>
     public string Text(string key, string absent) => Take(key) switch
     {
         null => absent,
@@ -23,7 +23,8 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
         var other => throw WrongType(key, "a string", other),
     };
 
-    /// <summary>A path, absolute or empty.</summary>
+    public IReadOnlyList<string> Words(string key) => SettingsWords.Split(Text(key, ""));
+
     public string FilePath(string key, string absent)
     {
         var path = Text(key, absent);
@@ -32,7 +33,6 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
             : throw Invalid(key, $"must be an absolute path, not \"{path}\"");
     }
 
-    /// <summary>A switch.</summary>
     public bool Switch(string key, bool absent) => Take(key) switch
     {
         null => absent,
@@ -40,7 +40,6 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
         var other => throw WrongType(key, "true or false", other),
     };
 
-    /// <summary>A whole number within bounds.</summary>
     public int Number(string key, int absent, int least, int most) => Take(key) switch
     {
         null => absent,
@@ -48,7 +47,6 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
         var other => throw WrongType(key, "a whole number", other),
     };
 
-    /// <summary>A number that may have a fraction, which counts as a whole.</summary>
     public int NumberRoundedUp(string key, int absent, int least, int most) => Take(key) switch
     {
         null => absent,
@@ -64,7 +62,6 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
             ? TimeSpan.FromSeconds(seconds)
             : absent;
 
-    /// <summary>A list of texts.</summary>
     public IReadOnlyList<string> Texts(string key) => Take(key) switch
     {
         null => [],
@@ -72,7 +69,6 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
         var other => throw WrongType(key, "a list of strings", other),
     };
 
-    /// <summary>One word of a few.</summary>
     public T Choice<T>(string key, T absent, params ReadOnlySpan<(string Word, T Value)> choices)
     {
         if (Take(key) is not { } given)
@@ -97,27 +93,25 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
         var other => throw WrongType(key, "a table", other),
     };
 
-    /// <summary>Keys of upstream's that change nothing here, whatever they say.</summary>
     public void Ignore(params ReadOnlySpan<string> keys)
     {
         foreach (var key in keys)
             Take(key);
     }
 
-    /// <summary>
-    /// A key of upstream's whose ability this version lacks: only the values that leave it off are taken.
-    /// </summary>
-    public void RequireDisabled(string key, params ReadOnlySpan<object> off)
+    public void RequireDisabled(object off, params ReadOnlySpan<string> keys)
     {
-        if (Take(key) is not { } given)
-            return;
-        foreach (var value in off)
+        foreach (var key in keys)
         {
-            if (given.Equals(value) || (value is "" && given is TomlArray { Count: 0 }))
-                return;
+            if (Take(key) is { } given && !given.Equals(off) && !(off is "" && given is TomlArray { Count: 0 }))
+                throw NotSupported(key);
         }
+    }
 
-        throw Invalid(key, "is not supported by this version; take the line out or leave it off");
+    public void RequireOneOf(string key, params ReadOnlySpan<string> off)
+    {
+        if (Take(key) is { } given && !(given is string text && off.Contains(text)))
+            throw NotSupported(key);
     }
 
     /// <summary>Refuses what nobody asked for.</summary>
@@ -133,9 +127,11 @@ internal sealed class SettingsSection(string source, string name, TomlTable tabl
         }
     }
 
-    /// <summary>A failure at a key.</summary>
     public KataException Invalid(string key, string why) =>
         new(ErrorKind.InvalidArgument, $"{source}: {Key(key)} {why}");
+
+    private KataException NotSupported(string key) =>
+        Invalid(key, "is not supported by this version; take the line out or leave it off");
 
     private object? Take(string key)
     {

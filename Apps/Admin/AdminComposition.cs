@@ -1,4 +1,5 @@
 using Kata.Adapters.Guest;
+using Kata.Adapters.Qemu;
 using Kata.Adapters.Shimv2;
 using Kata.Core.Application;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,7 +15,7 @@ internal static class AdminComposition
         var services = new ServiceCollection();
         services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
         services.AddSingleton(TimeProvider.System);
-        services.AddShimv2().AddGuestResources().AddReaping();
+        services.AddShimv2().AddGuestResources().AddReaping().AddQemuSettings();
         return services.BuildServiceProvider();
     }
 }

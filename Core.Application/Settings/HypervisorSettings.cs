@@ -5,7 +5,7 @@ namespace Kata.Core.Application.Settings;
 /// <summary>The settings of the hypervisor section; sizes in MiB.</summary>
 public sealed record HypervisorSettings
 {
-    /// <summary><c>qemu</c> or <c>clh</c>.</summary>
+    /// <summary>The name of its table.</summary>
     public required string Name { get; init; }
 
     /// <summary>Key <c>path</c>: the VMM.</summary>
@@ -29,8 +29,8 @@ public sealed record HypervisorSettings
     /// <summary>Key <c>kernel_params</c>, split at blanks.</summary>
     public IReadOnlyList<string> KernelParameters { get; init; } = [];
 
-    /// <summary>Key <c>machine_type</c>.</summary>
-    public string MachineType { get; init; } = "q35";
+    /// <summary>Key <c>machine_type</c>; empty for the VMM's own.</summary>
+    public string MachineType { get; init; } = "";
 
     /// <summary>Key <c>machine_accelerators</c>.</summary>
     public string MachineAccelerators { get; init; } = "";
@@ -50,8 +50,8 @@ public sealed record HypervisorSettings
     /// <summary>Key <c>vhost_vsock_daemon</c> (ours): vhost-device-vsock.</summary>
     public string VsockDaemon { get; init; } = "";
 
-    /// <summary>Key <c>seccompsandbox</c>.</summary>
-    public string SeccompSandbox { get; init; } = "on,obsolete=deny,spawn=deny,resourcecontrol=deny";
+    /// <summary>Key <c>seccompsandbox</c>; empty to leave it off.</summary>
+    public string SeccompSandbox { get; init; } = "";
 
     /// <summary>Key <c>default_vcpus</c>.</summary>
     public int DefaultVcpus { get; init; } = 1;

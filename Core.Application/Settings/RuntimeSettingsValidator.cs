@@ -15,6 +15,9 @@ public sealed class RuntimeSettingsValidator : AbstractValidator<RuntimeSettings
     /// <summary>The rules.</summary>
     public RuntimeSettingsValidator()
     {
+        RuleFor(s => s.Hypervisor.Kernel)
+            .NotEmpty()
+            .WithMessage("kernel is not set; it must name the guest's kernel");
         RuleFor(s => s.Hypervisor.MemoryMib)
             .GreaterThanOrEqualTo(MinMemoryMib)
             .WithMessage(
@@ -24,18 +27,22 @@ public sealed class RuntimeSettingsValidator : AbstractValidator<RuntimeSettings
             .WithMessage(
                 s =>
                     $"default_maxvcpus is {s.Hypervisor.MaxVcpus}, less than default_vcpus, "
-                    + $"which is {s.Hypervisor.DefaultVcpus}");
+                    + $"which is {s.Hypervisor.DefaultVcpus}; raise it, or set it to 0 for as many as the host has");
         RuleFor(s => s.Hypervisor.MaxMemoryMib)
             .Must((s, most) => most == 0 || most >= s.Hypervisor.MemoryMib)
             .WithMessage(
                 s =>
                     $"default_maxmemory is {s.Hypervisor.MaxMemoryMib}, less than default_memory, "
-                    + $"which is {s.Hypervisor.MemoryMib}");
+                    + $"which is {s.Hypervisor.MemoryMib}; raise it, or set it to 0 for all of the host's");
         RuleFor(s => s.Hypervisor)
             .Must(h => h.Image.Length > 0 != h.Initrd.Length > 0)
             .WithMessage(s => s.Hypervisor.Image.Length > 0
                 ? "initrd and image are both set; set one of them"
                 : "neither initrd nor image is set; the guest needs one that holds its agent");
+        RuleFor(s => s.Hypervisor.VirtioFsDaemon)
+            .NotEmpty()
+            .When(s => s.Hypervisor.SharedFs == "virtio-fs")
+            .WithMessage("virtio_fs_daemon is not set; it must name virtiofsd when shared_fs is virtio-fs");
         RuleFor(s => s.Hypervisor.VirtioFsDaxMib)
             .Must((s, window) => window == 0 || s.Hypervisor.SharedFs == "virtio-fs")
             .WithMessage("virtio_fs_cache_size is set, but shared_fs is not virtio-fs");

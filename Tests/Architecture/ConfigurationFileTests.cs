@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using FluentAssertions;
+using Kata.Adapters.Qemu;
 using Kata.Adapters.Shimv2.Configuration;
 using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
@@ -48,6 +49,8 @@ public sealed partial class ConfigurationFileTests
     public void Keys_that_are_read_are_all_in_the_file()
     {
         var read = Repository.Files("Adapters.Shimv2/Configuration", ".cs")
+            .Concat(Repository.Files("Core.Application/Settings", ".cs"))
+            .Concat(Repository.Files("Adapters.Qemu", "Section.cs"))
             .SelectMany(path => Reading().Matches(Repository.Read(path)))
             .Select(match => match.Groups[1].Value).Except(OtherNames).ToList();
 
@@ -60,7 +63,7 @@ public sealed partial class ConfigurationFileTests
     {
         try
         {
-            return JsonSerializer.Serialize<RuntimeSettings>(SettingsReader.Parse("shipped", text));
+            return JsonSerializer.Serialize<RuntimeSettings>(SettingsReader.Parse("shipped", text, [new QemuSection()]));
         }
         catch (KataException)
         {
@@ -77,6 +80,6 @@ public sealed partial class ConfigurationFileTests
         _ => ["2", "2048", "47"],
     };
 
-    [GeneratedRegex(@"\.(?:Text|FilePath|Switch|Number|NumberRoundedUp|Seconds|Texts|Choice)\(\s*""(\w+)""")]
+    [GeneratedRegex(@"\.(?:Text|FilePath|Switch|Number|NumberRoundedUp|Seconds|Texts|Words|Choice)\(\s*""(\w+)""")]
     private static partial Regex Reading();
 }

@@ -1,4 +1,5 @@
 using FluentAssertions;
+using Kata.Adapters.Qemu;
 using Kata.Adapters.Shimv2.Configuration;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
@@ -13,7 +14,7 @@ public sealed class SettingsSourceFileTests : SettingsSourceContract, IDisposabl
     private readonly string _directory = Directory.CreateTempSubdirectory("config").FullName;
 
     protected override ISettingsSource Port { get; } = new SettingsReader(
-        new ConfigSearchPath("", []), NullLogger<SettingsReader>.Instance);
+        new ConfigSearchPath("", []), [new QemuSection()], NullLogger<SettingsReader>.Instance);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
@@ -41,7 +42,7 @@ public sealed class SettingsSourceFileTests : SettingsSourceContract, IDisposabl
 public sealed class SettingsSourceBodyTests : SettingsSourceContract
 {
     protected override ISettingsSource Port { get; } = new SettingsReader(
-        new ConfigSearchPath("", []), NullLogger<SettingsReader>.Instance);
+        new ConfigSearchPath("", []), [new QemuSection()], NullLogger<SettingsReader>.Instance);
 
     protected override RuntimeOptions OptionsWithKernel(string kernel) => new(null, Body(TomlWithKernel(kernel)));
 

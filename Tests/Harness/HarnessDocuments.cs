@@ -62,6 +62,7 @@ public sealed class HarnessSettings(HarnessHost host) : ISettingsSource
             Path = "/usr/bin/qemu",
             Kernel = "/boot/kernel",
             Initrd = "/boot/initrd",
+            VirtioFsDaemon = "/usr/bin/virtiofsd",
             MaxMemoryMib = 8192
         },
     };

@@ -22,8 +22,8 @@ internal static class CheckCommand
         RuntimeSettings settings;
         try
         {
-            settings = await services.GetRequiredService<ISettingsSource>()
-                .ReadAsync(null, new Dictionary<string, string>(), ct);
+            settings = RuntimeSettingsValidator.Require(await services.GetRequiredService<ISettingsSource>()
+                .ReadAsync(null, new Dictionary<string, string>(), ct));
             Console.WriteLine($"ok       configuration {settings.Source}");
         }
         catch (KataException e)

@@ -1,8 +1,10 @@
 using System.Text;
 using FluentAssertions;
+using Kata.Adapters.Qemu;
 using Kata.Adapters.Shimv2.Configuration;
 using Kata.Adapters.Shimv2.Logging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Settings;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Machines;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -20,10 +22,12 @@ public sealed class SettingsReaderTests
         virtio_fs_daemon = "/usr/lib/qemu/virtiofsd"
         """;
 
+    private static readonly IHypervisorSection[] Hypervisors = [new QemuSection()];
+
     [Fact]
     public void Parse_of_the_least_file_takes_the_defaults()
     {
-        var settings = SettingsReader.Parse(Source, Least);
+        var settings = Parse(Source, Least);
 
         settings.Source.Should().Be(Source);
         settings.Hypervisor.Name.Should().Be("qemu");
@@ -36,7 +40,7 @@ public sealed class SettingsReaderTests
     [Fact]
     public void Annotations_that_are_enabled_stand_for_their_keys()
     {
-        var settings = SettingsReader.Parse(Source, Least + """
+        var settings = Parse(Source, Least + """
 
             kernel_params = "a=1 b=2"
             enable_annotations = ["default_vcpus", "default_m.*", "kernel_params", "kernel_modules"]
@@ -62,7 +66,7 @@ public sealed class SettingsReaderTests
         "*default_vcpus asks for 100000 vCPUs, more than the * CPUs of the host")]
     [InlineData("[\".*\"]", "hypervisor.default_memory", "99999999999",
         "*default_memory asks for 99999999999 MiB, more than the *")]
-    [InlineData("[\".*\"]", "hypervisor.default_memory", "5", "*default_memory*between*")]
+    [InlineData("[\".*\"]", "hypervisor.default_memory", "-5", "*default_memory must be a whole number, not \"-5\"")]
     [InlineData("[]", "hypervisor.default_vcpus", "1",
         "*default_vcpus is not enabled: * must name \"default_vcpus\" in enable_annotations*")]
     [InlineData("[\"default_.*_memory\", \"default_vcpus.*s\"]", "hypervisor.default_vcpus", "1", "*is not enabled*")]
@@ -77,20 +81,20 @@ public sealed class SettingsReaderTests
     public void Annotation_that_is_not_enabled_or_nonsense_is_refused(
         string enabled, string name, string value, string sentence) =>
         FluentActions.Invoking(
-            () => SettingsReader.Parse(
+            () => Parse(
                 Source, $"{Least}\nenable_annotations = {enabled}\n", Annotations((name, value))))
             .Should().Throw<KataException>().WithMessage(sentence).Which.Kind.Should().Be(ErrorKind.InvalidArgument);
 
     [Fact]
     public void Annotations_that_only_narrow_need_not_be_enabled()
     {
-        var settings = SettingsReader.Parse(Source,
+        var settings = Parse(Source,
             $"{Least}\n[runtime]\ndisable_guest_seccomp = true\ncreate_container_timeout = 40\n", Annotations(
             ("runtime.disable_guest_seccomp", "false"), ("runtime.create_container_timeout", "30")));
 
         settings.DisableGuestSeccomp.Should().BeFalse();
         settings.CreateContainerTimeout.Should().Be(TimeSpan.FromSeconds(30));
-        SettingsReader.Parse(Source, Least, Annotations(("runtime.create_container_timeout", "30")))
+        Parse(Source, Least, Annotations(("runtime.create_container_timeout", "30")))
             .CreateContainerTimeout.Should().Be(TimeSpan.FromSeconds(30));
     }
 
@@ -100,7 +104,7 @@ public sealed class SettingsReaderTests
     [Fact]
     public void Parse_reads_upstreams_names()
     {
-        var settings = SettingsReader.Parse(Source, Least + """
+        var settings = Parse(Source, Least + """
 
             path = "/opt/qemu"
             kernel_params = "a=1  b=\"x y\" c"
@@ -149,7 +153,7 @@ public sealed class SettingsReaderTests
         bool asStarted, string set, bool expected)
     {
         using var log = new ContainerdLog(fifo: null, asStarted, TimeProvider.System);
-        var reader = new SettingsReader(new ConfigSearchPath("", []), NullLogger<SettingsReader>.Instance, log);
+        var reader = new SettingsReader(new ConfigSearchPath("", []), Hypervisors, NullLogger<SettingsReader>.Instance, log);
         var body = Encoding.UTF8.GetBytes($"{Least}\n[runtime]\nenable_debug = {set}\n");
 
         await reader.ReadAsync(
@@ -162,12 +166,12 @@ public sealed class SettingsReaderTests
     [InlineData("defualt_vcpus = 1",
         "unknown key hypervisor.qemu.defualt_vcpus; the nearest known one is hypervisor.qemu.default_vcpus")]
     [InlineData("default_vcpus = \"1\"", "hypervisor.qemu.default_vcpus must be a number, not a string")]
-    [InlineData("default_memory = 12", "hypervisor.qemu.default_memory must be between 64 and 16777216, not 12")]
+    [InlineData("default_memory = -1", "hypervisor.qemu.default_memory must be between 0 and 16777216, not -1")]
+    [InlineData("memory_slots = 256", "hypervisor.qemu.memory_slots must be between 0 and 255, not 256")]
+    [InlineData("block_device_driver = \"virtio-mmio\"",
+        "hypervisor.qemu.block_device_driver is not supported by this version; take the line out or leave it off")]
     [InlineData("default_memory = 512.5",
         "hypervisor.qemu.default_memory must be a whole number, not a number with a fraction")]
-    [InlineData("default_maxmemory = 100",
-        "hypervisor.qemu.default_maxmemory must be 0 or at least default_memory, 512")]
-    [InlineData("image = \"/i\"", "hypervisor.qemu.initrd and image are both set; the guest has one root")]
     [InlineData("shared_fs = \"virtio-9p\"",
         "hypervisor.qemu.shared_fs must be one of \"virtio-fs\", \"none\", not \"virtio-9p\"")]
     [InlineData("firmware = \"x\"", "hypervisor.qemu.firmware must be an absolute path, not \"x\"")]
@@ -178,6 +182,7 @@ public sealed class SettingsReaderTests
     [InlineData("virtio_fs_queue_size = 1000", "hypervisor.qemu.virtio_fs_queue_size must be a power of two")]
     [InlineData("[hypervisor.firecracker]", "hypervisor.firecracker is not supported by this version; use qemu")]
     [InlineData("[hypervisor.clh]", "hypervisor.clh is not supported by this version; use qemu")]
+    [InlineData("[hypervisor.qemo]", "hypervisor.qemo is not supported by this version; use qemu")]
     [InlineData("[hypervisors.qemu]", "unknown key hypervisors; the nearest known one is hypervisor")]
     [InlineData("[agent.kata]\ndial_timeout_ms = 10",
         "unknown key agent.kata.dial_timeout_ms; the nearest known one is agent.kata.dial_timeout")]
@@ -192,11 +197,23 @@ public sealed class SettingsReaderTests
         Refusal(Least + "\n" + lines).Should().Be($"{Source}: {complaint}");
     }
 
-    [Fact]
-    public void Parse_without_a_kernel_says_so()
+    [Theory]
+    [InlineData("bochs", "")]
+    [InlineData("bochs", "[runtime]\nhypervisor_name = \"bochs\"")]
+    public void Parse_reads_the_table_of_whatever_hypervisor_is_registered(string name, string lines)
     {
-        Refusal("[hypervisor.qemu]\ninitrd = \"/i\"\nvirtio_fs_daemon = \"/v\"")
-            .Should().Be($"{Source}: hypervisor.qemu.kernel must name the guest's kernel");
+        IHypervisorSection[] registered = [new QemuSection(), new Bochs()];
+        var table = $"[hypervisor.{name}]\nkernel = \"/k\"\nbios = \"/b\"\n";
+
+        var settings = SettingsReader.Parse(Source, table + lines, registered);
+
+        settings.Hypervisor.Should().BeEquivalentTo(
+            new { Name = "bochs", Path = "/usr/bin/bochs", Kernel = "/k", Firmware = "/b", MachineType = "" });
+        FluentActions.Invoking(() => SettingsReader.Parse(Source, table + "machine_type = \"q35\"", registered))
+            .Should().Throw<KataException>().WithMessage("*unknown key hypervisor.bochs.machine_type*");
+        FluentActions.Invoking(() => SettingsReader.Parse(Source, "[hypervisor.vpc]", registered))
+            .Should().Throw<KataException>()
+            .WithMessage($"{Source}: hypervisor.vpc is not supported by this version; use qemu or bochs");
     }
 
     [Fact]
@@ -208,7 +225,7 @@ public sealed class SettingsReaderTests
     [Fact]
     public void Parse_of_upstreams_keys_that_are_off_takes_them()
     {
-        var parse = () => SettingsReader.Parse(Source, Least + """
+        var parse = () => Parse(Source, Least + """
 
             enable_annotations = ["enable_iommu"]
             valid_hypervisor_paths = ["/usr/bin/qemu-system-x86_64"]
@@ -259,6 +276,21 @@ public sealed class SettingsReaderTests
         EditDistance.Between(other, one).Should().Be(expected);
     }
 
-    private static string Refusal(string text) => FluentActions.Invoking(() => SettingsReader.Parse(Source, text))
+    private static RuntimeSettings Parse(
+        string source, string text, IReadOnlyDictionary<string, string>? annotations = null) =>
+        SettingsReader.Parse(source, text, Hypervisors, annotations);
+
+    private static string Refusal(string text) => FluentActions.Invoking(() => Parse(Source, text))
         .Should().Throw<KataException>().Where(e => e.Kind == ErrorKind.InvalidArgument).Which.Message;
+
+    private sealed class Bochs : IHypervisorSection
+    {
+        public string Name => "bochs";
+
+        public HypervisorSettings Read(ISettingsSection section, HostSize host) => HypervisorKeys.Read(
+            section, new HypervisorSettings { Name = Name, Path = "/usr/bin/bochs", Kernel = "" }, host) with
+        {
+            Firmware = section.FilePath("bios", ""),
+        };
+    }
 }
