@@ -32,5 +32,7 @@ public static class GuestServices
         .AddSingleton<IBundleReader, BundleReader>()
         .AddSingleton<IHookRunner, HookRunner>()
         .AddSingleton<IResourceReleaser, ResourceReleaser>()
-        .AddSingleton<ISandboxStore, SandboxStore>();
+        .AddSingleton<ISandboxStore, SandboxStore>()
+        .AddSingleton<ITimelines, Timelines>()
+        .AddSingleton<IHostDevices, HostDevices>();
 }

@@ -28,6 +28,7 @@ public static class Shimv2Services
         services.AddSingleton(ConfigSearchPath.OfThisProcess());
         services.AddSingleton<ISettingsSource, SettingsReader>();
         services.AddSingleton<IShimSockets, ShimSockets>();
+        services.AddSingleton<IShimManagement, ManagementClient>();
         services.AddSingleton<BinaryLoggers>();
         services.AddSingleton<IProcessStdio, ProcessStdio>();
         services.AddSingleton<IEventsConnection, EventsConnection>();

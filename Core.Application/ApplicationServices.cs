@@ -1,3 +1,4 @@
+using Kata.Core.Application.Administration;
 using Kata.Core.Application.Containers;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Monitoring;
@@ -20,12 +21,20 @@ namespace Kata.Core.Application;
 public static class ApplicationServices
 {
     /// <summary>
-    /// What an administrator's tool needs to release what dead shims left; the ports for it are the caller's.
+    /// What an administrator's tool asks of a host and has done on it. The caller adds a <see cref="TimeProvider"/>,
+    /// logging and the ports for it.
     /// </summary>
-    public static IServiceCollection AddReaping(this IServiceCollection services) => services
+    public static IServiceCollection AddAdministration(this IServiceCollection services) => services
         .AddMessaging()
         .AddSingleton<SandboxTeardown>()
-        .AddUseCase<ReapSandboxes, ReapSandboxesReply, ReapSandboxesHandler>();
+        .AddUseCase<CheckHost, CheckHostReply, CheckHostHandler>()
+        .AddUseCase<ListSandboxes, ListSandboxesReply, ListSandboxesHandler>()
+        .AddUseCase<GetTimeline, GetTimelineReply, GetTimelineHandler>()
+        .AddUseCase<ReapSandboxes, ReapSandboxesReply, ReapSandboxesHandler>()
+        .AddUseCase<AddDirectVolume, Done, AddDirectVolumeHandler, AddDirectVolumeRules>()
+        .AddUseCase<RemoveDirectVolume, Done, RemoveDirectVolumeHandler>()
+        .AddUseCase<GetDirectVolumeUsage, GetDirectVolumeUsageReply, GetDirectVolumeUsageHandler>()
+        .AddUseCase<ResizeDirectVolume, Done, ResizeDirectVolumeHandler, ResizeDirectVolumeRules>();
 
     private static IServiceCollection AddMessaging(this IServiceCollection services) => services
         .AddSingleton<ServiceFactory>(provider => provider.GetService!)
@@ -80,7 +89,7 @@ public static class ApplicationServices
             .AddUseCase<UpdateContainer, Done, UpdateContainerHandler>()
             .AddUseCase<GetContainerStats, GetContainerStatsReply, GetContainerStatsHandler>()
             .AddUseCase<GetVolumeUsage, VolumeUsage, GetVolumeUsageHandler>()
-            .AddUseCase<ResizeVolume, Done, ResizeVolumeHandler>()
+            .AddUseCase<ResizeVolume, Done, ResizeVolumeHandler, ResizeVolumeRules>()
             .AddUseCase<StartProcess, StartProcessReply, StartProcessHandler>()
             .AddUseCase<AddExec, Done, AddExecHandler>()
             .AddUseCase<SignalProcess, Done, SignalProcessHandler>()

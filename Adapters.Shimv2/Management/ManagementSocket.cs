@@ -25,6 +25,12 @@ internal sealed class ManagementSocket(
     /// <summary>Its name.</summary>
     public const string FileName = "shim-monitor.sock";
 
+    /// <summary>Where it tells how full a volume is.</summary>
+    public const string Stats = "/direct-volume/stats";
+
+    /// <summary>Where it lets a volume grow.</summary>
+    public const string Resize = "/direct-volume/resize";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     // While the kernel refuses, such as for want of descriptors: whoever asks waits in the queue.
@@ -34,12 +40,14 @@ internal sealed class ManagementSocket(
     private Socket? _listener;
 
     /// <summary>Where it is.</summary>
-    internal Func<SandboxId, string> Place { get; init; } = sandbox =>
-        SandboxPaths.State(sandbox).Append(FileName).Value;
+    internal Func<SandboxId, string> Place { get; init; } = PlaceOf;
 
     /// <summary>How a connection is taken.</summary>
     internal Func<Socket, CancellationToken, ValueTask<Socket>> Accept { get; init; } = (listener, stop) =>
         listener.AcceptAsync(stop);
+
+    /// <summary>The one of a sandbox.</summary>
+    public static string PlaceOf(SandboxId sandbox) => SandboxPaths.State(sandbox).Append(FileName).Value;
 
     /// <summary>Listens from now on. A sandbox without this socket is a sandbox all the same.</summary>
     public Task Handle(SandboxStarted notification, CancellationToken cancellationToken)
@@ -115,11 +123,11 @@ internal sealed class ManagementSocket(
         {
             switch (request.Path)
             {
-                case "/direct-volume/stats":
+                case Stats:
                     if (!request.Query.TryGetValue("path", out var path))
                         return (400, "path is missing\n");
                     return (200, Print(await sender.Send(new GetVolumeUsage(HostPath.Parse(path, "path")), ct)));
-                case "/direct-volume/resize":
+                case Resize:
                     var (volume, size) = ParseResize(request.Body);
                     await sender.Send(new ResizeVolume(volume, size), ct);
                     return (200, "");

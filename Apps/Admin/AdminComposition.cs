@@ -15,7 +15,7 @@ internal static class AdminComposition
         var services = new ServiceCollection();
         services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
         services.AddSingleton(TimeProvider.System);
-        services.AddShimv2().AddGuestResources().AddReaping().AddQemuSettings();
+        services.AddShimv2().AddGuestResources().AddAdministration().AddQemuSettings();
         return services.BuildServiceProvider();
     }
 }

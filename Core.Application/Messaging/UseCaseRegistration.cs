@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using FluentValidation;
 using Kata.Core.Domain;
 using MediatR;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,6 +19,19 @@ internal static class UseCaseRegistration
         services.AddSingleton<IRequestHandler<TRequest, TReply>, THandler>();
         return services.AddSingleton<IPipelineBehavior<TRequest, TReply>, RequestBehavior<TRequest, TReply>>();
     }
+
+    /// <summary>A use case whose requests are judged first. The line of the request tells of a refusal too.</summary>
+    public static IServiceCollection AddUseCase<TRequest, TReply,
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler,
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TRules>(
+            this IServiceCollection services)
+        where TRequest : class, IRequest<TReply>
+        where TReply : class
+        where THandler : class, IRequestHandler<TRequest, TReply>
+        where TRules : class, IValidator<TRequest> => services
+        .AddUseCase<TRequest, TReply, THandler>()
+        .AddSingleton<IValidator<TRequest>, TRules>()
+        .AddSingleton<IPipelineBehavior<TRequest, TReply>, ValidationBehavior<TRequest, TReply>>();
 
     public static IServiceCollection AddReaction<TEvent,
         [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(

@@ -1,6 +1,6 @@
+using FluentValidation;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.State;
-using Kata.Core.Domain;
 using Kata.Core.Domain.Storage;
 using MediatR;
 
@@ -9,18 +9,16 @@ namespace Kata.Core.Application.Volumes;
 /// <summary>Lets a direct-assigned volume grow to a size in bytes: first the disk, then the filesystem on it.</summary>
 public sealed record ResizeVolume(HostPath Volume, long Bytes) : ICommand<Done>;
 
+internal sealed class ResizeVolumeRules : AbstractValidator<ResizeVolume>
+{
+    public ResizeVolumeRules() => RuleFor(request => request.Bytes).IsVolumeSize();
+}
+
 internal sealed class ResizeVolumeHandler(
     LiveSandbox sandbox, BlockAttachments blocks) : IRequestHandler<ResizeVolume, Done>
 {
-    // Disks count in sectors.
-    private const int Sector = 512;
-
     public async Task<Done> Handle(ResizeVolume request, CancellationToken ct)
     {
-        if (request.Bytes <= 0 || request.Bytes % Sector != 0)
-            throw new KataException(
-                ErrorKind.InvalidArgument,
-                $"the size of a volume must be a positive multiple of {Sector}, not {request.Bytes}");
         var ready = sandbox.RequireReady();
         var (disk, mountPoint) = await blocks.FindAsync(ready, request.Volume, ct);
         if (ready.Vm.Hotplug is { } hotplug)

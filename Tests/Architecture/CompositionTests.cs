@@ -1,4 +1,5 @@
 using FluentAssertions;
+using FluentValidation;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -10,6 +11,7 @@ using Kata.Adapters.Shimv2.Events;
 using Kata.Adapters.Shimv2.Tasks;
 using Kata.Adapters.Vsock;
 using Kata.Core.Application;
+using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
 using Kata.Core.Application.ShimProcess;
 using Kata.Core.Application.State;
@@ -56,7 +58,7 @@ public sealed class CompositionTests
         var requests = Assemblies.Application.GetTypes()
             .Where(type => type is { IsClass: true, IsAbstract: false } && ReplyOf(type) is not null).ToList();
 
-        var all = new ServiceCollection().AddApplication().AddReaping();
+        var all = new ServiceCollection().AddApplication().AddAdministration();
 
         requests.Should().HaveCountGreaterThan(15);
         foreach (var request in requests)
@@ -64,7 +66,11 @@ public sealed class CompositionTests
             var handler = typeof(IRequestHandler<,>).MakeGenericType(request, ReplyOf(request)!);
             all.Count(service => service.ServiceType == handler).Should().Be(1, $"of {request.Name}");
             var behavior = typeof(IPipelineBehavior<,>).MakeGenericType(request, ReplyOf(request)!);
-            all.Count(service => service.ServiceType == behavior).Should().Be(1, $"of {request.Name}");
+            var line = typeof(RequestBehavior<,>).MakeGenericType(request, ReplyOf(request)!);
+            var rules = all.Count(service => service.ServiceType == typeof(IValidator<>).MakeGenericType(request));
+            // The first is the outermost: its line tells of what the rules refuse.
+            all.First(service => service.ServiceType == behavior).ImplementationType.Should().Be(line);
+            all.Count(service => service.ServiceType == behavior).Should().Be(1 + rules, $"of {request.Name}");
         }
     }
 

@@ -38,7 +38,7 @@ internal static partial class DependencyTable
         new("Adapters.Vsock", ["Core.*", "Platform/*"], ["Google.Protobuf", "Grpc.Core.Api", "Polly.Core"]),
         new("Adapters.Guest", ["Core.*", "Platform/Linux"], []),
         new("Apps/Shim", ["Core.*", "Adapters.*"], [Di, Logging]),
-        new("Apps/Admin", ["Core.*", "Adapters.*", "Platform/*"], ["System.CommandLine", Di, Logging]),
+        new("Apps/Admin", ["Core.*", "Adapters.*"], ["System.CommandLine", Di, Logging]),
         new("Apps/Agent", ["Platform/*"], ["Google.Protobuf", "Grpc.Core.Api"]),
     ];
 

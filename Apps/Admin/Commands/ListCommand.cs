@@ -1,7 +1,5 @@
 using System.CommandLine;
-using Kata.Core.Application.Ports;
-using Kata.Core.Domain.Sandboxes;
-using Microsoft.Extensions.DependencyInjection;
+using Kata.Core.Application.Administration;
 
 namespace Kata.Apps.Admin.Commands;
 
@@ -11,23 +9,17 @@ internal static class ListCommand
     public static Command Create()
     {
         var command = new Command("list", "the sandboxes on this host");
-        command.SetAction((_, ct) => RunAsync(ct));
+        command.SetAction((_, ct) => Question.AskAsync(() => new ListSandboxes(), Print, ct));
         return command;
     }
 
-    private static async Task<int> RunAsync(CancellationToken ct)
+    private static int Print(ListSandboxesReply reply)
     {
-        await using var services = AdminComposition.Build();
-        var store = services.GetRequiredService<ISandboxStore>();
-        var directories = Directory.Exists(SandboxPaths.StateRoot)
-            ? Directory.GetDirectories(SandboxPaths.StateRoot)
-            : [];
-        foreach (var name in directories.Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal))
+        foreach (var sandbox in reply.Sandboxes)
         {
-            var snapshot = await store.LoadAsync(SandboxId.Parse(name), ct);
-            Console.WriteLine(snapshot is null
-                ? $"{name}  starting, or left by a crash"
-                : $"{name}  {snapshot.State}  {snapshot.Hypervisor} pid {snapshot.VmmPid}  containers "
+            Console.WriteLine(sandbox.Snapshot is not { } snapshot
+                ? $"{sandbox.Id}  starting, or left by a crash"
+                : $"{sandbox.Id}  {snapshot.State}  {snapshot.Hypervisor} pid {snapshot.VmmPid}  containers "
                     + $"{snapshot.Containers.Count}  {snapshot.Owner}\n    {snapshot.Choices}");
         }
 

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Sandboxes;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Kata.Apps.Admin.Commands;
 
@@ -20,14 +18,13 @@ internal static class ReapCommand
             Description = "tell what would be released, and release nothing"
         };
         var command = new Command("reap", Help) { onlyLook };
-        command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(onlyLook), ct));
+        command.SetAction(
+            (parsed, ct) => Question.AskAsync(() => new ReapSandboxes(parsed.GetValue(onlyLook)), Print, ct));
         return command;
     }
 
-    private static async Task<int> RunAsync(bool onlyLook, CancellationToken ct)
+    private static int Print(ReapSandboxesReply reply)
     {
-        await using var services = AdminComposition.Build();
-        var reply = await services.GetRequiredService<ISender>().Send(new ReapSandboxes(onlyLook), ct);
         var dead = reply.Sandboxes.Where(sandbox => sandbox.Outcome != ReapOutcome.Lives).ToList();
         foreach (var sandbox in dead)
         {

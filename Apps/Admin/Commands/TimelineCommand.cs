@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Kata.Core.Domain;
+using Kata.Core.Application.Administration;
 using Kata.Core.Domain.Sandboxes;
 
 namespace Kata.Apps.Admin.Commands;
@@ -11,30 +11,14 @@ internal static class TimelineCommand
     {
         var sandbox = new Argument<string>("sandbox") { Description = "id of a sandbox, as 'list' shows it" };
         var command = new Command("timeline", "how long each phase of a sandbox's creations took") { sandbox };
-        command.SetAction(parsed => Run(parsed.GetValue(sandbox)!));
+        command.SetAction((parsed, ct) => Question.AskAsync(
+            () => new GetTimeline(SandboxId.Parse(parsed.GetValue(sandbox)!)), Print, ct));
         return command;
     }
 
-    private static int Run(string text)
+    private static int Print(GetTimelineReply reply)
     {
-        string path;
-        try
-        {
-            path = $"{SandboxPaths.State(SandboxId.Parse(text))}/timeline.jsonl";
-        }
-        catch (KataException e)
-        {
-            Console.Error.WriteLine(e.Message);
-            return 1;
-        }
-
-        if (!File.Exists(path))
-        {
-            Console.Error.WriteLine($"there is no sandbox {text} here; 'kata-runtime list' shows those that are");
-            return 1;
-        }
-
-        foreach (var line in Timeline.Draw(File.ReadLines(path)))
+        foreach (var line in Timeline.Draw(reply.Creations))
             Console.WriteLine(line);
         return 0;
     }

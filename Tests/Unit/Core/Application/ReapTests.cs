@@ -87,7 +87,7 @@ public sealed class ReapTests
             .AddSingleton<IResourceReleaser>(new HarnessReleaser(_host))
             .AddSingleton<ISandboxCgroup>(new HarnessCgroup(_host))
             .AddSingleton<IShimSockets>(_sockets)
-            .AddReaping()
+            .AddAdministration()
             .BuildServiceProvider(validateScopes: true);
         return await services.GetRequiredService<ISender>().Send(new ReapSandboxes(onlyLook), default);
     }
