@@ -1,7 +1,7 @@
 using FluentValidation;
-using Kata.Core.Application.Volumes;
 using Kata.Core.Application.Messaging;
 using Kata.Core.Application.Ports;
+using Kata.Core.Application.Volumes;
 using Kata.Core.Domain.Storage;
 using MediatR;
 

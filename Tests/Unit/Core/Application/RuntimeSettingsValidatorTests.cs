@@ -12,7 +12,11 @@ public class RuntimeSettingsValidatorTests
         Source = "a.toml",
         Hypervisor = new HypervisorSettings
         {
-            Name = "vmm", Path = "/q", Kernel = "/k", Initrd = "/i", VirtioFsDaemon = "/v",
+            Name = "vmm",
+            Path = "/q",
+            Kernel = "/k",
+            Initrd = "/i",
+            VirtioFsDaemon = "/v",
         },
     };
 
