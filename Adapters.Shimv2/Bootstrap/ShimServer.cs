@@ -75,7 +75,8 @@ internal static class ShimServer
             IsUrgent = static (_, method) => method is "State" or "Kill" or "Delete" or "Connect" or "Shutdown",
             OnHandlerError = (method, fault) => ServerLog.Broke(logger, method, fault),
         });
-        AddTaskService(server, provider.GetRequiredService<TaskService>());
+        using var memory = IdleMemory.OfThisProcess();
+        AddTaskService(server, provider.GetRequiredService<TaskService>(), memory);
 
         // systemd signals everything in the scope: a shim that dies at once leaves the guest to be killed hard.
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, sender, logger));
@@ -95,12 +96,12 @@ internal static class ShimServer
     }
 
     /// <summary>The same methods under both names.</summary>
-    internal static void AddTaskService(TtrpcServer server, TaskService service)
+    internal static void AddTaskService(TtrpcServer server, TaskService service, IdleMemory memory)
     {
         foreach (var name in (ReadOnlySpan<string>)[TaskService.V2, TaskService.V3])
             server.AddService(
-                binder =>
-                    Platform.Protos.Containerd.TaskV2.Task.BindService(new ErrorMappingBinder(binder), service), name);
+                binder => Platform.Protos.Containerd.TaskV2.Task.BindService(
+                    new ErrorMappingBinder(new IdleBinder(binder, memory)), service), name);
     }
 
     private static void End(PosixSignalContext context, ISender sender, ILogger logger)

@@ -85,6 +85,12 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int listen(SafeHandle sockfd, int backlog);
 
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int madvise(void* addr, nuint length, int advice);
+
+    [LibraryImport(Name)]
+    internal static partial int malloc_trim(nuint pad);
+
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int memfd_create(string name, uint flags);
 

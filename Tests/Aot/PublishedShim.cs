@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace Kata.Tests.Aot;
@@ -26,6 +27,12 @@ internal sealed class PublishedShim : IDisposable
 
     /// <summary>The server, once <c>start</c> has made it.</summary>
     public int ServerPid => int.Parse(File.ReadAllText(Path.Combine(Bundle, "shim.pid")));
+
+    /// <summary>What the server has in memory, its file's pages and those of libraries among it.</summary>
+    public int ServerResidentKilobytes => int.Parse(
+        File.ReadLines($"/proc/{ServerPid}/smaps_rollup").Single(line => line.StartsWith("Rss:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture);
 
     /// <summary>Runs the binary to its end, in the bundle.</summary>
     public async Task<(int Code, byte[] Output, string Error)> RunAsync(byte[] input, params string[] arguments)

@@ -170,6 +170,21 @@ public sealed class PublishedShimTests : IDisposable
     }
 
     [Fact]
+    public async System.Threading.Tasks.Task Idle_shim_has_at_most_12_MB_in_memory()
+    {
+        const int most = 12 * 1024;
+        await File.WriteAllTextAsync(Path.Combine(_shim.Bundle, "config.json"), "{}");
+        await StartAsync();
+
+        using var limit = new CancellationTokenSource(Patience);
+        int resident;
+        while ((resident = _shim.ServerResidentKilobytes) > most && !limit.IsCancellationRequested)
+            await System.Threading.Tasks.Task.Delay(TimeSpan.FromMilliseconds(50));
+
+        resident.Should().BeInRange(1, most);
+    }
+
+    [Fact]
     public async System.Threading.Tasks.Task Delete_after_a_killed_shim_removes_its_socket()
     {
         var socket = (await StartAsync())[Scheme.Length..];

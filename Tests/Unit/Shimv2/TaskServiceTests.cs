@@ -14,6 +14,7 @@ using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Protos.Containerd.Runc;
 using Kata.Platform.Protos.Containerd.TaskV2;
+using Kata.Tests.Harness;
 using MediatR;
 using Moq;
 using Xunit;
@@ -34,11 +35,37 @@ public sealed class TaskServiceTests : IAsyncLifetime
     private static readonly Stdio Streams = new("/in", "/out", "/err", false);
     private readonly TtrpcPair _pair = new();
     private readonly Mock<ISender> _sender = new(MockBehavior.Strict);
+    private readonly ManualTime _time = new();
+    private readonly IdleMemory _memory;
+    private int _released;
     private TaskClient _client = null!;
+
+    public TaskServiceTests() => _memory = new IdleMemory(_time, () => 0, () => _released++);
 
     public System.Threading.Tasks.Task InitializeAsync() => ServeAsync("/run/containerd.sock.ttrpc");
 
-    public async System.Threading.Tasks.Task DisposeAsync() => await _pair.DisposeAsync();
+    public async System.Threading.Tasks.Task DisposeAsync()
+    {
+        await _pair.DisposeAsync();
+        _memory.Dispose();
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public async System.Threading.Tasks.Task Memory_is_given_back_while_a_call_only_waits(bool waits, int released)
+    {
+        var arrived = new TaskCompletionSource();
+        Keep<WaitProcessReply>(arrived);
+        Keep<Done>(arrived);
+
+        _ = waits ? _client.WaitAsync(new WaitRequest { Id = "c1" }).ResponseAsync
+            : (System.Threading.Tasks.Task)_client.PauseAsync(new PauseRequest { Id = "c1" }).ResponseAsync;
+        await arrived.Task;
+        _time.Advance(TimeSpan.FromHours(1));
+
+        _released.Should().Be(released);
+    }
 
     [Fact]
     public async System.Threading.Tasks.Task Create_carries_everything_and_answers_the_pid()
@@ -413,6 +440,11 @@ public sealed class TaskServiceTests : IAsyncLifetime
                 s.Send(It.Is<IRequest<TReply>>(sent => sent.Equals(request)),
                     It.IsAny<CancellationToken>())).ReturnsAsync(reply);
 
+    private void Keep<TReply>(TaskCompletionSource arrived) =>
+        _sender.Setup(s => s.Send(It.IsAny<IRequest<TReply>>(), It.IsAny<CancellationToken>()))
+            .Callback(() => arrived.TrySetResult())
+            .Returns(new TaskCompletionSource<TReply>().Task);
+
     private void Refuse<TReply>(KataException failure) =>
         _sender.Setup(s => s.Send(It.IsAny<IRequest<TReply>>(), It.IsAny<CancellationToken>())).ThrowsAsync(failure);
 
@@ -420,7 +452,7 @@ public sealed class TaskServiceTests : IAsyncLifetime
     {
         var service = new TaskService(
             _sender.Object, new CrioCompatibility(new ShimEnvironment("default", eventsAddress), TimeProvider.System));
-        _pair.Serve(server => ShimServer.AddTaskService(server, service));
+        _pair.Serve(server => ShimServer.AddTaskService(server, service, _memory));
         _client = new TaskClient(await _pair.ConnectAsync());
     }
 }
