@@ -53,6 +53,14 @@ public abstract class SharedFilesystemContract : IDisposable
     }
 
     [Fact]
+    public async Task Place_of_a_root_on_the_host_is_the_one_where_the_guest_looks_for_it()
+    {
+        await using var share = await StartAsync();
+
+        share.RootfsTarget(Box).Value.Should().EndWith(GuestPaths.Rootfs(Box).Value[GuestPaths.Share.Value.Length..]);
+    }
+
+    [Fact]
     public async Task Stop_when_things_are_shared_leaves_only_what_containers_own()
     {
         await using var share = await StartAsync();
