@@ -4,6 +4,7 @@ using Kata.Core.Domain.Sandboxes;
 using Kata.Core.Domain.Storage;
 using Kata.Platform.Linux;
 using Microsoft.Win32.SafeHandles;
+using Polly;
 
 namespace Kata.Adapters.Guest.Files;
 
@@ -15,8 +16,8 @@ namespace Kata.Adapters.Guest.Files;
 internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IResourceLedger ledger, TimeProvider time)
 {
     // Files that a container has left open are closed in the daemon some milliseconds after its end.
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
-    private const int MaxPauses = 25;
+    private readonly ResiliencePipeline _whileKeptOpen = Retries.Build(
+        "share-kept-open", time, 25, TimeSpan.FromMilliseconds(20), static e => e is IOException);
 
     private readonly List<SharedSource> _sources = [];
 
@@ -187,24 +188,16 @@ internal sealed class SharedSources(ShareLayout layout, DaemonMounts daemon, IRe
     /// </summary>
     private async Task HoldReadersBackAsync(SharedSource shared)
     {
-        for (var pauses = 0; ; pauses++)
+        try
         {
-            try
-            {
-                await ChangeAsync(
-                    shared, path => Mounts.MakeReadOnly(path, recursive: shared.HasMounts && !shared.View.IsTopOnly));
-                shared.IsWritable = false;
-                return;
-            }
-            catch (IOException) when (pauses < MaxPauses)
-            {
-                await Task.Delay(Pause, time);
-            }
-            catch (IOException)
-            {
-                // It stays as it was while there was a writer, until the next one leaves.
-                return;
-            }
+            await _whileKeptOpen.ExecuteAsync(
+                async _ => await ChangeAsync(
+                    shared, path => Mounts.MakeReadOnly(path, recursive: shared.HasMounts && !shared.View.IsTopOnly)));
+            shared.IsWritable = false;
+        }
+        catch (IOException)
+        {
+            // It stays as it was while there was a writer, until the next one leaves.
         }
     }
 

@@ -86,6 +86,7 @@ internal static class MacVtapDevice
 
     private static int Add(NetlinkSocket socket, string name, NetlinkLink link)
     {
+        // No wait for anything: each turn draws another number.
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             var index = LowestIndex + RandomNumberGenerator.GetInt32(Indexes);

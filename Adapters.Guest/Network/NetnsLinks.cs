@@ -6,6 +6,7 @@ using Kata.Core.Domain.Networking;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
 using Kata.Platform.Linux.Netlink;
+using Polly;
 
 namespace Kata.Adapters.Guest.Network;
 
@@ -20,10 +21,6 @@ internal sealed class NetnsLinks : ISandboxLinks
     // A namespace that never rests, such as one whose neighbours come and go, is looked at all the same.
     private const int MaxWaits = 20;
 
-    // The kernel says busy while another change of the same link is under way.
-    private const int Attempts = 5;
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
-
     private const uint Heard = NetlinkGroups.Links | NetlinkGroups.AddressesV4 | NetlinkGroups.AddressesV6
         | NetlinkGroups.RoutesV4 | NetlinkGroups.RoutesV6 | NetlinkGroups.Neighbours;
 
@@ -31,6 +28,7 @@ internal sealed class NetnsLinks : ISandboxLinks
     private readonly NetworkOptions _options;
     private readonly IResourceLedger _ledger;
     private readonly TimeProvider _time;
+    private readonly ResiliencePipeline _whileBusy;
     private readonly NetlinkSocket _socket;
     private readonly NetlinkSocket _listener;
     private readonly SemaphoreSlim _turn = new(1, 1);
@@ -48,6 +46,10 @@ internal sealed class NetnsLinks : ISandboxLinks
         _options = options;
         _ledger = ledger;
         _time = time;
+        // The kernel says busy while another change of the same link is under way.
+        _whileBusy = Retries.Build(
+            "links-busy", time, 4, TimeSpan.FromMilliseconds(10),
+            static e => e is LinuxException { Errno: Errno.EBUSY }, DelayBackoffType.Linear);
         _socket = socket;
         _listener = listener;
     }
@@ -83,19 +85,9 @@ internal sealed class NetnsLinks : ISandboxLinks
                 throw new KataException(
                     ErrorKind.Aborted,
                     $"the links of {Namespace.Path} cannot be connected: the sandbox is being stopped");
-            for (var attempt = 1; ; attempt++)
-            {
-                try
-                {
-                    var plan = await _file.RunAsync(Attach);
-                    _isLate = true;
-                    return plan;
-                }
-                catch (LinuxException e) when (e.Errno == Errno.EBUSY && attempt < Attempts)
-                {
-                    await Task.Delay(Pause * attempt, _time, ct);
-                }
-            }
+            var plan = await _whileBusy.ExecuteAsync(async _ => await _file.RunAsync(Attach), ct);
+            _isLate = true;
+            return plan;
         }
         catch (IOException e)
         {

@@ -1,10 +1,11 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Kata.Core.Application.Ports;
 using Kata.Core.Domain;
 using Kata.Core.Domain.Containers;
 using Kata.Core.Domain.Sandboxes;
 using Kata.Platform.Linux;
+using Polly;
+using Polly.Retry;
 
 namespace Kata.Adapters.Guest.State;
 
@@ -18,8 +19,21 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
 
     private static readonly string BootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
-    private static readonly TimeSpan LockTime = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LockStep = TimeSpan.FromMilliseconds(10);
+    // A manager runs the clean-up of a former life after each deletion, and may begin the next life of the id before it
+    // has ended: it can have the directory that was just made, and remove it. No event tells that a lock is free, so it
+    // is asked for during half a second.
+    private static readonly ResiliencePipeline<FileLock?> WhileCleanedUp = new ResiliencePipelineBuilder<FileLock?>
+    {
+        Name = "sandbox-lock",
+    }
+        .AddRetry(new RetryStrategyOptions<FileLock?>
+        {
+            MaxRetryAttempts = 50,
+            Delay = TimeSpan.FromMilliseconds(10),
+            BackoffType = DelayBackoffType.Constant,
+            ShouldHandle = static args => ValueTask.FromResult(args.Outcome is { Exception: null, Result: null }),
+        })
+        .Build();
 
     private FileLock? _lock;
     private ResourceLedgerFile? _ledger;
@@ -202,31 +216,27 @@ internal sealed class SandboxStore(IResourceReleaser releaser) : ISandboxStore, 
         _lock = null;
     }
 
-    // A manager runs the clean-up of a former life after each deletion, and may begin the next life of the id before it
-    // has ended: it can have the directory that was just made, and remove it. No event tells that a lock is free.
-    private static async Task<FileLock?> LockNewAsync(string directory, CancellationToken ct)
-    {
-        for (var began = Stopwatch.GetTimestamp(); ; await Task.Delay(LockStep, ct))
-        {
-            try
-            {
-                Directory.CreateDirectory(
-                    directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-                if (TryLock(directory) is { } held)
-                    return held;
-            }
-            catch (LinuxException e) when (e.Errno == Errno.ENOENT)
-            {
-                // Removed since it was made.
-            }
+    private static async Task<FileLock?> LockNewAsync(string directory, CancellationToken ct) =>
+        await WhileCleanedUp.ExecuteAsync(
+            static (directory, _) => ValueTask.FromResult(LockNew(directory)), directory, ct);
 
-            if (Stopwatch.GetElapsedTime(began) > LockTime)
-                return null;
+    private static FileLock? LockNew(string directory)
+    {
+        try
+        {
+            Directory.CreateDirectory(
+                directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            return TryLock(directory);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            // Removed since it was made.
+            return null;
         }
     }
 
     // The directory that was locked may have been removed by its former holder in between: then it is not the one at
-    // the path.
+    // the path. Waits for nothing: each turn is a new directory.
     private static FileLock? TryLock(string directory)
     {
         for (var attempt = 0; ; attempt++)

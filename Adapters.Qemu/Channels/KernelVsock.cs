@@ -41,6 +41,7 @@ internal static class KernelVsock
 
     private static uint Claim(SafeFileHandle handle)
     {
+        // No wait for anything: each turn draws another id.
         for (var i = 0; i < Tries; i++)
         {
             var cid = (uint)Random.Shared.NextInt64(VhostVsock.LowestContextId, (long)VhostVsock.HighestContextId + 1);

@@ -6,6 +6,7 @@ using Kata.Core.Domain;
 using Kata.Platform.Protos.Containerd.Events;
 using Kata.Platform.Protos.Containerd.Types;
 using Microsoft.Extensions.Logging;
+using Polly;
 
 namespace Kata.Adapters.Shimv2.Events;
 
@@ -18,10 +19,6 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
     /// <summary>As containerd's own shims: minutes of a busy pod.</summary>
     public const int Capacity = 2048;
 
-    // A daemon that is being upgraded comes back in seconds; asking more often than this only burns its start.
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(10);
-
     // A daemon that answers but cannot take an event, say for lack of memory, gets this many more chances.
     private const int Refusals = 5;
 
@@ -31,6 +28,7 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
     private readonly ShimEnvironment _environment;
     private readonly TimeProvider _time;
     private readonly ILogger<EventForwarder> _log;
+    private readonly ResiliencePipeline _untilDelivered;
     private readonly Task _loop;
 
     public EventForwarder(
@@ -40,6 +38,7 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
         _environment = environment;
         _time = time;
         _log = log;
+        _untilDelivered = EventRetry.Build(time);
         _loop = RunAsync();
     }
 
@@ -92,35 +91,27 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
 
     private async Task DeliverAsync(QueuedEvent head)
     {
-        var pause = FirstPause;
+        var failures = 0;
         var refusals = 0;
-        for (var attempt = 0; ; attempt++)
-        {
-            try
+        await _untilDelivered.ExecuteAsync(
+            async stop =>
             {
-                await _connection.ForwardAsync(ToRequest(head), _stop.Token);
-                return;
-            }
-            catch (RpcException e)
-                when (e.StatusCode == StatusCode.InvalidArgument || (!IsConnectionLoss(e) && ++refusals > Refusals))
-            {
-                EventLog.Dropped(_log, head.Event.Topic, e.Status.Detail);
-                return;
-            }
-            catch (Exception e) when (!_stop.IsCancellationRequested)
-            {
-                if (attempt == 0)
+                try
                 {
-                    // A daemon that has restarted meanwhile: the old connection is dead, a new one is there at once.
-                    continue;
+                    await _connection.ForwardAsync(ToRequest(head), stop);
                 }
-
-                if (attempt == 1)
+                catch (RpcException e)
+                    when (e.StatusCode == StatusCode.InvalidArgument || (!IsConnectionLoss(e) && ++refusals > Refusals))
+                {
+                    EventLog.Dropped(_log, head.Event.Topic, e.Status.Detail);
+                }
+                catch (Exception e) when (++failures == EventRetry.AwayAfter && !stop.IsCancellationRequested)
+                {
                     EventLog.Retrying(_log, head.Event.Topic, e.Message);
-                await System.Threading.Tasks.Task.Delay(pause, _time, _stop.Token);
-                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-            }
-        }
+                    throw;
+                }
+            },
+            _stop.Token);
     }
 
     private ForwardRequest ToRequest(QueuedEvent queued) => new()

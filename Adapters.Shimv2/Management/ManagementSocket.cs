@@ -33,7 +33,8 @@ internal sealed class ManagementSocket(
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    // While the kernel refuses, such as for want of descriptors: whoever asks waits in the queue.
+    // While the kernel refuses, such as for want of descriptors: whoever asks waits in the queue. A turn of the loop
+    // that accepts, and no retry of one thing.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     private readonly CancellationTokenSource _stop = new();

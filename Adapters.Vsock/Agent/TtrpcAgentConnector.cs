@@ -16,10 +16,12 @@ internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnec
     // many small parts is fifty times as large as on the wire.
     internal const int MaxReply = 256 * 1024;
 
+    private readonly DialResilience _resilience = new(time);
+
     public async Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct)
     {
         var dialer = DialerOf(endpoint);
-        return await DialResilience.UntilAnsweredAsync(token => ConnectOnceAsync(dialer, token), endpoint, time, ct);
+        return await _resilience.UntilAnsweredAsync(token => ConnectOnceAsync(dialer, token), endpoint, ct);
     }
 
     private IGuestDialer DialerOf(GuestEndpoint endpoint) => endpoint switch
@@ -34,7 +36,7 @@ internal sealed class TtrpcAgentConnector(TimeProvider time) : IGuestAgentConnec
     /// A connection can be taken by the VMM and closed again before the agent sees it, so the check belongs to the try.
     /// </summary>
     private async Task<IGuestAgent> ConnectOnceAsync(IGuestDialer dialer, CancellationToken ct) =>
-        await AnsweredAsync(Open(await DialResilience.BoundedAsync(dialer.DialOnceAsync, time, ct)), ct);
+        await AnsweredAsync(Open(await _resilience.BoundedAsync(dialer.DialOnceAsync, ct)), ct);
 
     /// <summary>The agent once it has answered a health check; else it is closed.</summary>
     /// <exception cref="NotListeningException">It does not serve yet.</exception>

@@ -12,7 +12,7 @@ namespace Kata.Adapters.Vsock.Dialing;
 /// <summary>
 /// Tries until the guest answers or the caller's token fires, which is the start deadline or "the VMM has died".
 /// </summary>
-internal static class DialResilience
+internal sealed class DialResilience
 {
     /// <summary>Between two tries: short beside any boot, and no busy loop.</summary>
     internal static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
@@ -20,38 +20,51 @@ internal static class DialResilience
     /// <summary>A kernel race can leave a handshake unanswered for ever; a new one then succeeds.</summary>
     internal static readonly TimeSpan PerDial = TimeSpan.FromSeconds(10);
 
-    /// <summary>Runs tries one after the other, until one returns.</summary>
-    /// <exception cref="KataException">DeadlineExceeded when the token fires: where, for how long, how often, and why
-    /// the last try failed.</exception>
-    public static async Task<IGuestAgent> UntilAnsweredAsync(
-        Func<CancellationToken, Task<IGuestAgent>> tryOnce, GuestEndpoint endpoint, TimeProvider time,
-        CancellationToken ct)
+    private readonly TimeProvider _time;
+    private readonly ResiliencePipeline _untilAnswered;
+    private readonly ResiliencePipeline _bounded;
+
+    public DialResilience(TimeProvider time)
     {
-        var tries = 0;
-        var last = "still waiting for the first answer";
-        var pipeline = new ResiliencePipelineBuilder<IGuestAgent> { TimeProvider = time }
-            .AddRetry(new RetryStrategyOptions<IGuestAgent>
+        _time = time;
+        _untilAnswered = new ResiliencePipelineBuilder { Name = "agent-until-answered", TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions
             {
                 MaxRetryAttempts = int.MaxValue,
                 BackoffType = DelayBackoffType.Constant,
                 Delay = Pause,
                 ShouldHandle = static args => ValueTask.FromResult(args.Outcome.Exception is NotListeningException),
-                OnRetry = args =>
-                {
-                    last = args.Outcome.Exception!.Message;
-                    return ValueTask.CompletedTask;
-                },
             })
             .Build();
+        _bounded = new ResiliencePipelineBuilder { Name = "agent-dial", TimeProvider = time }
+            .AddTimeout(new TimeoutStrategyOptions { Timeout = PerDial })
+            .Build();
+    }
 
-        var started = time.GetTimestamp();
+    /// <summary>Runs tries one after the other, until one returns.</summary>
+    /// <exception cref="KataException">DeadlineExceeded when the token fires: where, for how long, how often, and why
+    /// the last try failed.</exception>
+    public async Task<IGuestAgent> UntilAnsweredAsync(
+        Func<CancellationToken, Task<IGuestAgent>> tryOnce, GuestEndpoint endpoint, CancellationToken ct)
+    {
+        var tries = 0;
+        var last = "still waiting for the first answer";
+        var started = _time.GetTimestamp();
         try
         {
-            return await pipeline.ExecuteAsync(
+            return await _untilAnswered.ExecuteAsync(
                 async token =>
                 {
                     tries++;
-                    return await tryOnce(token);
+                    try
+                    {
+                        return await tryOnce(token);
+                    }
+                    catch (NotListeningException e)
+                    {
+                        last = e.Message;
+                        throw;
+                    }
                 },
                 ct);
         }
@@ -62,19 +75,17 @@ internal static class DialResilience
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"the guest agent did not answer at {endpoint} within "
-                    + $"{time.GetElapsedTime(started).TotalSeconds:0.0} s ({tries} tries; last: {last})"), e);
+                    + $"{_time.GetElapsedTime(started).TotalSeconds:0.0} s ({tries} tries; last: {last})"), e);
         }
     }
 
     /// <summary>One dial, given up after <see cref="PerDial"/>.</summary>
-    public static async Task<Socket> BoundedAsync(
-        Func<CancellationToken, Task<Socket>> dial, TimeProvider time, CancellationToken ct)
+    public async Task<Socket> BoundedAsync(Func<CancellationToken, Task<Socket>> dial, CancellationToken ct)
     {
-        var pipeline = new ResiliencePipelineBuilder<Socket> { TimeProvider = time }.AddTimeout(
-            new TimeoutStrategyOptions { Timeout = PerDial }).Build();
         try
         {
-            return await pipeline.ExecuteAsync(async token => await dial(token), ct);
+            return await _bounded.ExecuteAsync(
+                static async (dial, token) => await dial(token), dial, ct);
         }
         catch (TimeoutRejectedException e)
         {

@@ -107,11 +107,12 @@ internal sealed class Machine : IAsyncDisposable
     private async Task ConnectAsync(SerialEndpoint endpoint, CancellationToken ct)
     {
         var dialer = new SerialDialer(endpoint, TimeProvider.System);
+        var resilience = new DialResilience(TimeProvider.System);
         while (true)
         {
             try
             {
-                var socket = await DialResilience.BoundedAsync(dialer.DialOnceAsync, TimeProvider.System, ct);
+                var socket = await resilience.BoundedAsync(dialer.DialOnceAsync, ct);
                 _agent = new TtrpcClient(socket);
                 await new Health.HealthClient(_agent)
                     .CheckAsync(new CheckRequest(), new CallOptions(cancellationToken: ct));

@@ -139,11 +139,12 @@ internal sealed class GuestMachine : IAsyncDisposable
 
     private async Task ConnectAsync(SerialDialer dialer, CancellationToken ct)
     {
+        var resilience = new DialResilience(TimeProvider.System);
         while (true)
         {
             try
             {
-                var socket = await DialResilience.BoundedAsync(dialer.DialOnceAsync, TimeProvider.System, ct);
+                var socket = await resilience.BoundedAsync(dialer.DialOnceAsync, ct);
                 _agent = new TtrpcClient(socket);
                 return;
             }

@@ -65,7 +65,7 @@ internal sealed class HostileAgent : IGuestAgentConnector
     public async Task<IGuestAgent> ConnectAsync(GuestEndpoint endpoint, CancellationToken ct)
     {
         await _time.Delay(TimeSpan.FromMilliseconds(500), ct);
-        return await DialResilience.UntilAnsweredAsync(ConnectOnceAsync, endpoint, _time, ct);
+        return await new DialResilience(_time).UntilAnsweredAsync(ConnectOnceAsync, endpoint, ct);
     }
 
     private Task<IGuestAgent> ConnectOnceAsync(CancellationToken ct)

@@ -98,6 +98,16 @@ public sealed class EventForwarderTests : IAsyncDisposable
         bound.IsCancellationRequested.Should().BeTrue();
     }
 
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 10)]
+    [InlineData(2, 20)]
+    [InlineData(9, 2560)]
+    [InlineData(10, 5000)]
+    [InlineData(int.MaxValue, 5000)]
+    public void Pause_when_the_daemon_stays_away_grows_to_its_limit(int retries, int milliseconds) =>
+        EventRetry.PauseAfter(retries).Should().Be(TimeSpan.FromMilliseconds(milliseconds));
+
     [Fact]
     public void ToEvent_maps_every_fact_or_is_deliberately_silent()
     {

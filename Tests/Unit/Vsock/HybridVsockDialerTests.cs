@@ -78,7 +78,8 @@ public sealed class HybridVsockDialerTests : IDisposable
     public async Task Dial_when_handshake_is_never_answered_is_given_up_after_its_limit()
     {
         var clock = new ManualClock();
-        var dial = DialResilience.BoundedAsync(new HybridVsockDialer(_vmm.Listen().Hybrid).DialOnceAsync, clock, Ct);
+        var dial = new DialResilience(clock).BoundedAsync(
+            new HybridVsockDialer(_vmm.Listen().Hybrid).DialOnceAsync, Ct);
         using var peer = await _vmm.AcceptAsync(Ct);
         await VmmDouble.ReadAsync(peer, "CONNECT 1024\n".Length, Ct);
 
