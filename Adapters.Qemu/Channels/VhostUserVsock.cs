@@ -71,8 +71,9 @@ internal static class VhostUserVsock
     }
 
     /// <summary>
-    /// Connecting would use up the one connection that the daemon serves; the kernel's table tells as much. It is looked
-    /// at by hand: no try has failed while there is nothing in it, and each look asks for the daemon's end as well.
+    /// Connecting would use up the one connection that the daemon serves; the kernel's table tells as much. It is
+    /// looked at by hand: no try has failed while there is nothing in it, and each look asks for the daemon's end as
+    /// well.
     /// </summary>
     private static async Task ListensAsync(
         HostPath socket, SupervisedProcess process, TimeProvider time, CancellationToken ct)
