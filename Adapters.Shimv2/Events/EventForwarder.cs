@@ -28,8 +28,8 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
     private readonly ShimEnvironment _environment;
     private readonly TimeProvider _time;
     private readonly ILogger<EventForwarder> _log;
-    private readonly ResiliencePipeline _untilDelivered;
     private readonly Task _loop;
+    private ResiliencePipeline? _untilDelivered;
 
     public EventForwarder(
         IEventsConnection connection, ShimEnvironment environment, TimeProvider time, ILogger<EventForwarder> log)
@@ -38,7 +38,6 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
         _environment = environment;
         _time = time;
         _log = log;
-        _untilDelivered = EventRetry.Build(time);
         _loop = RunAsync();
     }
 
@@ -91,27 +90,48 @@ internal sealed class EventForwarder : ITaskEvents, IAsyncDisposable
 
     private async Task DeliverAsync(QueuedEvent head)
     {
-        var failures = 0;
         var refusals = 0;
+        var isAway = false;
+        try
+        {
+            await TryAsync(_stop.Token);
+            return;
+        }
+        catch (Exception) when (!_stop.IsCancellationRequested)
+        {
+            // A daemon that has restarted meanwhile: the old connection is dead, a new one is there at once.
+        }
+
+        // Made when it is needed, for few shims ever do and each would hold it: half a megabyte with its code.
+        _untilDelivered ??= EventRetry.Build(_time);
         await _untilDelivered.ExecuteAsync(
             async stop =>
             {
                 try
                 {
-                    await _connection.ForwardAsync(ToRequest(head), stop);
+                    await TryAsync(stop);
                 }
-                catch (RpcException e)
-                    when (e.StatusCode == StatusCode.InvalidArgument || (!IsConnectionLoss(e) && ++refusals > Refusals))
+                catch (Exception e) when (!isAway && !stop.IsCancellationRequested)
                 {
-                    EventLog.Dropped(_log, head.Event.Topic, e.Status.Detail);
-                }
-                catch (Exception e) when (++failures == EventRetry.AwayAfter && !stop.IsCancellationRequested)
-                {
+                    isAway = true;
                     EventLog.Retrying(_log, head.Event.Topic, e.Message);
                     throw;
                 }
             },
             _stop.Token);
+
+        async Task TryAsync(CancellationToken stop)
+        {
+            try
+            {
+                await _connection.ForwardAsync(ToRequest(head), stop);
+            }
+            catch (RpcException e)
+                when (e.StatusCode == StatusCode.InvalidArgument || (!IsConnectionLoss(e) && ++refusals > Refusals))
+            {
+                EventLog.Dropped(_log, head.Event.Topic, e.Status.Detail);
+            }
+        }
     }
 
     private ForwardRequest ToRequest(QueuedEvent queued) => new()
