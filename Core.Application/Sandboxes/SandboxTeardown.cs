@@ -118,6 +118,11 @@ internal sealed class SandboxTeardown(
         {
             await handle.Release(grace, limit).WaitAsync(limit);
         }
+        catch (OperationCanceledException)
+        {
+            // What it held is in the ledger, whose release comes next.
+            TeardownLog.StepTimedOut(log, handle.Order);
+        }
         catch (Exception e)
         {
             TeardownLog.StepFailed(log, handle.Order, e);
@@ -136,6 +141,9 @@ internal static partial class TeardownLog
 
     [LoggerMessage(1102, LogLevel.Warning, "teardown: {What} did not stop cleanly")]
     public static partial void StepFailed(ILogger log, ReleaseOrder what, Exception fault);
+
+    [LoggerMessage(1104, LogLevel.Warning, "teardown: {What} did not stop in time; releasing what it holds")]
+    public static partial void StepTimedOut(ILogger log, ReleaseOrder what);
 
     [LoggerMessage(1103, LogLevel.Warning, "cannot remove the state directory of sandbox {Sandbox}")]
     public static partial void NotDeleted(ILogger log, SandboxId sandbox, Exception fault);
