@@ -8,9 +8,12 @@ namespace Kata.Adapters.Shimv2.Bootstrap;
 /// </summary>
 internal sealed class ShimSockets : IShimSockets
 {
+    /// <summary>The directory in which they are.</summary>
+    internal string Root { get; init; } = ShimSocket.DefaultRoot;
+
     public void RemoveDead(SandboxId sandbox, SandboxOwner owner)
     {
-        var path = ShimSocket.PathOf(ShimSocket.DefaultRoot, owner.Daemon, owner.Namespace, sandbox.Value);
+        var path = ShimSocket.PathOf(Root, owner.Daemon, owner.Namespace, sandbox.Value);
         if (File.Exists(path) && !ShimSocket.IsAlive(path))
             ShimSocket.Unlink(path);
     }

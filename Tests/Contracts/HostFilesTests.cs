@@ -9,12 +9,16 @@ using Xunit;
 
 namespace Kata.Tests.Contracts;
 
-/// <summary>What <see cref="IHostFiles"/> says of a host's files. Needs root, for a mount.</summary>
+/// <summary>The files of this host. Needs root, for a mount.</summary>
 [Trait("category", "real")]
-public sealed class HostFilesTests : IDisposable
+public sealed class HostFilesTests : HostFilesContract, IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("files").FullName;
     private readonly HostFiles _files = new();
+
+    protected override IHostFiles Port => _files;
+
+    protected override string Folder => _folder;
 
     public void Dispose()
     {
@@ -89,7 +93,7 @@ public sealed class HostFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_stops_once_there_are_too_many()
+    public async Task Count_goes_into_folders_and_follows_no_link()
     {
         Directory.CreateDirectory($"{_folder}/d/e");
         for (var i = 0; i < 5; i++)
@@ -116,25 +120,6 @@ public sealed class HostFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task Count_when_the_filesystem_does_not_answer_is_given_up_and_names_the_path()
-    {
-        using var stalled = new StalledFilesystem($"{_folder}/stalled");
-        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
-
-        var count = () => _files.CountAsync(HostPath.Parse($"{_folder}/stalled", "path"), 8, limit.Token);
-
-        await count.Should().ThrowAsync<KataException>().WithMessage($"{_folder}/stalled, which*does not answer*");
-    }
-
-    [Fact]
-    public async Task Look_when_it_was_given_up_before_it_began_blames_no_filesystem()
-    {
-        var look = () => _files.LookAsync(HostPath.Parse(_folder, "path"), new CancellationToken(canceled: true));
-
-        await look.Should().ThrowAsync<OperationCanceledException>();
-    }
-
-    [Fact]
     public async Task Block_device_is_found_by_its_number_alone()
     {
         if (!File.Exists("/sys/dev/block/7:0/uevent"))
@@ -148,6 +133,25 @@ public sealed class HostFilesTests : IDisposable
         (await _files.FindBlockDeviceAsync(new DeviceNumber(4000, 1), default)).Should().BeNull();
     }
 
-    private Task<HostFile?> LookAsync(string name) =>
-        _files.LookAsync(HostPath.Parse($"{_folder}/{name}", "path"), default);
+    protected override void Make(string name, HostFileKind kind, int files = 0)
+    {
+        if (kind == HostFileKind.File)
+            File.WriteAllText($"{_folder}/{name}", "");
+        else
+            Directory.CreateDirectory($"{_folder}/{name}");
+        for (var i = 0; i < files; i++)
+            File.WriteAllText($"{_folder}/{name}/{i}", "");
+    }
+
+    protected override void MakeNothing(string name)
+    {
+    }
+
+    protected override void MountBelow(string name)
+    {
+        Directory.CreateDirectory($"{_folder}/{name}/inner");
+        Mounts.Mount("tmpfs", $"{_folder}/{name}/inner", "tmpfs");
+    }
+
+    protected override IDisposable Stall(string name) => new StalledFilesystem($"{_folder}/{name}");
 }

@@ -11,7 +11,7 @@ using Xunit;
 namespace Kata.Tests.Contracts;
 
 /// <summary>The QEMU adapter against a program that only speaks QMP.</summary>
-public sealed class QemuHypervisorTests : HypervisorContract
+public sealed class QemuHypervisorTests : HypervisorProcessContract
 {
     public QemuHypervisorTests() => QemuStandIn.UseLauncher();
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using FluentAssertions;
 using Kata.Adapters.Qemu;
 using Kata.Core.Application.Ports;
@@ -12,37 +11,14 @@ namespace Kata.Tests.Contracts;
 
 /// <summary>The QEMU adapter with QEMU and the guest that the build makes, emulated.</summary>
 [Trait("category", "real")]
-public sealed class QemuRealTests : HypervisorContract
+public sealed class QemuRealTests : HypervisorProcessContract
 {
     public QemuRealTests() => QemuStandIn.UseLauncher();
 
-    protected override IHypervisor Hypervisor { get; } = new QemuHypervisor(
-        new HostCapabilities(), TimeProvider.System, NullLogger<QemuHypervisor>.Instance);
+    protected override IHypervisor Hypervisor { get; } = QemuGuest.Hypervisor();
 
-    protected override VmSpec Machine(VmmBehaviour behaviour) => new()
-    {
-        Sandbox = SandboxId.Parse("pod1"),
-        Name = "sandbox-pod1",
-        Machine = new MachineOptions
-        {
-            Program = HostPath.Parse(
-                behaviour == VmmBehaviour.NeverAnswers ? QemuStandIn.Qemu(behaviour) : "/usr/bin/qemu-system-x86_64",
-                "path"),
-            Accelerator = Accelerator.Tcg,
-            Channel = GuestChannel.Serial,
-            SeccompSandbox = "on,obsolete=deny,spawn=deny,resourcecontrol=deny",
-            ControlTimeout = behaviour == VmmBehaviour.NeverAnswers ? TimeSpan.FromSeconds(1) : Limit,
-        },
-        Boot = new BootAssets
-        {
-            Kernel = behaviour == VmmBehaviour.ExitsAtOnce
-                ? HostPath.Parse("/nowhere/vmlinux", "kernel")
-                : Guest("vmlinux"),
-            Initrd = Guest("initrd.img"),
-        },
-        Resources = new VmResources(1, 2, 256, 1024, 2),
-        Devices = [new RngDevice(HostPath.Parse("/dev/urandom", "rng"))],
-    };
+    protected override VmSpec Machine(VmmBehaviour behaviour) =>
+        QemuGuest.Spec(behaviour, new VmResources(1, 2, 256, 1024, 2));
 
     [Fact]
     public async Task Console_when_kernel_speaks_is_heard()
@@ -51,7 +27,7 @@ public sealed class QemuRealTests : HypervisorContract
         await using var machine = await Hypervisor.LaunchAsync(
             spec with { Machine = spec.Machine with { Debug = true } }, Placement, Ledger, Ct);
 
-        await BootedAsync(machine);
+        await QemuGuest.BootedAsync(machine, Ct);
     }
 
     [Fact]
@@ -62,7 +38,7 @@ public sealed class QemuRealTests : HypervisorContract
         await File.WriteAllBytesAsync(file, new byte[1 << 20], Ct);
         await using var machine = await Hypervisor.LaunchAsync(
             spec with { Machine = spec.Machine with { Debug = true } }, Placement, Ledger, Ct);
-        await BootedAsync(machine);
+        await QemuGuest.BootedAsync(machine, Ct);
 
         var first = await machine.Hotplug!.AttachAsync(
             new BlockDevice("one", HostPath.Parse(file, "disk"), ReadOnly: true), Ct);
@@ -84,7 +60,7 @@ public sealed class QemuRealTests : HypervisorContract
         var spec = Machine(VmmBehaviour.Works);
         await using var machine = await Hypervisor.LaunchAsync(
             spec with { Machine = spec.Machine with { Debug = true } }, Placement, Ledger, Ct);
-        await BootedAsync(machine);
+        await QemuGuest.BootedAsync(machine, Ct);
 
         foreach (var vcpus in new[] { 2, 1, 2 })
             (await machine.Resize!.ResizeAsync(spec.Resources with { Vcpus = vcpus }, Ct))
@@ -99,11 +75,11 @@ public sealed class QemuRealTests : HypervisorContract
     public async Task Launch_when_started_from_the_image_cannot_write_to_it(ImageDriver driver)
     {
         var spec = Machine(VmmBehaviour.Works);
-        var image = Guest("rootfs.img");
+        var image = QemuGuest.File("rootfs.img");
         var before = File.GetLastWriteTimeUtc(image.Value);
         var boot = spec.Boot with
         {
-            Initrd = Guest("rootfs-boot.img"),
+            Initrd = QemuGuest.File("rootfs-boot.img"),
             Image = image,
             ImageBytes = new FileInfo(image.Value).Length,
             ImageDriver = driver
@@ -116,16 +92,6 @@ public sealed class QemuRealTests : HypervisorContract
             .Should().NotContain(line => line.Contains(" rw", StringComparison.Ordinal));
         OpenModes(machine.ProcessId, "rootfs.img").Should().NotContain(mode => mode != 0);
         File.GetLastWriteTimeUtc(image.Value).Should().Be(before);
-    }
-
-    private async Task BootedAsync(IVirtualMachine machine)
-    {
-        while (!machine.ConsoleTail.Any(line => line.Contains("Run /init", StringComparison.Ordinal)
-            || line.Contains("Freeing unused", StringComparison.Ordinal)))
-        {
-            machine.Exited.IsCompleted.Should().BeFalse();
-            await Task.Delay(TimeSpan.FromMilliseconds(50), Ct);
-        }
     }
 
     /// <summary>The access modes with which a process has a file open.</summary>
@@ -142,11 +108,4 @@ public sealed class QemuRealTests : HypervisorContract
         }
         return modes;
     }
-
-    private static HostPath Guest(string file) => HostPath.Parse(
-        Path.Combine(
-            Environment.GetEnvironmentVariable("KATA_TEST_GUEST_DIR")
-                ?? Path.GetFullPath(Path.Combine(Here(), "../../artifacts/guest/current")), file), "guest");
-
-    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 }

@@ -72,7 +72,9 @@ public sealed class HarnessSettings(HarnessHost host) : ISettingsSource
         RuntimeOptions? options, IReadOnlyDictionary<string, string> annotations, CancellationToken ct)
     {
         await host.EnterAsync("settings.read", ct);
-        return Settings;
+        return options?.ConfigPath is { } path && host.Missing.Contains(path)
+            ? throw new KataException(ErrorKind.InvalidArgument, $"configuration {path} is missing")
+            : Settings;
     }
 }
 

@@ -38,15 +38,7 @@ public sealed class HarnessFiles(HarnessHost host) : IHostFiles
     /// <inheritdoc/>
     public async Task<HostFile?> LookAsync(HostPath path, CancellationToken ct)
     {
-        try
-        {
-            await host.EnterAsync("files.look", ct);
-        }
-        catch (OperationCanceledException)
-        {
-            throw new KataException(ErrorKind.DeadlineExceeded, $"{path} does not answer");
-        }
-
+        await TouchAsync("files.look", path, ct);
         return _files.TryGetValue(path.Value, out var file)
             ? file
             : new HostFile { Kind = HostFileKind.Directory, RealPath = path, FsType = "ext4", Identity = path.Value };
@@ -55,7 +47,7 @@ public sealed class HarnessFiles(HarnessHost host) : IHostFiles
     /// <inheritdoc/>
     public async Task<int> CountAsync(HostPath directory, int most, CancellationToken ct)
     {
-        await host.EnterAsync("files.count", ct);
+        await TouchAsync("files.count", directory, ct);
         return Math.Min(Counts.GetValueOrDefault(directory.Value, 1), most + 1);
     }
 
@@ -73,11 +65,27 @@ public sealed class HarnessFiles(HarnessHost host) : IHostFiles
         return _files.Values.FirstOrDefault(
             file => file is { Kind: HostFileKind.BlockDevice } && file.Number == number)?.RealPath;
     }
+
+    // A filesystem that does not answer before the token fires; one that was never asked is not to blame.
+    private async Task TouchAsync(string call, HostPath path, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        try
+        {
+            await host.EnterAsync(call, ct);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new KataException(ErrorKind.DeadlineExceeded, $"{path} does not answer");
+        }
+    }
 }
 
 /// <summary>Announcements of direct-assigned volumes in memory.</summary>
 public sealed class HarnessDirectVolumes(HarnessHost host) : IDirectVolumes
 {
+    private readonly Dictionary<HostPath, SandboxId> _users = [];
+
     /// <summary>The volumes by the path they were announced for.</summary>
     public Dictionary<string, DirectVolume> Volumes { get; } = [];
 
@@ -93,6 +101,7 @@ public sealed class HarnessDirectVolumes(HarnessHost host) : IDirectVolumes
     {
         await host.EnterAsync("volumes.mark", ct);
         host.Hold(new AcquiredResource(ResourceKind.SocketFile, volume.Directory.Append(sandbox.Value).Value));
+        _users[volume.Directory] = sandbox;
     }
 
     /// <inheritdoc/>
@@ -100,12 +109,14 @@ public sealed class HarnessDirectVolumes(HarnessHost host) : IDirectVolumes
         throw new KataException(ErrorKind.Unimplemented, "the harness announces volumes by its dictionary");
 
     /// <inheritdoc/>
-    public Task<SandboxId?> FindUserAsync(HostPath path, CancellationToken ct) => Task.FromResult<SandboxId?>(null);
+    public Task<SandboxId?> FindUserAsync(HostPath path, CancellationToken ct) => Task.FromResult(
+        Volumes.TryGetValue(path.Value, out var volume) ? _users.GetValueOrDefault(volume.Directory) : null);
 
     /// <inheritdoc/>
     public Task RemoveAsync(HostPath path, CancellationToken ct)
     {
-        Volumes.Remove(path.Value);
+        if (Volumes.Remove(path.Value, out var volume))
+            _users.Remove(volume.Directory);
         return Task.CompletedTask;
     }
 }

@@ -22,6 +22,12 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
     /// <summary>vCPUs for which there are slots.</summary>
     public int MostVcpus { get; set; } = int.MaxValue;
 
+    /// <summary>How the VMM ends as soon as it is launched, and what it says; null for one that runs.</summary>
+    public (VmmEnd End, string Words)? EndsAtOnce { get; set; }
+
+    /// <summary>False for a VMM that runs and says nothing.</summary>
+    public bool Answers { get; set; } = true;
+
     /// <summary>What the programs of the guest do.</summary>
     public GuestPrograms Programs { get; } = new();
 
@@ -44,6 +50,8 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
         try
         {
             await host.EnterAsync("hypervisor.launch", ct);
+            if (host.Missing.Contains(spec.Machine.Program.Value))
+                throw new KataException(ErrorKind.NotFound, $"the VMM {spec.Machine.Program} is missing");
             taken.Add(host.Take(ledger, ResourceKind.SocketFile, $"{placement.StateDirectory}/qmp.sock"));
             taken.Add(host.Take(ledger, ResourceKind.Process, "vmm", pid: host.NewPid()));
             var guest = new HarnessGuest(host,
@@ -59,6 +67,18 @@ public sealed class HarnessHypervisor(HarnessHost host) : IHypervisor
             };
             host.Machine = machine;
             await host.EnterAsync("hypervisor.handshake", ct);
+            if (EndsAtOnce is { } end)
+            {
+                machine.ErrorTail = [end.Words];
+                machine.Die(end.End);
+            }
+
+            if (!Answers)
+            {
+                await host.Time.Delay(spec.Machine.ControlTimeout, ct);
+                throw new KataException(ErrorKind.DeadlineExceeded, "the VMM did not answer");
+            }
+
             await host.Time.Delay(LaunchTime, ct);
             if (machine.Exited.IsCompleted)
                 throw machine.Ended();
@@ -146,17 +166,17 @@ public sealed class HarnessMachine : IVirtualMachine
     GuestEndpoint IVirtualMachine.Guest => Endpoint;
 
     /// <inheritdoc/>
-    public Task PauseAsync(CancellationToken ct) => Task.CompletedTask;
+    public Task PauseAsync(CancellationToken ct) => CommandAsync();
 
     /// <inheritdoc/>
-    public Task ResumeAsync(CancellationToken ct) => Task.CompletedTask;
+    public Task ResumeAsync(CancellationToken ct) => CommandAsync();
 
     /// <inheritdoc/>
     public async Task StopAsync(TimeSpan grace, CancellationToken ct)
     {
         await _host.StandAsync(_host.Enter("machine.stop"), ct);
         if (grace > TimeSpan.Zero && !_exited.Task.IsCompleted)
-            await Task.WhenAny(_exited.Task, _host.Time.Delay(grace, CancellationToken.None));
+            await Task.WhenAny(_exited.Task, _host.Time.Delay(grace, ct));
         Die(new VmmEnd(null, 15));
         foreach (var resource in _taken.Reverse())
             _host.Release(_ledger, resource);
@@ -177,8 +197,13 @@ public sealed class HarnessMachine : IVirtualMachine
         new(ErrorKind.Unavailable,
             "the VMM has ended")
         {
-            Report = new FailureReport { Phase = "", After = default, Vmm = _exited.Task.Result.End }
+            Report = new FailureReport
+            {
+                Phase = "", After = default, Vmm = _exited.Task.Result.End, VmmErrors = ErrorTail
+            }
         };
+
+    private Task CommandAsync() => _exited.Task.IsCompleted ? Task.FromException(Ended()) : Task.CompletedTask;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero, CancellationToken.None);

@@ -10,6 +10,9 @@ public sealed class HarnessNameServer(HarnessHost host) : INameServer
     /// <summary>The files that name it.</summary>
     public HashSet<string> NamedBy { get; } = [];
 
+    /// <summary>False for a container that has none.</summary>
+    public bool IsThere { get; set; } = true;
+
     /// <summary>Where it was asked last.</summary>
     public NetworkNamespacePath? Asked { get; private set; }
 
@@ -26,6 +29,6 @@ public sealed class HarnessNameServer(HarnessHost host) : INameServer
     {
         await host.EnterAsync("names.ask", ct);
         Asked = networkNamespace;
-        return question.Message;
+        return IsThere ? question.Message : default(ReadOnlyMemory<byte>?);
     }
 }

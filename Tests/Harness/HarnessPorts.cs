@@ -33,6 +33,8 @@ public sealed class HarnessPorts(HarnessHost host) : ILocalPorts
             var next = dialled.Reader.WaitToReadAsync(ct).AsTask();
             await Task.WhenAny(next, _closed.Task);
             if (!_closed.Task.IsCompleted)
+                await next;
+            if (!_closed.Task.IsCompleted)
                 await host.EnterAsync("ports.accept", ct);
             return !_closed.Task.IsCompleted && dialled.Reader.TryRead(out var connection) ? connection : null;
         }
