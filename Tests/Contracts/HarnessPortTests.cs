@@ -55,7 +55,8 @@ internal static class HarnessMachines
         Name = "sandbox-pod1",
         Machine = new MachineOptions
         {
-            Program = HostPath.Parse("/vmm", "program"), ControlTimeout = TimeSpan.FromSeconds(1)
+            Program = HostPath.Parse("/vmm", "program"),
+            ControlTimeout = TimeSpan.FromSeconds(1)
         },
         Boot = new BootAssets { Kernel = HostPath.Parse("/kernel", "kernel") },
         Resources = resources,

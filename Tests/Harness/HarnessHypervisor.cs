@@ -199,7 +199,10 @@ public sealed class HarnessMachine : IVirtualMachine
         {
             Report = new FailureReport
             {
-                Phase = "", After = default, Vmm = _exited.Task.Result.End, VmmErrors = ErrorTail
+                Phase = "",
+                After = default,
+                Vmm = _exited.Task.Result.End,
+                VmmErrors = ErrorTail
             }
         };
 
