@@ -50,9 +50,8 @@ check: build solution ## what every change must pass: format, build, fast tests,
 
 bench: build image daemon solution ## figures: start, memory, ttRPC, boot
 	@echo "== benchmarks"
-	@mkdir -p artifacts/bench
-	@bash -o pipefail -c 'dotnet exec artifacts/bin/Benchmarks/release/Kata.Tests.Benchmarks.dll | tee artifacts/bench/figures.md'
-	@echo "The aims in README and specification are read from docs/FIGURES.md: artifacts/bench/figures.md may replace it." >&2
+	@bash -o pipefail -c 'dotnet exec artifacts/bin/Benchmarks/release/Kata.Tests.Benchmarks.dll | tee artifacts/figures.md'
+	@echo "The aims in README and specification are read from docs/FIGURES.md: artifacts/figures.md may replace it." >&2
 
 image: build ## guest kernel, initrd and image, in artifacts/guest/current/
 	@echo "== guest"
