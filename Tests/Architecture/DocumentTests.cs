@@ -22,6 +22,24 @@ public sealed partial class DocumentTests
             .Should().Be(StateMachinePage.Print(), "PRINT_DOCS=1 with this test writes it anew");
     }
 
+    [Fact]
+    public void Operating_page_is_printed_from_the_sources()
+    {
+        if (Environment.GetEnvironmentVariable("PRINT_DOCS") is { Length: > 0 })
+            File.WriteAllText(Path.Combine(Repository.Root, OperatingPage.Path), OperatingPage.Print());
+
+        Repository.Read(OperatingPage.Path)
+            .Should().Be(OperatingPage.Print(), "PRINT_DOCS=1 with this test writes it anew");
+    }
+
+    [Fact]
+    public void Warnings_and_errors_of_the_log_have_advice_and_nothing_else_has()
+    {
+        OperatingPage.Messages.Should().HaveCountGreaterThan(60);
+        OperatingPage.Messages.Where(message => message.NeedsAdvice).Select(message => message.Id)
+            .Should().BeEquivalentTo(OperatingAdvice.Of.Keys);
+    }
+
     [Theory]
     [InlineData("docs/SPECIFICATION.md", "aims")]
     [InlineData("README.md", "aims met")]
