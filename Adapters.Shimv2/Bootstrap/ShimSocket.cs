@@ -39,11 +39,14 @@ internal static class ShimSocket
 
     /// <summary>
     /// Binds and listens, with the directory 0700 and the socket 0600. Null if a living shim listens there already;
-    /// what a dead one left is replaced, once.
+    /// what a dead one left is replaced, once. One at a time in a directory: between its binding and its listening a
+    /// socket looks like a dead one's.
     /// </summary>
     public static SafeFileHandle? Bind(string path)
     {
-        CreateDirectory(Path.GetDirectoryName(path)!);
+        var directory = Path.GetDirectoryName(path)!;
+        CreateDirectory(directory);
+        using var turn = FileLock.Acquire(directory);
         try
         {
             return UnixListener.Bind(path, SocketMode);

@@ -16,6 +16,9 @@ internal sealed class AddExecHandler(
     TimeProvider time)
     : IRequestHandler<AddExec, Done>
 {
+    // A logger of containerd's that has not come up by then does not; shorter than the request's own bound.
+    private static readonly TimeSpan StreamsTime = TimeSpan.FromSeconds(60);
+
     public async Task<Done> Handle(AddExec request, CancellationToken ct)
     {
         containers.Find(request.Process.Container);
@@ -29,7 +32,7 @@ internal sealed class AddExecHandler(
         IStdioPipes? pipes = null;
         try
         {
-            pipes = await stdio.OpenAsync(request.Process, request.Stdio, ct);
+            pipes = await OpenAsync(request, ct);
             containers.Attach(new LiveProcess(request.Process, pipes, spec, time));
         }
         catch
@@ -42,6 +45,23 @@ internal sealed class AddExecHandler(
 
         await publisher.PublishAsync(raised);
         return Done.Value;
+    }
+
+    private async Task<IStdioPipes> OpenAsync(AddExec request, CancellationToken ct)
+    {
+        using var bound = new CancellationTokenSource(StreamsTime, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, bound.Token);
+        try
+        {
+            return await stdio.OpenAsync(request.Process, request.Stdio, either.Token);
+        }
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+        {
+            throw new KataException(
+                ErrorKind.DeadlineExceeded,
+                $"the streams of {request.Process} did not open within {StreamsTime.TotalSeconds:0} s: "
+                + "see whether the program of its binary:// log starts", e);
+        }
     }
 
     private void Forget(ProcessRef process)

@@ -69,10 +69,12 @@ internal sealed class StartProcessHandler(
                 await agent.ExecAsync(process.Ref, process.ExecSpec!, CancellationToken.None);
             raised = containers.Change(id, c => c.RecordStart(process.Ref));
         }
-        catch (Exception)
+        catch (Exception e)
         {
             containers.Change(id, c => c.RecordStartFailure(process.Ref, time.GetUtcNow()));
             process.EndOutputs();
+            if (!process.Ref.IsInit && e is KataException { Kind: ErrorKind.DeadlineExceeded })
+                _ = KillLateAsync(process.Ref);
             throw;
         }
 
@@ -82,6 +84,19 @@ internal sealed class StartProcessHandler(
             await ResizeAsync(agent, process.Ref, wanted);
         watchers.Watch(process, terminal, agent);
         return raised;
+    }
+
+    // The guest may have started it and said so too late: it would run on, and nobody here would know of it.
+    private async Task KillLateAsync(ProcessRef exec)
+    {
+        try
+        {
+            await sandbox.RequireReady().Agent.SignalAsync(exec, Signal.Kill, all: false, CancellationToken.None);
+        }
+        catch (KataException)
+        {
+            // It has never begun, or has gone with its container or machine.
+        }
     }
 
     private static async Task ResizeAsync(IGuestAgent agent, ProcessRef process, TerminalSize size)

@@ -27,6 +27,27 @@ public sealed class FileLock : IDisposable
         return null;
     }
 
+    /// <summary>Waits on the calling thread until nobody else holds it: for what is held for moments only.</summary>
+    public static FileLock Acquire(string path)
+    {
+        var handle = DescriptorIo.Open(path, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW);
+        try
+        {
+            while (Libc.flock(handle, LOCK_EX) != 0)
+            {
+                if (LinuxException.LastErrno != Errno.EINTR)
+                    throw LinuxException.Last("flock", path);
+            }
+
+            return new FileLock(handle);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Takes over a lock whose descriptor was inherited. EWOULDBLOCK if it was not really ours.</summary>
     public static FileLock FromInherited(int descriptor)
     {

@@ -3,6 +3,7 @@ using FluentAssertions;
 using Kata.Adapters.Shimv2.Bootstrap;
 using Kata.Core.Domain;
 using Kata.Platform.Linux;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Kata.Tests.Unit.Shimv2;
@@ -104,6 +105,30 @@ public sealed class ShimSocketTests : IDisposable
 
         listener.Should().NotBeNull();
         ShimSocket.IsAlive(SocketPath).Should().BeTrue();
+    }
+
+    [Fact]
+    public void Bind_when_several_find_a_dead_ones_socket_gives_it_to_one_that_lives()
+    {
+        for (var round = 0; round < 300; round++)
+        {
+            ShimSocket.Bind(SocketPath)!.Dispose();
+
+            var bound = new SafeFileHandle?[4];
+            using (var together = new Barrier(bound.Length))
+            {
+                Parallel.For(0, bound.Length, new ParallelOptions { MaxDegreeOfParallelism = bound.Length }, i =>
+                {
+                    together.SignalAndWait(TimeSpan.FromSeconds(10));
+                    bound[i] = ShimSocket.Bind(SocketPath);
+                });
+            }
+
+            bound.OfType<SafeFileHandle>().Should().ContainSingle();
+            ShimSocket.IsAlive(SocketPath).Should().BeTrue();
+            foreach (var handle in bound)
+                handle?.Dispose();
+        }
     }
 
     [Fact]
