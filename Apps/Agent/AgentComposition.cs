@@ -14,7 +14,7 @@ internal sealed class AgentComposition
 {
     private readonly Lazy<MemFd> _crun;
 
-    public AgentComposition(GuestPaths paths, ModuleLoader modules, AgentOptions options, AgentLog log)
+    public AgentComposition(AgentPaths paths, ModuleLoader modules, AgentOptions options, AgentLog log)
     {
         // crun copies itself at every start unless its program is sealed already; so it is copied once.
         _crun = new Lazy<MemFd>(() => MemFd.CreateFrom(CrunPath()));

@@ -38,7 +38,7 @@ internal static class AgentProgram
             Level = AgentLogLevel.Debug,
         };
         Prctl.SetChildSubreaper();
-        var paths = new GuestPaths(Path.Combine(Path.GetFullPath(root), "run"), Cgroups());
+        var paths = new AgentPaths(Path.Combine(Path.GetFullPath(root), "run"), Cgroups());
         Directory.CreateDirectory(paths.Run);
         var composition = new AgentComposition(paths, new ModuleLoader([], [], [], log), new AgentOptions(), log);
 

@@ -38,7 +38,7 @@ internal sealed partial class AgentService
         }
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
-            throw AgentErrors.Internal($"ETIME: container {container.Id} was not removed in time");
+            throw AgentRefusals.Internal($"ETIME: container {container.Id} was not removed in time");
         }
 
         log.Info($"container {request.ContainerId} removed");
@@ -48,14 +48,14 @@ internal sealed partial class AgentService
     public override async Task<Empty> PauseContainer(Oci.PauseContainerRequest request, ServerCallContext context)
     {
         await FreezeAsync(
-            request.ContainerId, ContainerTrigger.Pause, "pause", frozen: true, context.CancellationToken);
+            request.ContainerId, GuestContainerTrigger.Pause, "pause", frozen: true, context.CancellationToken);
         return Done;
     }
 
     public override async Task<Empty> ResumeContainer(Oci.ResumeContainerRequest request, ServerCallContext context)
     {
         await FreezeAsync(
-            request.ContainerId, ContainerTrigger.Resume, "resume", frozen: false, context.CancellationToken);
+            request.ContainerId, GuestContainerTrigger.Resume, "resume", frozen: false, context.CancellationToken);
         return Done;
     }
 
@@ -92,12 +92,12 @@ internal sealed partial class AgentService
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw AgentErrors.Internal(e.Message);
+            throw AgentRefusals.Internal(e.Message);
         }
     }
 
     private async Task FreezeAsync(
-        string id, ContainerTrigger trigger, string verb, bool frozen, CancellationToken cancellation)
+        string id, GuestContainerTrigger trigger, string verb, bool frozen, CancellationToken cancellation)
     {
         var container = sandbox.Find(id, StatusCode.InvalidArgument);
         await container.Turn.WaitAsync(cancellation);
@@ -105,7 +105,7 @@ internal sealed partial class AgentService
         {
             if (!container.Allows(trigger))
             {
-                throw AgentErrors.WrongState(verb, id, container.State);
+                throw AgentRefusals.WrongState(verb, id, container.State);
             }
 
             await Guarded(() => container.Cgroup.SetFrozenAsync(frozen, cancellation));

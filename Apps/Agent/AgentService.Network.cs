@@ -15,7 +15,7 @@ internal sealed partial class AgentService
     {
         if (request.Interface is not { } wanted)
         {
-            throw AgentErrors.Missing("interface");
+            throw AgentRefusals.Missing("interface");
         }
 
         await Guarded(() => network.UpdateAsync(wanted, context.CancellationToken));
@@ -26,7 +26,7 @@ internal sealed partial class AgentService
     {
         if (request.Routes is not { } wanted)
         {
-            throw AgentErrors.Missing("routes");
+            throw AgentRefusals.Missing("routes");
         }
 
         await Guarded(() =>
@@ -41,7 +41,7 @@ internal sealed partial class AgentService
     {
         if (request.Neighbors is not { } wanted)
         {
-            throw AgentErrors.Missing("neighbors");
+            throw AgentRefusals.Missing("neighbors");
         }
 
         await Guarded(() =>
@@ -77,9 +77,9 @@ internal sealed partial class AgentService
 
     public override Task<Oci.GetIPTablesResponse> GetIPTables(
         Oci.GetIPTablesRequest request, ServerCallContext context) =>
-        throw AgentErrors.Unimplemented(NoTables);
+        throw AgentRefusals.Unimplemented(NoTables);
 
     public override Task<Oci.SetIPTablesResponse> SetIPTables(
         Oci.SetIPTablesRequest request, ServerCallContext context) =>
-        throw AgentErrors.Unimplemented(NoTables);
+        throw AgentRefusals.Unimplemented(NoTables);
 }

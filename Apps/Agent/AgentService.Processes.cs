@@ -30,7 +30,7 @@ internal sealed partial class AgentService
             }
             catch (IOException e)
             {
-                throw AgentErrors.Internal($"container {whole.Id} could not be killed: {e.Message}");
+                throw AgentRefusals.Internal($"container {whole.Id} could not be killed: {e.Message}");
             }
 
             return Task.FromResult(Done);
@@ -50,7 +50,7 @@ internal sealed partial class AgentService
         }
         catch (LinuxException e)
         {
-            throw AgentErrors.Internal(e.Message);
+            throw AgentRefusals.Internal(e.Message);
         }
 
         return Task.FromResult(Done);
@@ -81,11 +81,11 @@ internal sealed partial class AgentService
         }
         catch (ObjectDisposedException)
         {
-            throw AgentErrors.NoWriter();
+            throw AgentRefusals.NoWriter();
         }
         catch (LinuxException e)
         {
-            throw AgentErrors.Internal($"standard input: {e.Message}");
+            throw AgentRefusals.Internal($"standard input: {e.Message}");
         }
 
         return new Oci.WriteStreamResponse { Len = (uint)request.Data.Length };
@@ -112,14 +112,14 @@ internal sealed partial class AgentService
         }
         catch (Exception e) when (e is LinuxException or ObjectDisposedException)
         {
-            throw AgentErrors.Internal($"terminal: {e.Message}");
+            throw AgentRefusals.Internal($"terminal: {e.Message}");
         }
 
         return Task.FromResult(Done);
     }
 
     private async Task<Oci.ReadStreamResponse> ReadAsync(
-        Oci.ReadStreamRequest request, Func<ProcessStreams, OutputStream?> stream, CancellationToken cancellation)
+        Oci.ReadStreamRequest request, Func<ProcessPipes, OutputStream?> stream, CancellationToken cancellation)
     {
         var container = sandbox.FindForProcess(request.ContainerId);
         var process = container.FindForStreams(request.ExecId);
@@ -141,7 +141,7 @@ internal sealed partial class AgentService
         }
         catch (LinuxException e)
         {
-            throw AgentErrors.Internal($"cannot get stream reader: {e.Message}");
+            throw AgentRefusals.Internal($"cannot get stream reader: {e.Message}");
         }
     }
 
@@ -154,7 +154,7 @@ internal sealed partial class AgentService
         }
         catch (RpcException)
         {
-            throw AgentErrors.Internal("Process not found: invalid exec id");
+            throw AgentRefusals.Internal("Process not found: invalid exec id");
         }
     }
 

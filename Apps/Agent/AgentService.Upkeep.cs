@@ -77,14 +77,14 @@ internal sealed partial class AgentService
     {
         if (request.LogType != "termination_log")
         {
-            throw AgentErrors.Invalid($"unknown log type '{request.LogType}'");
+            throw AgentRefusals.Invalid($"unknown log type '{request.LogType}'");
         }
 
         var container = sandbox.Find(request.ContainerId, StatusCode.Internal);
         if (!container.Spec.Annotations.TryGetValue("io.kubernetes.container.terminationMessagePath", out var path)
             || container.Spec.Mounts.FirstOrDefault(mount => mount.Destination == path) is not { } mount)
         {
-            throw AgentErrors.Internal($"container {container.Id} has no termination log");
+            throw AgentRefusals.Internal($"container {container.Id} has no termination log");
         }
 
         var data = "";
@@ -100,7 +100,7 @@ internal sealed partial class AgentService
     }
 
     public override Task<Empty> SetPolicy(Oci.SetPolicyRequest request, ServerCallContext context) =>
-        throw AgentErrors.Unimplemented("this agent has no policy engine: it carries out what its host asks");
+        throw AgentRefusals.Unimplemented("this agent has no policy engine: it carries out what its host asks");
 
     public override async Task<Empty> SetGuestDateTime(Oci.SetGuestDateTimeRequest request, ServerCallContext context)
     {
@@ -112,7 +112,7 @@ internal sealed partial class AgentService
             }
             catch (ArgumentOutOfRangeException)
             {
-                throw AgentErrors.Invalid($"{request.Sec} s and {request.Usec} us are no time of this clock");
+                throw AgentRefusals.Invalid($"{request.Sec} s and {request.Usec} us are no time of this clock");
             }
 
             return Task.CompletedTask;
@@ -124,7 +124,7 @@ internal sealed partial class AgentService
     {
         if (request.Data.IsEmpty)
         {
-            throw AgentErrors.Missing("data");
+            throw AgentRefusals.Missing("data");
         }
 
         // Mixed in without being counted as entropy, so a host cannot make the pool predictable.
@@ -133,8 +133,8 @@ internal sealed partial class AgentService
     }
 
     public override Task<Empty> MemAgentMemcgSet(Oci.MemAgentMemcgConfig request, ServerCallContext context) =>
-        throw AgentErrors.Internal("mem-agent is disabled");
+        throw AgentRefusals.Internal("mem-agent is disabled");
 
     public override Task<Empty> MemAgentCompactSet(Oci.MemAgentCompactConfig request, ServerCallContext context) =>
-        throw AgentErrors.Internal("mem-agent is disabled");
+        throw AgentRefusals.Internal("mem-agent is disabled");
 }

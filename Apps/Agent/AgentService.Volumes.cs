@@ -43,7 +43,7 @@ internal sealed partial class AgentService
             }
             catch (FormatException e)
             {
-                throw AgentErrors.Invalid(e.Message);
+                throw AgentRefusals.Invalid(e.Message);
             }
         });
         return Done;

@@ -34,7 +34,7 @@ internal sealed partial class AgentService(
     {
         if (sandbox.Destroyed.IsCompleted)
         {
-            throw AgentErrors.Internal("failed to get sandbox sender channel: the sandbox is destroyed already");
+            throw AgentRefusals.Internal("failed to get sandbox sender channel: the sandbox is destroyed already");
         }
 
         foreach (var container in sandbox.Containers())
@@ -62,7 +62,7 @@ internal sealed partial class AgentService(
         }
         catch (System.Threading.Channels.ChannelClosedException)
         {
-            throw AgentErrors.Internal("the sandbox is destroyed");
+            throw AgentRefusals.Internal("the sandbox is destroyed");
         }
     }
 
@@ -92,7 +92,7 @@ internal sealed partial class AgentService(
         }
         catch (IOException e)
         {
-            throw AgentErrors.Internal(e.Message);
+            throw AgentRefusals.Internal(e.Message);
         }
     }
 }

@@ -57,7 +57,7 @@ internal static class GuestInit
         Namespaces.BringUpLoopback();
         Machine.SetHostname(File.Exists("/etc/hostname") ? File.ReadAllText("/etc/hostname").Trim() : DefaultHostname);
 
-        var composition = new AgentComposition(GuestPaths.Guest, modules, options, log);
+        var composition = new AgentComposition(AgentPaths.Guest, modules, options, log);
         var server = composition.Server;
         new Thread(server.ServeSerial, 256 * 1024) { IsBackground = true, Name = "serial port" }.Start();
         var vsock = options.UnixSocket is { } path
@@ -75,7 +75,7 @@ internal static class GuestInit
         }
 
         // What no answer waits for.
-        GuestMounts.PrepareCgroups(GuestPaths.Guest.CgroupRoot);
+        GuestMounts.PrepareCgroups(AgentPaths.Guest.CgroupRoot);
         composition.Prepare();
         GuestMemory.BringOnlineAsItComes();
         GuestMemory.ReclaimWithoutGenerations();

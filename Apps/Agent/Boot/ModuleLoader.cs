@@ -75,7 +75,7 @@ internal sealed class ModuleLoader
             }
             else if (mustExist && !Directory.Exists($"/sys/module/{kernelName}"))
             {
-                throw AgentErrors.Internal($"kernel module '{name}' is not in this guest image");
+                throw AgentRefusals.Internal($"kernel module '{name}' is not in this guest image");
             }
         }
     }

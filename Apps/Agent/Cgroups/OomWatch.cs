@@ -11,7 +11,7 @@ namespace Kata.Apps.Agent.Cgroups;
 internal static class OomWatch
 {
     /// <summary>Watches from before this returns.</summary>
-    public static void Begin(Container container, GuestSandbox sandbox, AgentLog log)
+    public static void Begin(GuestContainer container, GuestSandbox sandbox, AgentLog log)
     {
         var file = Path.Combine(container.Cgroup.Directory, "memory.events");
         try
@@ -24,7 +24,7 @@ internal static class OomWatch
         }
     }
 
-    private static async Task RunAsync(FileWatch watch, Container container, GuestSandbox sandbox, AgentLog log)
+    private static async Task RunAsync(FileWatch watch, GuestContainer container, GuestSandbox sandbox, AgentLog log)
     {
         try
         {

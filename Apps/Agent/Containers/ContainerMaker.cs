@@ -25,19 +25,19 @@ internal sealed class ContainerMaker(
     public async Task CreateAsync(Oci.CreateContainerRequest request, CancellationToken cancellation)
     {
         var id = request.ContainerId;
-        if (!ContainerId.IsValid(id))
+        if (!ContainerName.IsValid(id))
         {
-            throw AgentErrors.InvalidContainerName(id);
+            throw AgentRefusals.InvalidContainerName(id);
         }
 
         if (request.OCI is not { } spec)
         {
-            throw AgentErrors.Internal("EINVAL: the request has no OCI spec");
+            throw AgentRefusals.Internal("EINVAL: the request has no OCI spec");
         }
 
         if (request.SharedMounts.Count > 0)
         {
-            throw AgentErrors.Unimplemented("this agent gives no container the mounts of another");
+            throw AgentRefusals.Unimplemented("this agent gives no container the mounts of another");
         }
 
         sandbox.Reserve(id);
@@ -50,7 +50,7 @@ internal sealed class ContainerMaker(
             storages = await sandbox.Storages.AddAsync(request.Storages, id, cancellation);
             var place = sandbox.Place(id, request.SandboxPidns);
             PrepareBundle(bundle, spec.Root?.Path ?? "");
-            var adapted = GuestSpec.Adapt(spec, place, Path.Combine(bundle, RootDirectory), MountInfo.Read());
+            var adapted = SpecAdapter.Adapt(spec, place, Path.Combine(bundle, RootDirectory), MountInfo.Read());
             DeviceNodes.Adapt(adapted.Linux, attached);
             NetworkSysctls.Apply(adapted.Linux);
             WriteFile(Path.Combine(bundle, "config.json"), OciConfig.Write(adapted, DeviceNodes.Rules(adapted.Linux)));
@@ -61,7 +61,7 @@ internal sealed class ContainerMaker(
                 (pidFile, console, streams) => crun.CreateAsync(id, bundle, pidFile, console, streams, cancellation),
                 cancellation);
             var cgroup = new ContainerCgroup(sandbox.Paths.CgroupRoot + place.CgroupPath);
-            sandbox.Add(new Container(id, bundle, adapted, cgroup, init, storages), request.SandboxPidns);
+            sandbox.Add(new GuestContainer(id, bundle, adapted, cgroup, init, storages), request.SandboxPidns);
         }
         catch
         {
@@ -70,22 +70,22 @@ internal sealed class ContainerMaker(
         }
     }
 
-    public async Task StartAsync(Container container, CancellationToken cancellation)
+    public async Task StartAsync(GuestContainer container, CancellationToken cancellation)
     {
         await container.Turn.WaitAsync(cancellation);
         try
         {
-            if (!container.Allows(ContainerTrigger.Start))
+            if (!container.Allows(GuestContainerTrigger.Start))
             {
-                throw AgentErrors.WrongState("start", container.Id, container.State);
+                throw AgentRefusals.WrongState("start", container.Id, container.State);
             }
 
             OomWatch.Begin(container, sandbox, log);
             await crun.StartAsync(container.Id, cancellation);
             // One that has ended in the meantime was started all the same.
-            if (container.Allows(ContainerTrigger.Start))
+            if (container.Allows(GuestContainerTrigger.Start))
             {
-                container.Change(ContainerTrigger.Start, "start");
+                container.Change(GuestContainerTrigger.Start, "start");
             }
         }
         finally
@@ -94,20 +94,21 @@ internal sealed class ContainerMaker(
         }
     }
 
-    public async Task ExecAsync(Container container, Oci.ExecProcessRequest request, CancellationToken cancellation)
+    public async Task ExecAsync(
+        GuestContainer container, Oci.ExecProcessRequest request, CancellationToken cancellation)
     {
         if (request.Process is not { } process)
         {
-            throw AgentErrors.Internal("EINVAL: the request has no process");
+            throw AgentRefusals.Internal("EINVAL: the request has no process");
         }
 
-        if (container.State is not ContainerState.Running)
+        if (container.State is not GuestContainerState.Running)
         {
-            throw AgentErrors.WrongState("exec in", container.Id, container.State);
+            throw AgentRefusals.WrongState("exec in", container.Id, container.State);
         }
 
         var adapted = process.Clone();
-        GuestSpec.Complete(adapted, sandbox.SelinuxEnabled);
+        SpecAdapter.Complete(adapted, sandbox.SelinuxEnabled);
         // Hosts that send no capabilities mean those of the container.
         adapted.Capabilities ??= container.Spec.Process.Capabilities?.Clone();
 
@@ -133,7 +134,7 @@ internal sealed class ContainerMaker(
     }
 
     /// <summary>Kills what runs and takes away all that the container had. Repeatable after a failure.</summary>
-    public async Task RemoveAsync(Container container, CancellationToken cancellation)
+    public async Task RemoveAsync(GuestContainer container, CancellationToken cancellation)
     {
         await container.Turn.WaitAsync(cancellation);
         try
@@ -195,7 +196,7 @@ internal sealed class ContainerMaker(
 
         if (!Directory.Exists(rootPath))
         {
-            throw AgentErrors.Internal($"the root file system '{rootPath}' is not in the guest");
+            throw AgentRefusals.Internal($"the root file system '{rootPath}' is not in the guest");
         }
 
         Directory.CreateDirectory(root);

@@ -75,7 +75,8 @@ internal sealed class Crun
             var exit = await process.Exited.WaitAsync(cancellation);
             if (!exit.IsSuccess)
             {
-                throw AgentErrors.Internal($"crun {arguments[0]}: {ReadComplaint(log) ?? $"ended with {exit.Status}"}");
+                throw AgentRefusals.Internal(
+                    $"crun {arguments[0]}: {ReadComplaint(log) ?? $"ended with {exit.Status}"}");
             }
         }
         finally

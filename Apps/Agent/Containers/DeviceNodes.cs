@@ -13,14 +13,14 @@ internal static class DeviceNodes
 {
     /// <param name="linux">With the host's nodes and rules; changed to the guest's.</param>
     /// <param name="attached">What was attached for this container.</param>
-    public static void Adapt(Oci.Linux linux, IReadOnlyCollection<GuestDevice> attached) =>
+    public static void Adapt(Oci.Linux linux, IReadOnlyCollection<ContainerDevice> attached) =>
         Adapt(linux, attached, GuestNode, () => GuestNodes.List());
 
     /// <param name="guestNode">The character device of a path in the guest.</param>
     /// <param name="allNodes">Every device of the guest, for a container that may have all.</param>
     internal static void Adapt(
         Oci.Linux linux,
-        IReadOnlyCollection<GuestDevice> attached,
+        IReadOnlyCollection<ContainerDevice> attached,
         Func<string, (uint Major, uint Minor)?> guestNode,
         Func<IEnumerable<Oci.LinuxDevice>> allNodes)
     {
@@ -28,7 +28,7 @@ internal static class DeviceNodes
         {
             if (device.Node is not null && !linux.Devices.Any(node => node.Path == device.ContainerPath))
             {
-                throw AgentErrors.Internal(
+                throw AgentRefusals.Internal(
                     $"Missing devices in OCI spec: a device was attached for {device.ContainerPath}, "
                     + "which the spec does not have");
             }

@@ -22,7 +22,7 @@ internal static class NetworkSysctls
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw AgentErrors.Internal($"sysctl {key}: {e.Message}");
+                throw AgentRefusals.Internal($"sysctl {key}: {e.Message}");
             }
 
             linux.Sysctl.Remove(key);
@@ -40,7 +40,7 @@ internal static class NetworkSysctls
             ? key
             : key.Replace('/', '\n').Replace('.', '/').Replace('\n', '.');
         return path.Split('/').Any(part => part is "" or "." or "..")
-            ? throw AgentErrors.Internal($"sysctl {key} is no name of a kernel parameter")
+            ? throw AgentRefusals.Internal($"sysctl {key} is no name of a kernel parameter")
             : path;
     }
 }

@@ -48,7 +48,7 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
         }
     }
 
-    private static async Task<ProcessStreams> RunWithPipesAsync(string pidFile, CrunRun run)
+    private static async Task<ProcessPipes> RunWithPipesAsync(string pidFile, CrunRun run)
     {
         using var input = Pipe.Create(nonBlockingWriter: true);
         using var output = Pipe.Create(nonBlockingReader: true);
@@ -61,11 +61,11 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
             && !e.Status.Detail.Contains(complaint, StringComparison.Ordinal))
         {
             // What went wrong before crun had opened its log.
-            throw AgentErrors.Internal($"{e.Status.Detail}: {complaint}");
+            throw AgentRefusals.Internal($"{e.Status.Detail}: {complaint}");
         }
 
         // Copies, so that the pipes can close everything else, whatever happens.
-        return ProcessStreams.OverPipes(
+        return ProcessPipes.OverPipes(
             DescriptorIo.Duplicate(input.Writer), DescriptorIo.Duplicate(output.Reader),
             DescriptorIo.Duplicate(errors.Reader));
     }
@@ -77,7 +77,7 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
         return System.Text.Encoding.UTF8.GetString(buffer, 0, Math.Max(0, read)).Trim();
     }
 
-    private static async Task<ProcessStreams> RunWithTerminalAsync(
+    private static async Task<ProcessPipes> RunWithTerminalAsync(
         string socketPath, string pidFile, CrunRun run, CancellationToken cancellation)
     {
         using var listener = UnixSocket.Listen(socketPath);
@@ -88,7 +88,7 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
             try
             {
                 await run(pidFile, socketPath, StandardStreams.None);
-                return ProcessStreams.OverTerminal(await receiving);
+                return ProcessPipes.OverTerminal(await receiving);
             }
             catch
             {
@@ -129,6 +129,6 @@ internal sealed class ProcessStarter(ChildReaper reaper, string directory)
         await FdPassing.ReceiveAsync(connection.SafeHandle, buffer, handles, cancellation);
         return handles.Count == 1
             ? handles[0]
-            : throw AgentErrors.Internal($"crun sent {handles.Count} descriptors instead of a terminal");
+            : throw AgentRefusals.Internal($"crun sent {handles.Count} descriptors instead of a terminal");
     }
 }

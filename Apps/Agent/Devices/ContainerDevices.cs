@@ -6,25 +6,25 @@ namespace Kata.Apps.Agent.Devices;
 internal sealed class ContainerDevices(DeviceFinder finder)
 {
     /// <summary>Waits for each of them. What is not there in time, or makes no sense, is refused.</summary>
-    public async Task<IReadOnlyList<GuestDevice>> FindAsync(
+    public async Task<IReadOnlyList<ContainerDevice>> FindAsync(
         IEnumerable<Oci.Device> devices, CancellationToken cancellation)
     {
-        var found = new List<GuestDevice>();
+        var found = new List<ContainerDevice>();
         foreach (var device in devices)
         {
             if (device.Type.Length == 0 || device.ContainerPath.Length == 0
                 || (device.Id.Length == 0 && device.VmPath.Length == 0))
             {
-                throw AgentErrors.Invalid(
+                throw AgentRefusals.Invalid(
                     "a device needs a type, a path in the container, and an id or a path in the guest");
             }
 
             if (found.Exists(other => other.ContainerPath == device.ContainerPath))
             {
-                throw AgentErrors.Invalid($"two devices are meant for {device.ContainerPath}");
+                throw AgentRefusals.Invalid($"two devices are meant for {device.ContainerPath}");
             }
 
-            found.Add(new GuestDevice(device.ContainerPath, await FindAsync(device, cancellation)));
+            found.Add(new ContainerDevice(device.ContainerPath, await FindAsync(device, cancellation)));
         }
 
         return found;
@@ -39,7 +39,7 @@ internal sealed class ContainerDevices(DeviceFinder finder)
             case "mmioblk" or "nvdimm" when device.VmPath.Length > 0:
                 return await finder.FindBlockAsync(device.Type, device.VmPath, cancellation);
             case "blk" or "scsi" or "mmioblk" or "nvdimm":
-                throw AgentErrors.Invalid(
+                throw AgentRefusals.Invalid(
                     $"the {device.Type} device for {device.ContainerPath} has no address in the guest");
             case "vfio-pci-gk":
                 foreach (var option in device.Options)
@@ -53,7 +53,7 @@ internal sealed class ContainerDevices(DeviceFinder finder)
 
                 return null;
             default:
-                throw AgentErrors.Unimplemented(
+                throw AgentRefusals.Unimplemented(
                     $"this agent attaches no devices of type '{device.Type}': "
                     + "blk, scsi, mmioblk, nvdimm and vfio-pci-gk it knows");
         }

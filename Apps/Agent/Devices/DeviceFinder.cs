@@ -25,7 +25,7 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
             "mmioblk" => FindNodeAsync("virtio_blk", address, cancellation),
             "scsi" => FindScsiAsync(address, cancellation),
             "nvdimm" => FindPersistentMemoryAsync(address, cancellation),
-            _ => throw AgentErrors.Invalid($"block devices of type '{driver}' are unknown to this agent"),
+            _ => throw AgentRefusals.Invalid($"block devices of type '{driver}' are unknown to this agent"),
         };
 
     /// <summary>The whole disk of a virtio-blk device.</summary>
@@ -62,7 +62,7 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
         }
         catch (FormatException e)
         {
-            throw AgentErrors.Invalid(e.Message);
+            throw AgentRefusals.Invalid(e.Message);
         }
     }
 
@@ -105,7 +105,7 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
         var parts = address.Split(':');
         if (parts.Length != 2 || !TryNumber(parts[0], out var target) || !TryNumber(parts[1], out var unit))
         {
-            throw AgentErrors.Invalid($"'{address}' is no SCSI address: a target and a unit, such as 0:2");
+            throw AgentRefusals.Invalid($"'{address}' is no SCSI address: a target and a unit, such as 0:2");
         }
 
         modules.Require("virtio_scsi");
@@ -140,7 +140,7 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
                 // Two controllers may each have such an address, and nothing says which one is meant.
                 found = found is null
                     ? node
-                    : throw AgentErrors.Internal(
+                    : throw AgentRefusals.Internal(
                         $"SCSI address {target}:{unit} names both {found.Path} and {node.Path}");
             }
         }
@@ -154,7 +154,7 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
         return name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
             && name[0] != '.'
             ? name
-            : throw AgentErrors.Invalid($"'{path}' is no device node of the guest");
+            : throw AgentRefusals.Invalid($"'{path}' is no device node of the guest");
     }
 
     private static string[] Entries(string directory, string pattern)
@@ -201,6 +201,6 @@ internal sealed class DeviceFinder(ModuleLoader modules, TimeSpan limit, string 
         }
 
         return look()
-            ?? throw AgentErrors.Internal($"Timeout after {limit.TotalSeconds} s: the guest has not found {what}");
+            ?? throw AgentRefusals.Internal($"Timeout after {limit.TotalSeconds} s: the guest has not found {what}");
     }
 }

@@ -78,7 +78,7 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
         foreach (var route in wanted.OrderBy(route => route.Gateway.Length > 0))
         {
             var link = links.FirstOrDefault(link => link.Name == route.Device)
-                ?? throw AgentErrors.Internal(
+                ?? throw AgentRefusals.Internal(
                     $"Link not found: no interface '{NetworkText.Shorten(route.Device)}' for the route to "
                     + $"'{NetworkText.Shorten(route.Dest)}'");
             socket.ReplaceRoute(ToRoute(route, link.Index));
@@ -93,7 +93,7 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
         foreach (var neighbour in wanted)
         {
             var link = links.FirstOrDefault(link => link.Name == neighbour.Device)
-                ?? throw AgentErrors.Internal(
+                ?? throw AgentRefusals.Internal(
                     $"Link not found: no interface '{NetworkText.Shorten(neighbour.Device)}' for a neighbour");
             socket.ReplaceNeighbour(new NetlinkNeighbour
             {
@@ -176,7 +176,7 @@ internal sealed class GuestNetwork(ModuleLoader modules, DeviceFinder devices, T
                 || (plugged is null && !VirtioDevices.Modules().Contains("virtio_net")))
             {
                 return links.FirstOrDefault(link => link.Name == name)
-                    ?? throw AgentErrors.Internal(
+                    ?? throw AgentRefusals.Internal(
                         $"Link not found (address {NetworkText.Colons(mac)}, name {name}): "
                         + "the machine has no such NIC");
             }

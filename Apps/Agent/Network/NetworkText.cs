@@ -16,19 +16,19 @@ internal static class NetworkText
         text.Length is > 0 and <= LongestName && text is not ("." or "..")
             && text.All(c => c is > ' ' and < (char)127 and not ('/' or ':'))
             ? text
-            : throw AgentErrors.Invalid(
+            : throw AgentRefusals.Invalid(
                 $"'{Shorten(text)}' is no name of an interface: "
                 + $"1 to {LongestName} letters, without blanks, '/' and ':'");
 
     public static PhysicalAddress LinkAddress(string text) =>
         text.Length > 0 && PhysicalAddress.TryParse(text, out var address) && address.GetAddressBytes().Length == 6
             ? address
-            : throw AgentErrors.Invalid($"'{Shorten(text)}' is no link-layer address");
+            : throw AgentRefusals.Invalid($"'{Shorten(text)}' is no link-layer address");
 
     public static IPAddress Address(string text) =>
         IPAddress.TryParse(text, out var address)
             ? address
-            : throw AgentErrors.Invalid($"'{Shorten(text)}' is no IP address");
+            : throw AgentRefusals.Invalid($"'{Shorten(text)}' is no IP address");
 
     public static (IPAddress Address, byte Length) Prefix(Oci.IPAddress address) =>
         Prefix($"{address.Address}/{address.Mask}");
@@ -42,7 +42,7 @@ internal static class NetworkText
             && byte.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
             && length <= longest)
             return (address, length);
-        throw AgentErrors.Invalid($"'{Shorten(text)}' is no IP address with a prefix length of 0 to {longest}");
+        throw AgentRefusals.Invalid($"'{Shorten(text)}' is no IP address with a prefix length of 0 to {longest}");
     }
 
     /// <summary>A preferred source address. Routing by source is not asked of a guest.</summary>
@@ -52,7 +52,7 @@ internal static class NetworkText
         var address = Address(parts[0]);
         return parts is [_] or [_, "0" or "32" or "128"]
             ? address
-            : throw AgentErrors.Invalid($"routes by source, here '{Shorten(text)}', are unknown to this agent");
+            : throw AgentRefusals.Invalid($"routes by source, here '{Shorten(text)}', are unknown to this agent");
     }
 
     public static string Colons(PhysicalAddress? address) =>

@@ -10,9 +10,9 @@ namespace Kata.Apps.Agent.Processes;
 internal sealed class ContainerProcess : IDisposable
 {
     private readonly AdoptedChild _child;
-    private readonly ProcessStreams _streams;
+    private readonly ProcessPipes _streams;
 
-    public ContainerProcess(string execId, AdoptedChild child, ProcessStreams streams)
+    public ContainerProcess(string execId, AdoptedChild child, ProcessPipes streams)
     {
         ExecId = execId;
         _child = child;
@@ -23,7 +23,7 @@ internal sealed class ContainerProcess : IDisposable
 
     public int ProcessId => _child.ProcessId;
 
-    public ProcessStreams Streams => _streams;
+    public ProcessPipes Streams => _streams;
 
     public bool HasExited => _child.Exited.IsCompleted;
 

@@ -10,13 +10,13 @@ using Oci = Kata.Platform.Protos.Agent;
 namespace Kata.Apps.Agent.Sandboxes;
 
 /// <summary>The one sandbox of the machine: what its containers share, and which containers there are.</summary>
-internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, ModuleLoader modules, AgentLog log)
+internal sealed class GuestSandbox(AgentPaths paths, SandboxStorages storages, ModuleLoader modules, AgentLog log)
 {
     private const int PendingOomEvents = 100;
     private const int LongestHostname = 64;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Container?> _containers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, GuestContainer?> _containers = new(StringComparer.Ordinal);
     private readonly Channel<string> _oomEvents = Channel.CreateBounded<string>(PendingOomEvents);
     private readonly TaskCompletionSource _destroyed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly bool _selinux = Directory.Exists("/sys/fs/selinux") && File.Exists("/sys/fs/selinux/enforce");
@@ -30,7 +30,7 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
 
     public SharedFolders SharedFolders { get; } = new(paths.Share);
 
-    public GuestPaths Paths => paths;
+    public AgentPaths Paths => paths;
 
     public bool SelinuxEnabled => _selinux;
 
@@ -46,7 +46,7 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
         {
             if (_created)
             {
-                throw AgentErrors.Internal($"this machine has its sandbox already: {_id}");
+                throw AgentRefusals.Internal($"this machine has its sandbox already: {_id}");
             }
 
             _created = true;
@@ -89,11 +89,11 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
             if (sharesPids && _pidNamespace.Length == 0 && !_pidNamespaceEnded
                 && _containers.Values.Any(container => container is not null))
             {
-                throw AgentErrors.Internal("Sandbox does not have sandbox_pidns");
+                throw AgentRefusals.Internal("Sandbox does not have sandbox_pidns");
             }
 
             return new ContainerPlace(
-                GuestSpec.CgroupPath(_id, containerId),
+                SpecAdapter.CgroupPath(_id, containerId),
                 Existing(paths.IpcNamespace),
                 Existing(paths.UtsNamespace),
                 sharesPids ? _pidNamespace : "",
@@ -110,12 +110,12 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
         {
             if (!_containers.TryAdd(containerId, null))
             {
-                throw AgentErrors.ContainerExists(containerId);
+                throw AgentRefusals.ContainerExists(containerId);
             }
         }
     }
 
-    public void Add(Container container, bool sharesPids)
+    public void Add(GuestContainer container, bool sharesPids)
     {
         lock (_gate)
         {
@@ -138,7 +138,7 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
     }
 
     /// <summary>Null if there is none, or it is still being made.</summary>
-    public Container? TryFind(string containerId)
+    public GuestContainer? TryFind(string containerId)
     {
         lock (_gate)
         {
@@ -147,17 +147,18 @@ internal sealed class GuestSandbox(GuestPaths paths, SandboxStorages storages, M
     }
 
     /// <summary>The container for a call about one of its processes.</summary>
-    public Container FindForProcess(string containerId) => TryFind(containerId) ?? throw AgentErrors.UnknownContainer();
+    public GuestContainer FindForProcess(string containerId) =>
+        TryFind(containerId) ?? throw AgentRefusals.UnknownContainer();
 
     /// <summary>The container for a call about itself, with the code that hosts expect of that call.</summary>
-    public Container Find(string containerId, StatusCode code) =>
-        TryFind(containerId) ?? throw AgentErrors.NoContainer(code, containerId);
+    public GuestContainer Find(string containerId, StatusCode code) =>
+        TryFind(containerId) ?? throw AgentRefusals.NoContainer(code, containerId);
 
-    public IReadOnlyList<Container> Containers()
+    public IReadOnlyList<GuestContainer> Containers()
     {
         lock (_gate)
         {
-            return [.. _containers.Values.OfType<Container>()];
+            return [.. _containers.Values.OfType<GuestContainer>()];
         }
     }
 

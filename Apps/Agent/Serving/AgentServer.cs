@@ -79,7 +79,7 @@ internal sealed class AgentServer
             never.Wait(searches < QuickSearches ? SearchPauseMilliseconds : SlowSearchPauseMilliseconds);
         }
 
-        var port = new SerialPort(VirtioPort.Open(device));
+        var port = new SerialSessions(VirtioPort.Open(device));
         _log.Info($"listening on {device}");
         while (true)
         {

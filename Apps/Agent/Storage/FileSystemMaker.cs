@@ -15,12 +15,12 @@ internal static class FileSystemMaker
     {
         if (type != "ext4")
         {
-            throw AgentErrors.Unimplemented($"this guest makes ext4 file systems only, not '{type}'");
+            throw AgentRefusals.Unimplemented($"this guest makes ext4 file systems only, not '{type}'");
         }
 
         if (!File.Exists(Program))
         {
-            throw AgentErrors.Unimplemented("this guest image has no program that makes file systems");
+            throw AgentRefusals.Unimplemented("this guest image has no program that makes file systems");
         }
 
         await using var process = await ProcessSpawner.SpawnAsync(

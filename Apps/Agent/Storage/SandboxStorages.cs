@@ -98,7 +98,7 @@ internal sealed class SandboxStorages(StorageMounter mounter)
         var trimmed = mountPoint.TrimEnd('/');
         return trimmed.StartsWith('/') && !trimmed.Split('/').Contains("..")
             ? trimmed
-            : throw AgentErrors.Invalid($"storage mount point '{mountPoint}' is not an absolute path");
+            : throw AgentRefusals.Invalid($"storage mount point '{mountPoint}' is not an absolute path");
     }
 
     private sealed class Entry

@@ -66,7 +66,7 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
                     MakeLocal(storage, mountPoint);
                     return false;
                 default:
-                    throw AgentErrors.Internal(
+                    throw AgentRefusals.Internal(
                         $"Failed to find the storage handler {storage.Driver}: "
                         + $"this agent has {string.Join(", ", Drivers)}");
             }
@@ -81,7 +81,7 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
-            throw AgentErrors.Internal($"storage {storage.Driver} '{storage.Source}' on {mountPoint}: {e.Message}");
+            throw AgentRefusals.Internal($"storage {storage.Driver} '{storage.Source}' on {mountPoint}: {e.Message}");
         }
     }
 
@@ -92,7 +92,7 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
         {
             if (storage.Driver != "ephemeral")
             {
-                throw AgentErrors.Internal($"only ephemeral storages can be changed, not {storage.Driver}");
+                throw AgentRefusals.Internal($"only ephemeral storages can be changed, not {storage.Driver}");
             }
 
             if (storage.Options.Count > 0)
@@ -159,7 +159,7 @@ internal sealed class StorageMounter(ModuleLoader modules, DeviceFinder devices,
         if (storage.DriverOptions.FirstOrDefault(
             option => option.StartsWith(EncryptionOption, StringComparison.Ordinal)) is not null)
         {
-            throw AgentErrors.Unimplemented("this guest encrypts no disks");
+            throw AgentRefusals.Unimplemented("this guest encrypts no disks");
         }
 
         if (storage.DriverOptions.Contains(CreateFileSystemOption))

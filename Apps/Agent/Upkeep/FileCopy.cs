@@ -41,7 +41,7 @@ internal static class FileCopy
                 WritePiece(parent, name, target, request);
                 break;
             default:
-                throw AgentErrors.Invalid($"{request.Path} is neither file, directory nor link");
+                throw AgentRefusals.Invalid($"{request.Path} is neither file, directory nor link");
         }
     }
 
@@ -52,7 +52,7 @@ internal static class FileCopy
             : "";
         return relative.Length > 0 && !relative.Split('/').Any(part => part is ".." or "." or "")
             ? relative
-            : throw AgentErrors.Invalid($"'{path}' does not lie below {share}");
+            : throw AgentRefusals.Invalid($"'{path}' does not lie below {share}");
     }
 
     private static void MakeDirectory(BeneathPath parent, string name, string target, Oci.CopyFileRequest request)

@@ -38,7 +38,7 @@ internal static class GuestCpus
 
             if (waited >= Limit)
             {
-                throw AgentErrors.Internal(
+                throw AgentRefusals.Internal(
                     $"{OnlineCount()} of {wanted} processors are online after {Limit.TotalSeconds} s");
             }
 

@@ -24,7 +24,7 @@ internal static class GuestMemory
         return ulong.TryParse(
             File.ReadAllText(file).AsSpan().Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var size)
             ? size
-            : throw AgentErrors.Internal("Invalid block size");
+            : throw AgentRefusals.Internal("Invalid block size");
     }
 
     public static void Add(IEnumerable<ulong> addresses)

@@ -44,10 +44,10 @@ internal static class GuestVolumes
     {
         Absolute(path);
         var mount = MountInfo.Read().LastOrDefault(mount => mount.MountPoint == path.TrimEnd('/'))
-            ?? throw AgentErrors.Invalid($"no volume is mounted on {path}");
+            ?? throw AgentRefusals.Invalid($"no volume is mounted on {path}");
         if (mount.FileSystemType != "ext4")
         {
-            throw AgentErrors.Unimplemented($"this agent resizes volumes with ext4, not with {mount.FileSystemType}");
+            throw AgentRefusals.Unimplemented($"this agent resizes volumes with ext4, not with {mount.FileSystemType}");
         }
 
         var file = $"/sys/dev/block/{mount.DeviceMajor}:{mount.DeviceMinor}/size";
@@ -55,7 +55,7 @@ internal static class GuestVolumes
             CultureInfo.InvariantCulture) * SectorSize;
         if (size > disk)
         {
-            throw AgentErrors.Invalid($"the volume on {path} cannot have {size} bytes: its disk has {disk}");
+            throw AgentRefusals.Invalid($"the volume on {path} cannot have {size} bytes: its disk has {disk}");
         }
 
         var blockSize = FileSystems.Usage(path).BlockSize;
@@ -66,7 +66,7 @@ internal static class GuestVolumes
     {
         if (!path.StartsWith('/'))
         {
-            throw AgentErrors.Invalid($"'{path}' is no absolute path in the guest");
+            throw AgentRefusals.Invalid($"'{path}' is no absolute path in the guest");
         }
     }
 }

@@ -97,10 +97,10 @@ public class DeviceNodesTests
         FluentActions.Invoking(() => Adapt(With(), Disk("/dev/x", 1, 2))).Should().Throw<Grpc.Core.RpcException>()
             .WithMessage("*Missing devices in OCI spec*");
 
-    private static GuestDevice Disk(string path, uint major, uint minor) =>
+    private static ContainerDevice Disk(string path, uint major, uint minor) =>
         new(path, new BlockNode("/dev/v", major, minor));
 
-    private static void Adapt(Oci.Linux linux, params GuestDevice[] attached) =>
+    private static void Adapt(Oci.Linux linux, params ContainerDevice[] attached) =>
         DeviceNodes.Adapt(linux, attached, _ => null, () => []);
 
     private static Oci.Linux With(params Oci.LinuxDeviceCgroup[] rules) =>

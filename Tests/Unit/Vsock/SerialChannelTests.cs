@@ -119,7 +119,7 @@ public sealed class SerialChannelTests : IAsyncLifetime
     /// <summary>What the agent's serial thread does, for the life of the machine.</summary>
     private void BootGuest()
     {
-        var port = new SerialPort(_port);
+        var port = new SerialSessions(_port);
         var thread = new Thread(() =>
         {
             while (!_limit.IsCancellationRequested)

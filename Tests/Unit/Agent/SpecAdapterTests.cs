@@ -8,7 +8,7 @@ using Oci = Kata.Platform.Protos.Agent;
 
 namespace Kata.Tests.Unit.Agent;
 
-public class GuestSpecTests
+public class SpecAdapterTests
 {
     private static readonly ContainerPlace Place = new(
         "/kata/pod/c01", "/ns/ipc", "/ns/uts", "", SelinuxEnabled: false);
@@ -16,7 +16,7 @@ public class GuestSpecTests
     [Fact]
     public void Adapt_gives_shared_namespaces_and_private_ones()
     {
-        var adapted = GuestSpec.Adapt(Spec(), Place, "/bundle/rootfs");
+        var adapted = SpecAdapter.Adapt(Spec(), Place, "/bundle/rootfs");
 
         adapted.Linux.Namespaces.Select(n => (n.Type, n.Path)).Should().Equal(
             ("ipc", "/ns/ipc"), ("uts", "/ns/uts"), ("mount", ""), ("pid", ""), ("cgroup", ""));
@@ -27,7 +27,7 @@ public class GuestSpecTests
     [Fact]
     public void Adapt_when_pids_are_shared_joins_the_first_containers()
     {
-        var adapted = GuestSpec.Adapt(Spec(), Place with { PidNamespace = "/proc/42/ns/pid" }, "/r");
+        var adapted = SpecAdapter.Adapt(Spec(), Place with { PidNamespace = "/proc/42/ns/pid" }, "/r");
 
         adapted.Linux.Namespaces.Should().ContainEquivalentOf(
             new Oci.LinuxNamespace { Type = "pid", Path = "/proc/42/ns/pid" });
@@ -39,7 +39,7 @@ public class GuestSpecTests
         var spec = Spec();
         var before = spec.Clone();
 
-        GuestSpec.Adapt(spec, Place, "/r");
+        SpecAdapter.Adapt(spec, Place, "/r");
 
         spec.Should().Be(before);
     }
@@ -51,7 +51,7 @@ public class GuestSpecTests
         spec.Linux.Resources.CPU = new Oci.LinuxCPU { Cpus = "1", Mems = "0", Shares = 512 };
         spec.Process.SelinuxLabel = "a:b:c:d";
 
-        var adapted = GuestSpec.Adapt(spec, Place, "/r");
+        var adapted = SpecAdapter.Adapt(spec, Place, "/r");
 
         adapted.Linux.Resources.CPU.Should().Be(new Oci.LinuxCPU { Cpus = "1", Shares = 512 });
         adapted.Process.SelinuxLabel.Should().BeEmpty();
@@ -64,7 +64,7 @@ public class GuestSpecTests
         spec.Mounts.Add(
             new Oci.Mount { Destination = "/data", Source = "/run/x", Type = "local", Options = { "rbind" } });
 
-        GuestSpec.Adapt(spec, Place, "/r").Mounts[^1].Type.Should().Be("bind");
+        SpecAdapter.Adapt(spec, Place, "/r").Mounts[^1].Type.Should().Be("bind");
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public class GuestSpecTests
             35 28 0:29 / /run/shm rw,nodev,noexec,relatime - tmpfs shm rw
             """);
 
-        var adapted = GuestSpec.Adapt(spec, Place, "/r", mounts);
+        var adapted = SpecAdapter.Adapt(spec, Place, "/r", mounts);
 
         adapted.Mounts.Select(mount => string.Join(',', mount.Options))
             .Should().Equal("rbind,nodev,noexec", "rbind,exec,nodev", "rbind");
@@ -103,7 +103,7 @@ public class GuestSpecTests
             }, new Oci.LinuxSyscall { Names = { "clone3" }, Action = "SCMP_ACT_ERRNO", Errnoret = 0 } },
         };
         spec.Process.User = new Oci.User { UID = 5, Umask = 0x17 };
-        var adapted = GuestSpec.Adapt(spec, Place, "/r");
+        var adapted = SpecAdapter.Adapt(spec, Place, "/r");
 
         using var json = JsonDocument.Parse(OciConfig.Write(adapted, DeviceNodes.Rules(adapted.Linux)));
 
@@ -129,7 +129,7 @@ public class GuestSpecTests
     {
         var process = new Oci.Process();
 
-        GuestSpec.Complete(process, selinuxEnabled: false);
+        SpecAdapter.Complete(process, selinuxEnabled: false);
 
         process.Args.Should().Equal("sh");
     }
@@ -146,7 +146,7 @@ public class GuestSpecTests
     [InlineData("shared", false)]
     [InlineData("sandbox", false)]
     public void IsValid_tells_which_names_are_path_segments(string id, bool valid) =>
-        ContainerId.IsValid(id).Should().Be(valid);
+        ContainerName.IsValid(id).Should().Be(valid);
 
     private static Oci.Spec Spec() => new()
     {

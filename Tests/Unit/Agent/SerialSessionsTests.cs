@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Kata.Tests.Unit.Agent;
 
-public class SerialPortTests
+public class SerialSessionsTests
 {
     [Fact]
     public void Accept_answers_the_greeting_whatever_came_before_it()
@@ -14,7 +14,7 @@ public class SerialPortTests
         var greeting = Greeting(1);
         var device = new Device([.. new byte[] { 1, 2, 255, 255 }, .. greeting]);
 
-        new SerialPort(device).Accept();
+        new SerialSessions(device).Accept();
 
         device.Written.Should().Equal(greeting);
     }
@@ -24,7 +24,7 @@ public class SerialPortTests
     {
         var frame = Frame(5);
         var device = new Device([.. Greeting(1), .. frame, .. Greeting(2), .. Frame(1)]);
-        var port = new SerialPort(device);
+        var port = new SerialSessions(device);
 
         var first = port.Accept();
         var received = ReadAll(first);
@@ -40,7 +40,7 @@ public class SerialPortTests
     public void Read_when_the_host_goes_ends_and_drops_half_a_frame()
     {
         var device = new Device([.. Greeting(1), .. Frame(20).AsSpan(0, 12)], [.. Greeting(2)]);
-        var port = new SerialPort(device);
+        var port = new SerialSessions(device);
 
         ReadAll(port.Accept()).Should().HaveCount(12);
         var next = port.Accept();
@@ -54,14 +54,14 @@ public class SerialPortTests
         var frame = Frame(26, Greeting(7));
         var device = new Device([.. Greeting(1), .. frame]);
 
-        ReadAll(new SerialPort(device).Accept()).Should().Equal(frame);
+        ReadAll(new SerialSessions(device).Accept()).Should().Equal(frame);
     }
 
     [Fact]
     public void Write_when_the_session_is_over_is_refused()
     {
         var device = new Device([.. Greeting(1)]);
-        var session = new SerialPort(device).Accept();
+        var session = new SerialSessions(device).Accept();
         session.Dispose();
 
         session.Invoking(s => s.Write([1])).Should().Throw<ObjectDisposedException>();
@@ -73,13 +73,13 @@ public class SerialPortTests
         {
             byte[] frames = [.. sizes.SelectMany(size => Frame(size))];
             var device = new Device([.. Greeting(3), .. frames, .. Greeting(4)]) { Cut = cut };
-            var port = new SerialPort(device);
+            var port = new SerialSessions(device);
 
             ReadAll(port.Accept()).Should().Equal(frames);
             port.Accept();
         });
 
-    private static byte[] Greeting(byte nonce) => [.. SerialPort.Greeting, .. Enumerable.Repeat(nonce, 16)];
+    private static byte[] Greeting(byte nonce) => [.. SerialSessions.Greeting, .. Enumerable.Repeat(nonce, 16)];
 
     private static byte[] Frame(int length, byte[]? payload = null)
     {

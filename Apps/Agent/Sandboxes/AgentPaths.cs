@@ -5,9 +5,9 @@ namespace Kata.Apps.Agent.Sandboxes;
 /// </summary>
 /// <param name="Run">For the guest <c>/run</c>.</param>
 /// <param name="CgroupRoot">The cgroup v2 hierarchy.</param>
-internal sealed record GuestPaths(string Run, string CgroupRoot)
+internal sealed record AgentPaths(string Run, string CgroupRoot)
 {
-    public static readonly GuestPaths Guest = new("/run", "/sys/fs/cgroup");
+    public static readonly AgentPaths Guest = new("/run", "/sys/fs/cgroup");
 
     /// <summary>Bundles, and what the host has mounted for its containers.</summary>
     public string Containers => Path.Combine(Run, "kata-containers");

@@ -7,7 +7,7 @@ namespace Kata.Apps.Agent.Containers;
 /// <summary>
 /// Turns the spec that the host sends into the one that this guest can run: its namespaces, cgroup, devices and limits.
 /// </summary>
-internal static class GuestSpec
+internal static class SpecAdapter
 {
     private static readonly string[] BindOptions = ["bind", "rbind"];
 

@@ -4,14 +4,14 @@ using Xunit;
 
 namespace Kata.Tests.Unit.Agent;
 
-public class ContainerStatesTests
+public class GuestContainerStatesTests
 {
     [Fact]
     public void TryNext_holds_exactly_what_may_happen()
     {
-        var allowed = from state in Enum.GetValues<ContainerState>()
-                      from trigger in Enum.GetValues<ContainerTrigger>()
-                      where ContainerStates.TryNext(state, trigger, out _)
+        var allowed = from state in Enum.GetValues<GuestContainerState>()
+                      from trigger in Enum.GetValues<GuestContainerTrigger>()
+                      where GuestContainerStates.TryNext(state, trigger, out _)
                       select $"{state} {trigger}";
 
         allowed.Should().BeEquivalentTo(

@@ -6,7 +6,7 @@ using Oci = Kata.Platform.Protos.Agent;
 namespace Kata.Apps.Agent.Containers;
 
 /// <summary>A container and its processes. Every member may be called at any time from any thread.</summary>
-internal sealed class Container
+internal sealed class GuestContainer
 {
     /// <summary>
     /// Execs whose status was taken but whose output nobody reads; more are given up, the oldest first.
@@ -21,9 +21,9 @@ internal sealed class Container
     private readonly Lock _gate = new();
     private readonly List<ContainerProcess> _execs = [];
     private readonly HashSet<string> _reservedExecs = new(StringComparer.Ordinal);
-    private ContainerState _state = ContainerState.Created;
+    private GuestContainerState _state = GuestContainerState.Created;
 
-    public Container(
+    public GuestContainer(
         string id, string bundle, Oci.Spec spec, ContainerCgroup cgroup, ContainerProcess init,
         IReadOnlyList<string> storages)
     {
@@ -55,7 +55,7 @@ internal sealed class Container
     /// <summary>One at a time: what changes the container as a whole.</summary>
     public SemaphoreSlim Turn { get; } = new(1, 1);
 
-    public ContainerState State
+    public GuestContainerState State
     {
         get
         {
@@ -66,15 +66,15 @@ internal sealed class Container
         }
     }
 
-    public bool Allows(ContainerTrigger trigger) => ContainerStates.TryNext(State, trigger, out _);
+    public bool Allows(GuestContainerTrigger trigger) => GuestContainerStates.TryNext(State, trigger, out _);
 
-    public void Change(ContainerTrigger trigger, string verb)
+    public void Change(GuestContainerTrigger trigger, string verb)
     {
         lock (_gate)
         {
-            if (!ContainerStates.TryNext(_state, trigger, out var next))
+            if (!GuestContainerStates.TryNext(_state, trigger, out var next))
             {
-                throw AgentErrors.WrongState(verb, Id, _state);
+                throw AgentRefusals.WrongState(verb, Id, _state);
             }
 
             _state = next;
@@ -92,10 +92,10 @@ internal sealed class Container
             {
                 return !Init.StatusTaken
                     ? Init
-                    : throw (execId.Length == 0 ? AgentErrors.NoInit() : AgentErrors.NoExec());
+                    : throw (execId.Length == 0 ? AgentRefusals.NoInit() : AgentRefusals.NoExec());
             }
 
-            return _execs.Find(exec => exec.ExecId == execId && !exec.StatusTaken) ?? throw AgentErrors.NoExec();
+            return _execs.Find(exec => exec.ExecId == execId && !exec.StatusTaken) ?? throw AgentRefusals.NoExec();
         }
     }
 
@@ -106,7 +106,9 @@ internal sealed class Container
     {
         lock (_gate)
         {
-            return IsInit(execId) ? Init : _execs.FindLast(exec => exec.ExecId == execId) ?? throw AgentErrors.NoExec();
+            return IsInit(execId)
+                ? Init
+                : _execs.FindLast(exec => exec.ExecId == execId) ?? throw AgentRefusals.NoExec();
         }
     }
 
@@ -118,7 +120,7 @@ internal sealed class Container
             if (IsInit(execId) || _execs.Exists(exec => exec.ExecId == execId && !exec.StatusTaken)
                 || !_reservedExecs.Add(execId))
             {
-                throw AgentErrors.ExecExists(execId);
+                throw AgentRefusals.ExecExists(execId);
             }
         }
     }
@@ -201,7 +203,7 @@ internal sealed class Container
         await Init.Exited;
         lock (_gate)
         {
-            if (ContainerStates.TryNext(_state, ContainerTrigger.Exit, out var next))
+            if (GuestContainerStates.TryNext(_state, GuestContainerTrigger.Exit, out var next))
             {
                 _state = next;
             }

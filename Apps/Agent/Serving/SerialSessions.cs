@@ -15,7 +15,7 @@ internal interface ISerialDevice
 /// greeting of the host that is sent back: fixed bytes that cannot begin a frame, and a nonce. A greeting where a frame
 /// could begin ends the session before it, and so does the host's going away.
 /// </summary>
-internal sealed class SerialPort(ISerialDevice device)
+internal sealed class SerialSessions(ISerialDevice device)
 {
     /// <summary>
     /// The fixed bytes: read as the length of a ttRPC frame, the first four exceed what a frame may have.
@@ -146,7 +146,7 @@ internal sealed class SerialPort(ISerialDevice device)
 }
 
 /// <summary>One session as a stream, for the ttRPC server.</summary>
-internal sealed class SerialSession(SerialPort port) : Stream
+internal sealed class SerialSession(SerialSessions port) : Stream
 {
     private volatile bool _closed;
 

@@ -5,11 +5,11 @@ using Microsoft.Win32.SafeHandles;
 namespace Kata.Apps.Agent.Stdio;
 
 /// <summary>The agent's side of a process's standard streams: three pipes, or one terminal.</summary>
-internal sealed class ProcessStreams : IDisposable
+internal sealed class ProcessPipes : IDisposable
 {
     private readonly SafeHandle? _terminal;
 
-    private ProcessStreams(InputStream input, OutputStream output, OutputStream? errors, SafeHandle? terminal)
+    private ProcessPipes(InputStream input, OutputStream output, OutputStream? errors, SafeHandle? terminal)
     {
         Input = input;
         Output = output;
@@ -27,21 +27,21 @@ internal sealed class ProcessStreams : IDisposable
     /// <summary>Whether every output has been read to its end.</summary>
     public bool Drained => Output.Ended && Errors is not { Ended: false };
 
-    public static ProcessStreams OverPipes(SafeFileHandle input, SafeFileHandle output, SafeFileHandle errors) =>
+    public static ProcessPipes OverPipes(SafeFileHandle input, SafeFileHandle output, SafeFileHandle errors) =>
         new(new InputStream(input, closes: true), new OutputStream(output), new OutputStream(errors), null);
 
     /// <param name="master">The terminal's own side; it becomes non-blocking.</param>
-    public static ProcessStreams OverTerminal(SafeFileHandle master)
+    public static ProcessPipes OverTerminal(SafeFileHandle master)
     {
         DescriptorIo.SetNonBlocking(master);
-        return new ProcessStreams(new InputStream(master, closes: false), new OutputStream(master), null, master);
+        return new ProcessPipes(new InputStream(master, closes: false), new OutputStream(master), null, master);
     }
 
     public void Resize(uint rows, uint columns)
     {
         if (_terminal is null)
         {
-            throw AgentErrors.NoTerminal();
+            throw AgentRefusals.NoTerminal();
         }
 
         Terminal.SetSize(

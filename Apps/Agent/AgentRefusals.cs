@@ -6,7 +6,7 @@ namespace Kata.Apps.Agent;
 /// The refusals that hosts know. Status codes are the contract; of the texts, hosts match the words
 /// "InvalidContainerId", "not found" forms and "ESRCH: No such process", so these words stay.
 /// </summary>
-internal static class AgentErrors
+internal static class AgentRefusals
 {
     public static RpcException InvalidContainerName(string id) =>
         Make(
